@@ -1,0 +1,181 @@
+//! The job catalogue: environments, classes and jobs, validated and immutable. TOML comes in through
+//! `raw` (a serde mirror), `read` and `validate`, which report every problem at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::domain::{
+    Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted, Region, Resources,
+    UsdPerHour, Zone,
+};
+use crate::schedule::Cron;
+
+/// Everything that spotcron was asked to run. Swapped whole on reload.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    pub environments: BTreeMap<EnvironmentName, Arc<Environment>>,
+    pub classes: BTreeMap<ClassName, Arc<Class>>,
+    pub jobs: BTreeMap<JobName, Arc<Job>>,
+    /// Hex SHA-256 over the files' contents: which catalogue made a decision.
+    pub fingerprint: String,
+}
+
+/// A Batch job queue with one kind of capacity: the only thing that a decision can steer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    pub name: EnvironmentName,
+    /// The Batch job queue's name or ARN.
+    pub queue: String,
+    pub capacity: Capacity,
+    pub region: Region,
+    /// Overrides what is discovered from the queue's compute environments.
+    pub instance_types: Option<Vec<InstanceType>>,
+    /// Overrides the discovered zones.
+    pub zones: Option<Vec<Zone>>,
+    /// A job's `definition` → the definition to submit here (definitions are regional and made for
+    /// one architecture).
+    pub definitions: BTreeMap<String, String>,
+    /// Fargate Spot has no published price: the user's own, as a discount off Fargate's list price.
+    pub fargate_spot_discount: Option<Ppm>,
+}
+
+/// What survives an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// An interrupted attempt starts again from nothing.
+    FromZero,
+    /// The job saves its progress every `interval` and needs `restore` to pick it up again.
+    Checkpoint { interval: SignedDuration, restore: SignedDuration },
+}
+
+/// Who decides whether a failed attempt is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOwner {
+    /// Each submission has one attempt; spotcron decides what comes next, and where.
+    Spotcron,
+    /// The job's own `retry_strategy` goes to Batch, which repeats on the same queue.
+    Batch,
+}
+
+/// What to do when no candidate's price is known (or none is fresh).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenPriceUnknown {
+    OnDemand,
+    Spot,
+    /// Wait for a price; on-demand when the deadline would otherwise be lost.
+    Hold,
+}
+
+/// The policy that a class's jobs share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    pub name: ClassName,
+    /// Allowed environments, in the user's order (ties go to the earlier one). Never empty.
+    pub environments: Vec<EnvironmentName>,
+    /// Wall time of one uninterrupted attempt, without the wait and the start.
+    pub expected_duration: SignedDuration,
+    /// How long after its scheduled time a run must have succeeded.
+    pub deadline: Option<SignedDuration>,
+    /// From a job's start on an instance to its container running: boot and image pull.
+    pub start_up: SignedDuration,
+    pub restart: Restart,
+    pub retry_owner: RetryOwner,
+    /// Submissions of one run at most, spot retries and fallback together.
+    pub max_legs: u16,
+    /// How many times an application failure (non-zero exit) is repeated. Interruptions and
+    /// infrastructure faults are not counted here.
+    pub failure_retries: u16,
+    /// How long a leg may sit in RUNNABLE on interruptible capacity before it is moved.
+    pub wait_budget: SignedDuration,
+    /// Interruptible capacity above this price (per hour, of the job's share) is not used.
+    pub max_price: Option<UsdPerHour>,
+    /// Interruptible capacity must be expected to save at least this part of the on-demand cost.
+    pub min_saving: Ppm,
+    /// Savings Plan or negotiated discount off the on-demand list price.
+    pub on_demand_discount: Ppm,
+    /// A price older than this since its last successful refresh counts as unknown.
+    pub max_price_age: SignedDuration,
+    pub when_price_unknown: WhenPriceUnknown,
+    /// Whether two attempts may run at once without harm.
+    pub idempotent_outputs: bool,
+    /// Free labels such as `team`, used for attribution.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A job: when it runs, and what is submitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    pub name: JobName,
+    pub class: ClassName,
+    pub cron: Cron,
+    /// The zone in which `cron` is read.
+    pub time_zone: TimeZone,
+    pub enabled: bool,
+    pub submission: Submission,
+}
+
+/// The parts of SubmitJob that a job may set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Submission {
+    /// `name`, `name:revision` or ARN.
+    pub definition: String,
+    pub parameters: BTreeMap<String, Redacted>,
+    pub environment: BTreeMap<String, Redacted>,
+    pub command: Option<Vec<String>>,
+    /// Overrides of the definition's resources; also what decisions use for the job's share.
+    pub resources: Option<Resources>,
+    /// 2..=10,000.
+    pub array_size: Option<u16>,
+    /// Only sent where the class's `retry_owner` is Batch.
+    pub retry_strategy: Option<RetryStrategy>,
+    /// Per attempt, at least 60 s.
+    pub timeout: Option<SignedDuration>,
+    pub share_identifier: Option<String>,
+    pub scheduling_priority: Option<u16>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Batch's `retryStrategy`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetryStrategy {
+    /// 1..=10.
+    pub attempts: u8,
+    pub evaluate_on_exit: Vec<EvaluateOnExit>,
+}
+
+/// One entry of `evaluateOnExit`: every pattern that is set must match; no match at all retries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvaluateOnExit {
+    pub on_exit_code: Option<String>,
+    pub on_reason: Option<String>,
+    pub on_status_reason: Option<String>,
+    /// `true` for RETRY, `false` for EXIT.
+    pub retry: bool,
+}
+
+impl Catalogue {
+    /// The class of `job`. Validation guarantees that it exists.
+    pub fn class_of(&self, job: &Job) -> Option<&Arc<Class>> {
+        self.classes.get(&job.class)
+    }
+
+    /// The environments that `class` allows, in its order.
+    pub fn environments_of<'a>(
+        &'a self,
+        class: &'a Class,
+    ) -> impl Iterator<Item = &'a Arc<Environment>> {
+        class.environments.iter().filter_map(|name| self.environments.get(name))
+    }
+}
+
+impl Class {
+    /// `list` after the class's on-demand discount.
+    pub fn effective_on_demand(&self, list: UsdPerHour) -> UsdPerHour {
+        list.scaled(Ppm::ONE - self.on_demand_discount)
+    }
+}

@@ -1,0 +1,1 @@
+//! What seconds on an instance cost: one arithmetic for deciding, accounting and backtesting.

@@ -1,0 +1,155 @@
+//! Which environment a run's next leg goes to, and why. A pure function of plain values; the answer
+//! carries every candidate with its numbers, so that a person can check it.
+
+mod candidate;
+mod choose;
+mod verify;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Class, Environment};
+use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
+use crate::experience::Experience;
+use crate::market::Market;
+
+/// Everything a decision may look at.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    pub class: &'a Class,
+    /// The class's environments, in its order.
+    pub environments: Vec<&'a Environment>,
+    /// What the job reserves; an assumed container where nobody said.
+    pub resources: Resources,
+    pub market: &'a Market,
+    pub experience: &'a Experience,
+    pub now: Timestamp,
+    pub deadline_at: Option<Timestamp>,
+    pub cause: LegCause,
+    /// Legs already used.
+    pub legs: u16,
+    /// Work already saved by checkpoints.
+    pub progress: SignedDuration,
+    /// How long trouble keeps an environment out.
+    pub cooldown: SignedDuration,
+}
+
+/// Why a candidate may not be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "guard", rename_all = "kebab-case")]
+pub enum Guard {
+    /// The queue or its compute environments cannot take jobs.
+    Unusable {
+        reason: String,
+    },
+    /// No pool of the environment is large enough for the job.
+    DoesNotFit,
+    PriceUnknown,
+    PriceStale {
+        age_secs: i64,
+        max_age_secs: i64,
+    },
+    AboveMaxPrice {
+        price: UsdPerHour,
+        max: UsdPerHour,
+    },
+    SavingTooSmall {
+        saving: Ppm,
+        min: Ppm,
+    },
+    /// An interruption late in the attempt would leave no time for a full on-demand run.
+    DeadlineTooNear {
+        slack_secs: i64,
+    },
+    CoolingDown {
+        until: Timestamp,
+    },
+    /// The last allowed leg goes to capacity that is not taken back.
+    LastLeg,
+    /// The leg was moved away from interruptible capacity for the deadline or for want of capacity.
+    MovedAway,
+}
+
+impl Guard {
+    /// Stable, for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Guard::Unusable { .. } => "unusable",
+            Guard::DoesNotFit => "does-not-fit",
+            Guard::PriceUnknown => "price-unknown",
+            Guard::PriceStale { .. } => "price-stale",
+            Guard::AboveMaxPrice { .. } => "above-max-price",
+            Guard::SavingTooSmall { .. } => "saving-too-small",
+            Guard::DeadlineTooNear { .. } => "deadline-too-near",
+            Guard::CoolingDown { .. } => "cooling-down",
+            Guard::LastLeg => "last-leg",
+            Guard::MovedAway => "moved-away",
+        }
+    }
+}
+
+/// One environment with its numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    /// Per hour, of the job's share; the mixture over the environment's pools.
+    pub price: Option<UsdPerHour>,
+    /// Age of the oldest quote in the mixture.
+    pub price_age_secs: Option<i64>,
+    /// On-demand price per hour of the same share in the same pools, after the class's discount.
+    pub on_demand: Option<UsdPerHour>,
+    /// Interruptions per hour (zero on demand).
+    pub hazard_per_hour: Ppm,
+    /// Expected repeated work, as a part of the work.
+    pub expected_rework: Ppm,
+    /// What success is expected to cost from here.
+    pub expected_cost: Option<Usd>,
+    /// Pools in the mixture.
+    pub pools: u32,
+    /// Everything that speaks against it; empty for one that may be chosen.
+    pub guards: Vec<Guard>,
+}
+
+/// Why the decision came out as it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Reason {
+    /// The least expected cost among those allowed.
+    Cheapest { expected_cost: Usd, second: Option<(EnvironmentName, Usd)> },
+    /// The only one allowed.
+    OnlyCandidate,
+    /// No price was known; the class says where to go then.
+    PriceUnknown,
+    /// Interruptible capacity is ruled out, and this is the capacity that is not.
+    Fallback { guard: Guard },
+    /// Nothing is allowed now; asked again at the time given.
+    Hold { until: Timestamp },
+}
+
+impl Reason {
+    /// Stable, for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Reason::Cheapest { .. } => "cheapest",
+            Reason::OnlyCandidate => "only-candidate",
+            Reason::PriceUnknown => "price-unknown",
+            Reason::Fallback { .. } => "fallback",
+            Reason::Hold { .. } => "hold",
+        }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub at: Timestamp,
+    /// `None` is a hold: the first reason says until when.
+    pub chosen: Option<EnvironmentName>,
+    /// The main one first.
+    pub reasons: Vec<Reason>,
+    /// In the class's order.
+    pub candidates: Vec<Candidate>,
+    /// Past this a leg that still waits for interruptible capacity is moved.
+    pub wait_until: Option<Timestamp>,
+}

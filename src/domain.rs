@@ -1,0 +1,25 @@
+//! The vocabulary: money, time windows, places, capacity, resources and names.
+
+pub mod amount;
+pub mod capacity;
+pub mod name;
+pub mod observation;
+pub mod outcome;
+pub mod redacted;
+pub mod resources;
+pub mod window;
+
+pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
+pub use capacity::{Capacity, Lifecycle};
+pub use name::{
+    BatchJobId, BatchJobName, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Pool,
+    Region, RunId, Zone,
+};
+pub use observation::{
+    ArraySummary, AttemptObservation, BatchStatus, ContainerObservation, InstanceEnd,
+    InstanceFacts, JobObservation,
+};
+pub use outcome::{AttemptEnd, LegCause, RunOutcome};
+pub use redacted::Redacted;
+pub use resources::{InstanceShape, Resources};
+pub use window::Window;

@@ -1,0 +1,111 @@
+//! Names and identifiers: cheap to clone, impossible to mix up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                $name(text.into())
+            }
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                $name::new(text)
+            }
+        }
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                $name::new(text)
+            }
+        }
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+names! {
+    /// A job of the catalogue.
+    JobName;
+    /// A job class of the catalogue: the policy that its jobs share.
+    ClassName;
+    /// An environment of the catalogue: one Batch job queue with one kind of capacity.
+    EnvironmentName;
+    /// One run of a job: `<job>-<yyyymmddThhmmssZ>` of its scheduled time, in UTC.
+    RunId;
+    /// The `jobName` sent to Batch: deterministic per run and leg, so that it can be looked up.
+    BatchJobName;
+    /// The id that Batch gave (`jobId`); array children are `parent:index`.
+    BatchJobId;
+    /// An AWS region, such as `eu-west-1`.
+    Region;
+    /// An availability zone's name, such as `eu-west-1a` (specific to one account).
+    Zone;
+    /// An EC2 instance type, such as `m6i.xlarge`.
+    InstanceType;
+    /// An EC2 instance id, such as `i-0abc`.
+    InstanceId;
+}
+
+impl RunId {
+    /// The id of `job`'s run for `scheduled_for`.
+    pub fn of(job: &JobName, scheduled_for: Timestamp) -> Self {
+        RunId::new(format!("{job}-{}", scheduled_for.strftime("%Y%m%dT%H%M%SZ")))
+    }
+}
+
+impl Zone {
+    /// The region that this zone's name begins with: `us-east-1a` is in `us-east-1`.
+    pub fn region(&self) -> Region {
+        Region::new(self.as_str().trim_end_matches(|c: char| c.is_ascii_lowercase()))
+    }
+}
+
+/// A spot pool: one instance type in one availability zone has one price and one fate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pool {
+    pub zone: Zone,
+    pub instance_type: InstanceType,
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.instance_type, self.zone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_are_readable_and_utc() {
+        let at: Timestamp = "2026-03-29T02:30:00+02:00".parse().unwrap();
+        assert_eq!(RunId::of(&"extract".into(), at).as_str(), "extract-20260329T003000Z");
+    }
+
+    #[test]
+    fn zones_know_their_region() {
+        assert_eq!(Zone::from("ap-southeast-2c").region(), Region::from("ap-southeast-2"));
+    }
+}

@@ -1,0 +1,86 @@
+//! What the past teaches: how often an environment is interrupted, where its attempts land, how long
+//! they wait. Estimates carry their evidence.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{EnvironmentName, Pool, Ppm};
+
+/// What was seen of one environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentExperience {
+    /// Attempts that ran, and their time.
+    pub attempts: u64,
+    pub running_millis: i64,
+    pub interruptions: u64,
+    /// Where attempts ran.
+    pub placements: BTreeMap<Pool, u64>,
+    /// When capacity was last taken back or not to be had.
+    pub last_trouble: Option<Timestamp>,
+    /// Troubles since the last attempt that ended well.
+    pub troubles_in_a_row: u32,
+}
+
+/// What was seen of all environments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experience {
+    pub environments: BTreeMap<EnvironmentName, EnvironmentExperience>,
+}
+
+/// A rate of interruptions with the evidence behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hazard {
+    /// Interruptions per hour of running, in millionths.
+    pub per_hour: Ppm,
+    pub observed_interruptions: u64,
+    pub observed_millis: i64,
+}
+
+/// The prior that stands for pools nobody has seen yet: 10 hours of running at 0.10 interruptions an
+/// hour, the long-run hazard of general-purpose pools measured in policy.md §4 (last age bucket).
+const PRIOR_HOURS: i64 = 10;
+const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
+
+impl EnvironmentExperience {
+    /// The interruption rate: observed counts shrunk towards the prior.
+    pub fn hazard(&self) -> Hazard {
+        let hour = 3_600_000i128;
+        let exits = i128::from(self.interruptions) * 1_000_000
+            + i128::from(PRIOR_PER_HOUR.0) * i128::from(PRIOR_HOURS);
+        let exposure = i128::from(self.running_millis) + i128::from(PRIOR_HOURS) * hour;
+        Hazard {
+            per_hour: Ppm((exits * hour / exposure) as i64),
+            observed_interruptions: self.interruptions,
+            observed_millis: self.running_millis,
+        }
+    }
+
+    /// Takes in one attempt that ended.
+    pub fn record(
+        &mut self,
+        ran: SignedDuration,
+        pool: Option<Pool>,
+        interrupted: bool,
+        at: Timestamp,
+    ) {
+        self.attempts += 1;
+        self.running_millis += ran.as_millis() as i64;
+        if let Some(pool) = pool {
+            *self.placements.entry(pool).or_default() += 1;
+        }
+        if interrupted {
+            self.interruptions += 1;
+            self.record_trouble(at);
+        } else {
+            self.troubles_in_a_row = 0;
+        }
+    }
+
+    /// Takes in a reclaim, or capacity that was not to be had.
+    pub fn record_trouble(&mut self, at: Timestamp) {
+        self.troubles_in_a_row += 1;
+        self.last_trouble = self.last_trouble.max(Some(at));
+    }
+}

@@ -1,0 +1,95 @@
+//! One line of the ledger: one attempt.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    AttemptEnd, Capacity, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Region,
+    Share, Usd, Window, Zone,
+};
+use crate::run::AttemptKey;
+
+/// Why an attempt has no price. Never guessed, always counted and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unpriced {
+    /// The instance behind it could not be found out.
+    HostUnknown,
+    /// What it reserved, or what the instance offers, is not known.
+    ShareUnknown,
+    SpotPriceUnknown,
+    OnDemandPriceUnknown,
+    FargatePriceUnknown,
+    /// A lifecycle that spotcron has no price for.
+    UnsupportedLifecycle,
+}
+
+impl Unpriced {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Unpriced::HostUnknown => "host-unknown",
+            Unpriced::ShareUnknown => "share-unknown",
+            Unpriced::SpotPriceUnknown => "spot-price-unknown",
+            Unpriced::OnDemandPriceUnknown => "on-demand-price-unknown",
+            Unpriced::FargatePriceUnknown => "fargate-price-unknown",
+            Unpriced::UnsupportedLifecycle => "unsupported-lifecycle",
+        }
+    }
+}
+
+/// The amounts of a priced attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Priced {
+    /// What it cost.
+    pub cost: Usd,
+    /// What the same seconds would have cost on demand; zero where on demand it would not have run.
+    pub on_demand: Usd,
+    /// The part of `cost` that bought nothing (interrupted, infrastructure, moved).
+    pub waste: Usd,
+    pub share: Share,
+    /// The time that was charged.
+    pub charged: Window,
+    /// Set when AWS does not charge it: reclaimed in the instance's first hour.
+    pub first_hour_credit: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum EntryState {
+    /// The instance's end is not known yet, and may still make it free.
+    Provisional(Priced),
+    Final(Priced),
+    Unpriced {
+        why: Unpriced,
+    },
+}
+
+/// One attempt's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub key: AttemptKey,
+    pub job: JobName,
+    pub class: ClassName,
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    pub region: Region,
+    pub end: AttemptEnd,
+    pub ended_at: Timestamp,
+    pub instance_id: Option<InstanceId>,
+    pub instance_type: Option<InstanceType>,
+    pub zone: Option<Zone>,
+    pub state: EntryState,
+}
+
+impl Entry {
+    pub fn priced(&self) -> Option<&Priced> {
+        match &self.state {
+            EntryState::Provisional(priced) | EntryState::Final(priced) => Some(priced),
+            EntryState::Unpriced { .. } => None,
+        }
+    }
+
+    pub const fn is_provisional(&self) -> bool {
+        matches!(self.state, EntryState::Provisional(_))
+    }
+}

@@ -1,0 +1,41 @@
+//! What capacity costs: price points, their series, and the view of the market that decisions use.
+
+mod series;
+mod view;
+
+pub use series::PriceSeries;
+pub use view::{EnvironmentMarket, ListedPrice, Market, PoolQuote};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{InstanceType, Pool, Region, UsdPerHour};
+
+/// A change point of a spot price: it holds for the pool from `effective_from` until the next one.
+/// Linux/UNIX only; the adapter merges the `(Amazon VPC)` variant into it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PricePoint {
+    pub pool: Pool,
+    pub price: UsdPerHour,
+    pub effective_from: Timestamp,
+}
+
+/// An on-demand list price, and since when it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPrice {
+    pub region: Region,
+    pub instance_type: InstanceType,
+    pub price: UsdPerHour,
+    pub effective_from: Timestamp,
+}
+
+/// Fargate's list prices in a region, Linux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargatePrice {
+    pub region: Region,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    pub vcpu_hour: UsdPerHour,
+    pub gib_hour: UsdPerHour,
+    pub effective_from: Timestamp,
+}

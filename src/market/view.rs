@@ -1,0 +1,58 @@
+//! The market as one decision sees it: every price with its age.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Capacity, EnvironmentName, InstanceShape, Pool, UsdPerHour};
+
+/// One pool of an environment and what it costs now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolQuote {
+    pub pool: Pool,
+    pub shape: Arc<InstanceShape>,
+    /// The spot price in effect, where one is known.
+    pub spot: Option<UsdPerHour>,
+    /// The on-demand list price of the type, where it is known.
+    pub on_demand: Option<UsdPerHour>,
+    /// When the spot price was last seen by a successful refresh (not when it last changed).
+    pub seen_at: Option<Timestamp>,
+}
+
+/// Fargate's prices for one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedPrice {
+    pub vcpu_hour: UsdPerHour,
+    pub gib_hour: UsdPerHour,
+    pub seen_at: Timestamp,
+}
+
+/// Everything known of one environment's prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentMarket {
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    /// Empty on Fargate, and before the environment was discovered.
+    pub pools: Vec<PoolQuote>,
+    /// Fargate only.
+    pub fargate: Option<ListedPrice>,
+    /// Why the environment cannot be used now (a disabled queue, an invalid compute environment).
+    pub unusable: Option<String>,
+}
+
+/// A snapshot of all environments. Replaced whole by each refresh.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Market {
+    pub environments: BTreeMap<EnvironmentName, Arc<EnvironmentMarket>>,
+    /// When any refresh last succeeded.
+    pub refreshed_at: Option<Timestamp>,
+}
+
+impl PoolQuote {
+    /// How long ago the spot price was last confirmed.
+    pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.seen_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
+    }
+}

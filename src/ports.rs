@@ -1,0 +1,16 @@
+//! What the daemon needs of the world, as traits in domain types. An adapter implements them over
+//! AWS, over the simulated cloud, or over a database; nothing above knows which.
+
+mod batch;
+mod error;
+mod instances;
+mod prices;
+mod store;
+mod wake;
+
+pub use batch::{BatchService, ComputeEnvironment, FoundJob, QueueDescription, SubmitError};
+pub use error::{FailureKind, ServiceError};
+pub use instances::{ContainerHost, FargateTask, InstanceDirectory};
+pub use prices::{ListPriceSource, PriceProblem, SpotPriceSource};
+pub use store::{RunQuery, Store, StoreError, StoreIdentity, Write};
+pub use wake::{Activator, WakeSource};

@@ -1,0 +1,117 @@
+//! AWS Batch, as far as it is used.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ServiceError;
+use crate::domain::{
+    BatchJobId, BatchJobName, BatchStatus, Capacity, InstanceShape, InstanceType, JobObservation,
+    Region, Zone,
+};
+use crate::run::SubmitRequest;
+
+/// Why SubmitJob gave no job id. The difference decides whether the call may ever be repeated.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubmitError {
+    /// Batch refused: nothing was started, and repeating the same request cannot help.
+    #[error("{0}")]
+    Rejected(ServiceError),
+    /// Certainly not accepted (throttled, or never sent): may be repeated later.
+    #[error("{0}")]
+    NotAccepted(ServiceError),
+    /// It may or may not have taken effect: look it up before anything is sent again.
+    #[error("{0}")]
+    OutcomeUnknown(ServiceError),
+}
+
+/// A job found by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundJob {
+    pub id: BatchJobId,
+    pub name: String,
+    pub created_at: Option<Timestamp>,
+    pub status: BatchStatus,
+}
+
+/// A compute environment behind a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeEnvironment {
+    pub name: String,
+    /// `None` for types that this version does not know.
+    pub capacity: Option<Capacity>,
+    pub enabled: bool,
+    /// `VALID`, or another status with its reason.
+    pub valid: Result<(), String>,
+    /// As configured: exact types, families, `optimal`.
+    pub instance_types: Vec<String>,
+    /// Zones of its subnets, where they could be read.
+    pub zones: Vec<Zone>,
+    pub ecs_cluster_arn: Option<String>,
+}
+
+/// A job queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDescription {
+    pub arn: String,
+    pub enabled: bool,
+    pub valid: Result<(), String>,
+    /// In the queue's order.
+    pub environments: Vec<ComputeEnvironment>,
+}
+
+/// AWS Batch in the account that the daemon serves.
+#[async_trait]
+pub trait BatchService: Send + Sync {
+    /// Sends one SubmitJob, exactly one request, never repeated inside.
+    async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError>;
+
+    /// At most 100 ids (array children allowed). Ids that Batch does not know (any more) are
+    /// missing from the answer.
+    async fn describe(
+        &self,
+        region: &Region,
+        ids: &[BatchJobId],
+    ) -> Result<Vec<JobObservation>, ServiceError>;
+
+    /// Every job of exactly this name in a queue, in any status, created at or after `since`.
+    async fn find_by_name(
+        &self,
+        region: &Region,
+        queue: &str,
+        name: &BatchJobName,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError>;
+
+    /// Acts on a job that is not placed yet; succeeds and does nothing on one that is.
+    async fn cancel(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError>;
+
+    /// Stops a job in any state.
+    async fn terminate(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError>;
+
+    /// A queue and the compute environments behind it.
+    async fn describe_queue(
+        &self,
+        region: &Region,
+        queue: &str,
+    ) -> Result<QueueDescription, ServiceError>;
+
+    /// Expands exact types, families and `optimal` to the types that exist in the region.
+    async fn expand_instance_types(
+        &self,
+        region: &Region,
+        patterns: &[String],
+    ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError>;
+}

@@ -1,0 +1,50 @@
+//! How a call to the cloud fails.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure it was, which is all that the caller may act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The account's rate limit: try again later, more slowly.
+    Throttled,
+    /// Missing or refused permission, or expired credentials.
+    Denied,
+    /// The request itself is wrong; repeating it cannot help.
+    Rejected,
+    /// The thing named does not exist (or no longer).
+    NotFound,
+    /// Timeout, broken connection, 5xx: try again later.
+    Unavailable,
+    /// The answer lacked what it must have.
+    BadResponse,
+}
+
+impl FailureKind {
+    pub const fn label(self) -> &'static str {
+        match self {
+            FailureKind::Throttled => "throttled",
+            FailureKind::Denied => "denied",
+            FailureKind::Rejected => "rejected",
+            FailureKind::NotFound => "not-found",
+            FailureKind::Unavailable => "unavailable",
+            FailureKind::BadResponse => "bad-response",
+        }
+    }
+}
+
+/// A failed call. Its text can be read alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {message}")]
+pub struct ServiceError {
+    /// AWS's name of the operation: `DescribeJobs`.
+    pub operation: &'static str,
+    pub kind: FailureKind,
+    pub message: String,
+}
+
+impl ServiceError {
+    pub fn new(operation: &'static str, kind: FailureKind, message: impl Into<String>) -> Self {
+        ServiceError { operation, kind, message: message.into() }
+    }
+}

@@ -1,0 +1,127 @@
+//! The durable memory. A batch of writes is one transaction: all of it or none.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, JobName,
+    Pool, Region, RunId, Window,
+};
+use crate::experience::Experience;
+use crate::ledger::{Counter, Entry};
+use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+
+/// Whose data a store holds. A store made for one refuses every other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum StoreIdentity {
+    Account { account_id: String },
+    Simulation { seed: u64 },
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A run that must not exist yet.
+    InsertRun(Run),
+    /// A run whose stored version must be `run.version - 1`.
+    UpdateRun(Run),
+    Event(RunEvent),
+    /// Inserts or replaces.
+    Attempt(AttemptRecord),
+    /// Inserts or replaces.
+    Instance(InstanceFacts),
+    Shape(InstanceType, InstanceShape),
+    /// Inserts or replaces the attempt's line.
+    Entry(Entry),
+    /// Up to when the job's schedule is handled.
+    Handled(JobName, Timestamp),
+    Count(Counter, i128),
+    /// Known points are ignored.
+    PricePoints(Vec<PricePoint>),
+    ListPrice(ListPrice),
+    FargatePrice(FargatePrice),
+    /// The latest view of an environment, for the verbs that read.
+    EnvironmentMarket(EnvironmentMarket),
+    Experience(Experience),
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A run exists already, or was changed by someone else. Nothing was written.
+    #[error("run {0} was changed meanwhile; nothing was written")]
+    Conflict(RunId),
+    /// Another process took over. Nothing was written.
+    #[error(
+        "this process no longer owns the store (epoch {ours}, now {theirs}); nothing was written"
+    )]
+    Deposed { ours: i64, theirs: i64 },
+    /// It cannot be opened as it is; the text says what to do.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the store failed at {doing}")]
+    Failed {
+        doing: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Which runs to list; newest first.
+#[derive(Debug, Clone, Default)]
+pub struct RunQuery {
+    pub job: Option<JobName>,
+    pub class: Option<ClassName>,
+    pub open_only: bool,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub limit: Option<u32>,
+}
+
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// All or nothing, durable when it returns.
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError>;
+    /// Oldest first.
+    async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError>;
+    /// In order of key.
+    async fn attempts(&self, id: &RunId) -> Result<Vec<AttemptRecord>, StoreError>;
+    /// Attempts that are not settled for good: no entry, or a provisional one.
+    async fn unsettled_attempts(&self) -> Result<Vec<AttemptRecord>, StoreError>;
+    async fn attempt(&self, key: &AttemptKey) -> Result<Option<AttemptRecord>, StoreError>;
+    async fn entries(&self, id: &RunId) -> Result<Vec<Entry>, StoreError>;
+    /// All entries of attempts that ended in the window, in order of key.
+    async fn entries_between(&self, window: Window) -> Result<Vec<Entry>, StoreError>;
+    async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError>;
+    async fn handled(&self) -> Result<BTreeMap<JobName, Timestamp>, StoreError>;
+    async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
+    async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError>;
+    /// Instances whose end is not known.
+    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
+    async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
+    async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError>;
+    /// The pool's points in the window and the one in effect at its start.
+    async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError>;
+    /// The newest point of every pool of a region.
+    async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError>;
+    /// The newest list price effective at or before `at`, of every type of a region.
+    async fn list_prices(
+        &self,
+        region: &Region,
+        at: Timestamp,
+    ) -> Result<Vec<ListPrice>, StoreError>;
+    async fn fargate_prices(&self, region: &Region) -> Result<Vec<FargatePrice>, StoreError>;
+    async fn environment_markets(
+        &self,
+    ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError>;
+    async fn experience(&self) -> Result<Experience, StoreError>;
+}

@@ -1,0 +1,137 @@
+//! A run: one scheduled execution of a job, over all its legs (submissions), and the state machine
+//! that says what it does next.
+
+mod attempt;
+mod classify;
+mod event;
+mod intent;
+mod step;
+
+pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
+
+pub use event::{RunEvent, RunEventKind};
+pub use intent::{SubmitRequest, batch_job_name, submit_request};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, JobName, LegCause,
+    Region, RunId, RunOutcome,
+};
+
+/// What made a run exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    Schedule,
+}
+
+/// Where a run stands. Each state has one owner: the dispatcher owns `NeedsLeg` and `Submitting`,
+/// the watcher owns `Watching` and `Stopping`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum RunState {
+    /// A decision is needed, not before the given time.
+    NeedsLeg {
+        cause: LegCause,
+        not_before: Timestamp,
+    },
+    /// The last leg's intent is durable; Batch has not confirmed it.
+    /// `uncertain_since` is set when a call was made and its outcome is not known.
+    Submitting {
+        uncertain_since: Option<Timestamp>,
+    },
+    /// The last leg is at Batch.
+    Watching,
+    /// The last leg was asked to stop; the next leg waits until it is seen to have ended.
+    Stopping {
+        cause: LegCause,
+        since: Timestamp,
+    },
+    Ended {
+        outcome: RunOutcome,
+        at: Timestamp,
+    },
+}
+
+impl RunState {
+    pub const fn label(&self) -> &'static str {
+        match self {
+            RunState::NeedsLeg { .. } => "needs-leg",
+            RunState::Submitting { uncertain_since: None } => "submitting",
+            RunState::Submitting { .. } => "uncertain",
+            RunState::Watching => "watching",
+            RunState::Stopping { .. } => "stopping",
+            RunState::Ended { outcome, .. } => outcome.label(),
+        }
+    }
+
+    pub const fn is_open(&self) -> bool {
+        !matches!(self, RunState::Ended { .. })
+    }
+}
+
+/// One submission of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// From 0.
+    pub index: u16,
+    pub cause: LegCause,
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    pub region: Region,
+    pub queue: String,
+    pub batch_name: BatchJobName,
+    /// When its intent was made durable.
+    pub intended_at: Timestamp,
+    /// Past this, a leg that still waits for capacity is moved.
+    pub wait_until: Option<Timestamp>,
+    pub job_id: Option<BatchJobId>,
+    pub submitted_at: Option<Timestamp>,
+    pub status: Option<BatchStatus>,
+    /// When it was first seen waiting in RUNNABLE.
+    pub runnable_since: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// Batch's `statusReason`, as last seen.
+    pub reason: Option<String>,
+    /// Finished attempts already recorded (per job; children of an array are counted together).
+    #[serde(default)]
+    pub attempts_seen: u32,
+}
+
+/// One run, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    pub job: JobName,
+    pub class: ClassName,
+    pub trigger: Trigger,
+    pub scheduled_for: Timestamp,
+    pub created_at: Timestamp,
+    pub deadline_at: Option<Timestamp>,
+    /// Set once, when the deadline passed before the run had succeeded.
+    #[serde(default)]
+    pub deadline_missed: bool,
+    pub state: RunState,
+    pub legs: Vec<Leg>,
+    /// Application failures so far.
+    #[serde(default)]
+    pub failures: u16,
+    /// Work saved by checkpoints so far, in milliseconds of the expected duration.
+    #[serde(default)]
+    pub progress_millis: i64,
+    /// Raised by one with every change; a write that expected another version is refused.
+    pub version: u64,
+}
+
+impl Run {
+    pub fn last_leg(&self) -> Option<&Leg> {
+        self.legs.last()
+    }
+
+    pub fn interruptions(&self) -> usize {
+        self.legs.iter().skip(1).filter(|leg| leg.cause == LegCause::Interrupted).count()
+    }
+}

@@ -1,0 +1,64 @@
+//! One attempt of a leg, as recorded while it could be seen.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    AttemptEnd, BatchJobId, Capacity, ClassName, EnvironmentName, InstanceId, InstanceShape,
+    InstanceType, JobName, Lifecycle, Region, Resources, RunId, Window, Zone,
+};
+
+/// Which attempt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptKey {
+    pub run: RunId,
+    pub leg: u16,
+    /// The child of an array job.
+    pub child: Option<u32>,
+    /// From 1, Batch's own count within the leg.
+    pub number: u32,
+}
+
+/// The machine behind an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRecord {
+    pub instance_id: InstanceId,
+    pub instance_type: InstanceType,
+    pub zone: Zone,
+    pub lifecycle: Lifecycle,
+    pub launched_at: Timestamp,
+    pub shape: Option<InstanceShape>,
+}
+
+/// One attempt. Everything the ledger needs, taken down while AWS still shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    pub key: AttemptKey,
+    pub job: JobName,
+    pub class: ClassName,
+    pub batch_job_id: BatchJobId,
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    pub region: Region,
+    pub resources: Option<Resources>,
+    /// `None` when the container never ran.
+    pub started_at: Option<Timestamp>,
+    /// `None` while it runs.
+    pub stopped_at: Option<Timestamp>,
+    pub end: Option<AttemptEnd>,
+    pub exit_code: Option<i32>,
+    /// Batch's own words.
+    pub reason: Option<String>,
+    pub log_stream: Option<String>,
+    pub container_instance_arn: Option<String>,
+    pub task_arn: Option<String>,
+    pub host: Option<HostRecord>,
+}
+
+impl AttemptRecord {
+    /// The time it ran, once it ended. Empty when it never started.
+    pub fn window(&self) -> Option<Window> {
+        let stopped = self.stopped_at?;
+        Some(Window::new(self.started_at.unwrap_or(stopped), stopped))
+    }
+}

@@ -1,0 +1,1 @@
+//! Interruption, failure or bad luck: what ended an attempt.

@@ -1,0 +1,87 @@
+//! A run's story, one line an event. `explain`, the live view and the log render the same values.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Decision;
+use crate::domain::{
+    AttemptEnd, BatchJobId, Capacity, EnvironmentName, InstanceType, LegCause, RunId, RunOutcome,
+    Usd, Zone,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEvent {
+    pub run: RunId,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub kind: RunEventKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEventKind {
+    /// The run was created.
+    Due,
+    /// An environment was chosen, or the run was held back.
+    Decided {
+        leg: u16,
+        cause: LegCause,
+        decision: Box<Decision>,
+    },
+    /// Batch has the leg.
+    Submitted {
+        leg: u16,
+        environment: EnvironmentName,
+        capacity: Capacity,
+        job_id: BatchJobId,
+    },
+    /// The call's outcome is not known; it is being looked up.
+    OutcomeUnknown {
+        leg: u16,
+        error: String,
+    },
+    /// The look-up found it (again `Submitted` follows), or settled that it never arrived.
+    LookedUp {
+        leg: u16,
+        found: bool,
+    },
+    /// More than one job of the leg's name was found; the oldest stays.
+    DuplicateFound {
+        leg: u16,
+        terminated: BatchJobId,
+    },
+    /// Batch refused or throttled the call.
+    SubmitFailed {
+        leg: u16,
+        error: String,
+        will_repeat: bool,
+    },
+    /// The container runs.
+    Started {
+        leg: u16,
+        instance_type: Option<InstanceType>,
+        zone: Option<Zone>,
+    },
+    /// The leg is asked to stop.
+    StopRequested {
+        leg: u16,
+        cause: LegCause,
+    },
+    AttemptEnded {
+        leg: u16,
+        child: Option<u32>,
+        end: AttemptEnd,
+        reason: Option<String>,
+        log_stream: Option<String>,
+    },
+    DeadlineMissed,
+    Ended {
+        outcome: RunOutcome,
+    },
+    /// The ledger's entry of an attempt became final.
+    Settled {
+        leg: u16,
+        cost: Option<Usd>,
+        on_demand: Option<Usd>,
+    },
+}

@@ -1,0 +1,89 @@
+//! From a chosen environment to the one SubmitJob call of a leg, with a name that can be looked up.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use crate::catalogue::{Class, Environment, Job, RetryOwner, RetryStrategy};
+use crate::domain::{BatchJobName, Redacted, Region, Resources, RunId};
+
+use super::{Leg, Run};
+
+/// One SubmitJob call.
+#[derive(Debug, Clone)]
+pub struct SubmitRequest {
+    pub region: Region,
+    pub name: BatchJobName,
+    /// Name or ARN.
+    pub queue: String,
+    pub definition: String,
+    pub parameters: BTreeMap<String, Redacted>,
+    pub environment: BTreeMap<String, Redacted>,
+    pub command: Option<Vec<String>>,
+    pub resources: Option<Resources>,
+    pub array_size: Option<u16>,
+    /// Always sent: one attempt where spotcron owns the retries.
+    pub retry_strategy: Option<RetryStrategy>,
+    pub timeout: Option<SignedDuration>,
+    pub share_identifier: Option<String>,
+    pub scheduling_priority: Option<u16>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Tag on every job that spotcron submits.
+pub const MANAGED_BY_TAG: (&str, &str) = ("managed-by", "spotcron");
+/// Tag, and environment variable, that carry the run's id to the workload.
+pub const RUN_TAG: &str = "spotcron-run";
+pub const RUN_VARIABLE: &str = "SPOTCRON_RUN_ID";
+
+/// Batch allows 128 characters; the name ends with `-l<leg>-<8 hex>`.
+const MAX_NAME: usize = 128;
+
+/// The deterministic name of a leg: `<run>-l<leg>-<hash>`. The hash covers `scope` (account and
+/// region), run and leg, so that two accounts' catalogues cannot collide in a shared queue.
+/// Comparable in any case: Batch's name filter ignores case.
+pub fn batch_job_name(scope: &str, run: &RunId, leg: u16) -> BatchJobName {
+    let digest = Sha256::digest(format!("{scope}\n{run}\n{leg}"));
+    let hash: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tail = format!("-l{leg}-{hash}");
+    let head: String = run.as_str().chars().take(MAX_NAME - tail.len()).collect();
+    BatchJobName::new(format!("{head}{tail}"))
+}
+
+/// The call that submits `leg`.
+pub fn submit_request(
+    run: &Run,
+    leg: &Leg,
+    job: &Job,
+    class: &Class,
+    environment: &Environment,
+) -> SubmitRequest {
+    let template = &job.submission;
+    let mut variables = template.environment.clone();
+    variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
+    let mut tags = template.tags.clone();
+    tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
+    tags.insert(RUN_TAG.to_owned(), run.id.to_string());
+    let retry_strategy = match class.retry_owner {
+        RetryOwner::Spotcron => Some(RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() }),
+        RetryOwner::Batch => template.retry_strategy.clone(),
+    };
+    let definition = environment.definitions.get(&template.definition);
+    SubmitRequest {
+        region: environment.region.clone(),
+        name: leg.batch_name.clone(),
+        queue: environment.queue.clone(),
+        definition: definition.unwrap_or(&template.definition).clone(),
+        parameters: template.parameters.clone(),
+        environment: variables,
+        command: template.command.clone(),
+        resources: template.resources,
+        array_size: template.array_size,
+        retry_strategy,
+        timeout: template.timeout,
+        share_identifier: template.share_identifier.clone(),
+        scheduling_priority: template.scheduling_priority,
+        tags,
+    }
+}
