@@ -5,6 +5,10 @@ mod candidate;
 mod choose;
 mod verify;
 
+pub use candidate::assess;
+pub use choose::decide;
+pub use verify::{Violation, verify};
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 

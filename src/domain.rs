@@ -13,7 +13,7 @@ pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
 pub use capacity::{Capacity, Lifecycle};
 pub use name::{
     BatchJobId, BatchJobName, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Pool,
-    Region, RunId, Zone,
+    Region, RunId, ScheduleKey, Zone,
 };
 pub use observation::{
     ArraySummary, AttemptObservation, BatchStatus, ContainerObservation, InstanceEnd,

@@ -5,12 +5,15 @@ mod attempt;
 mod classify;
 mod event;
 mod intent;
+mod records;
 mod step;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
-
+pub use classify::classify;
 pub use event::{RunEvent, RunEventKind};
-pub use intent::{SubmitRequest, batch_job_name, submit_request};
+pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
+pub use records::{LegFacts, attempt_records};
+pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -4,4 +4,4 @@ mod cron;
 mod due;
 
 pub use cron::{Cron, CronError};
-pub use due::{Due, DueReport, Skipped, due};
+pub use due::{Due, DueReport, Skipped, Timetable, schedule_key};

@@ -1,1 +1,231 @@
-//!
+//! One environment's numbers: what it costs, how risky it is, and what speaks against it.
+
+use jiff::SignedDuration;
+
+use super::{Candidate, Guard, Question};
+use crate::catalogue::{Class, Environment, Restart};
+use crate::domain::amount::div_half_even;
+use crate::domain::{Accrual, Ppm, Share, Usd, UsdPerHour};
+use crate::experience::EnvironmentExperience;
+use crate::market::EnvironmentMarket;
+
+/// Reclaims or starvations in a row after which an environment is left alone for the cooldown.
+const TROUBLES_BEFORE_COOLDOWN: u32 = 2;
+
+/// The mixture over an environment's pools, of the job's share.
+#[derive(Debug, Default)]
+struct Mixture {
+    price: Option<UsdPerHour>,
+    on_demand: Option<UsdPerHour>,
+    age_secs: Option<i64>,
+    pools: u32,
+    fits: bool,
+}
+
+/// `environment` as a candidate for `question`, with every guard but those that compare it with
+/// the other candidates (`choose` adds the saving).
+pub fn assess(question: &Question<'_>, environment: &Environment) -> Candidate {
+    let empty = EnvironmentExperience::default();
+    let experience = question.experience.environments.get(&environment.name).unwrap_or(&empty);
+    let market = question.market.environments.get(&environment.name);
+    let mixture = market.map(|market| mix(question, market, experience)).unwrap_or_default();
+    let interruptible = environment.capacity.is_interruptible();
+    let hazard = if interruptible { experience.hazard().per_hour } else { Ppm::ZERO };
+    let work = remaining_work(question.class, question.progress);
+    let rework = expected_rework(question.class, work, hazard);
+    let expected_cost = mixture.price.map(|price| cost_of(price, work, rework));
+    let mut guards = Vec::new();
+    if let Some(reason) = market.and_then(|market| market.unusable.clone()) {
+        guards.push(Guard::Unusable { reason });
+    }
+    if mixture.pools > 0 && !mixture.fits {
+        guards.push(Guard::DoesNotFit);
+    } else {
+        guards.extend(price_guards(question, &mixture, interruptible));
+    }
+    if interruptible {
+        guards.extend(risk_guards(question, experience));
+    }
+    Candidate {
+        environment: environment.name.clone(),
+        capacity: environment.capacity,
+        price: mixture.price,
+        price_age_secs: mixture.age_secs,
+        on_demand: mixture.on_demand,
+        hazard_per_hour: hazard,
+        expected_rework: rework,
+        expected_cost,
+        pools: mixture.pools,
+        guards,
+    }
+}
+
+/// Wall time of the work that is left, without the start.
+pub(super) fn remaining_work(class: &Class, progress: SignedDuration) -> SignedDuration {
+    let restore = match class.restart {
+        Restart::Checkpoint { restore, .. } if progress > SignedDuration::ZERO => restore,
+        _ => SignedDuration::ZERO,
+    };
+    (class.expected_duration - progress).max(SignedDuration::ZERO) + restore
+}
+
+/// The least time before the deadline at which interruptible capacity may still be started: an
+/// interruption at the last moment must leave room to finish on demand.
+/// From zero (policy "fit-only"): two full runs. Checkpointed (Uniform Progress' safety net,
+/// NSDI'24 §3.3): the work, two starts, and what one interruption loses.
+pub(super) fn time_needed(class: &Class, progress: SignedDuration) -> SignedDuration {
+    let work = remaining_work(class, progress);
+    match class.restart {
+        Restart::FromZero => (class.start_up + work) * 2,
+        Restart::Checkpoint { interval, restore } => {
+            work + (class.start_up + restore) * 2 + interval
+        }
+    }
+}
+
+/// Expected repeated work as a part of `work`, for exponential lifetimes.
+/// From zero: billed time to success is (e^(λL) − 1)/λ (policy.md §4), so the rework is
+/// (e^x − 1)/x − 1 with x = λL. Checkpointed every τ with restore r: each interruption loses τ/2 + r
+/// on average (Young 1974), so λ(τ/2 + r).
+fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
+    let hazard = hazard_per_hour.to_ratio();
+    match class.restart {
+        Restart::FromZero => {
+            let x = hazard * work.as_secs_f64() / 3600.0;
+            if x < 1e-9 { Ppm::ZERO } else { Ppm::from_ratio(x.exp_m1() / x - 1.0) }
+        }
+        Restart::Checkpoint { interval, restore } => {
+            let lost = interval.as_secs_f64() / 2.0 + restore.as_secs_f64();
+            Ppm::from_ratio(hazard * lost / 3600.0)
+        }
+    }
+}
+
+fn cost_of(price: UsdPerHour, work: SignedDuration, rework: Ppm) -> Usd {
+    let once = Accrual::of(price, work.as_millis() as i64).to_usd(Share::WHOLE);
+    once + once.scaled(rework)
+}
+
+/// Weighted by the placements seen in each pool, plus one for each (equal at first).
+fn mix(
+    question: &Question<'_>,
+    market: &EnvironmentMarket,
+    experience: &EnvironmentExperience,
+) -> Mixture {
+    if market.capacity.is_fargate() {
+        return mix_fargate(question, market);
+    }
+    let mut mixture = Mixture { pools: market.pools.len() as u32, ..Mixture::default() };
+    let (mut price, mut on_demand) = (WeightedMean::default(), WeightedMean::default());
+    for quote in &market.pools {
+        if !question.resources.fits(&quote.shape) {
+            continue;
+        }
+        mixture.fits = true;
+        let Some(share) = question.resources.share_of(&quote.shape) else { continue };
+        let seen = if experience.placements.is_empty() {
+            0
+        } else {
+            experience.placements.get(&quote.pool).copied().unwrap_or(0)
+        };
+        let list =
+            quote.on_demand.map(|list| question.class.effective_on_demand(list).of_share(share));
+        on_demand.add(list, seen + 1);
+        if market.capacity.is_interruptible() {
+            price.add(quote.spot.map(|spot| spot.of_share(share)), seen + 1);
+            if quote.spot.is_some() {
+                let age = quote.age(question.now).map(|age| age.as_secs());
+                mixture.age_secs = mixture.age_secs.max(age);
+            }
+        } else {
+            price.add(list, seen + 1);
+        }
+    }
+    mixture.price = price.mean();
+    mixture.on_demand = on_demand.mean();
+    mixture
+}
+
+fn mix_fargate(question: &Question<'_>, market: &EnvironmentMarket) -> Mixture {
+    let Some(listed) = &market.fargate else {
+        return Mixture { pools: 0, fits: true, ..Mixture::default() };
+    };
+    let resources = question.resources;
+    let units = i128::from(listed.vcpu_hour.units()) * i128::from(resources.vcpu_millis) * 1024
+        + i128::from(listed.gib_hour.units()) * i128::from(resources.memory_mib) * 1000;
+    let price = UsdPerHour::from_units(div_half_even(units, 1_024_000) as i64);
+    let age = question.now.duration_since(listed.seen_at).max(SignedDuration::ZERO);
+    Mixture {
+        price: Some(price),
+        on_demand: Some(price),
+        age_secs: Some(age.as_secs()),
+        pools: 0,
+        fits: true,
+    }
+}
+
+#[derive(Debug, Default)]
+struct WeightedMean {
+    total: i128,
+    weight: i128,
+}
+
+impl WeightedMean {
+    fn add(&mut self, price: Option<UsdPerHour>, weight: u64) {
+        if let Some(price) = price {
+            self.total += i128::from(price.units()) * i128::from(weight);
+            self.weight += i128::from(weight);
+        }
+    }
+
+    fn mean(&self) -> Option<UsdPerHour> {
+        (self.weight > 0)
+            .then(|| UsdPerHour::from_units(div_half_even(self.total, self.weight) as i64))
+    }
+}
+
+fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool) -> Vec<Guard> {
+    let mut guards = Vec::new();
+    let Some(price) = mixture.price else {
+        return vec![Guard::PriceUnknown];
+    };
+    if !interruptible {
+        return guards;
+    }
+    if mixture.on_demand.is_none() {
+        guards.push(Guard::PriceUnknown);
+    }
+    let max_age_secs = question.class.max_price_age.as_secs();
+    if let Some(age_secs) = mixture.age_secs.filter(|age| *age > max_age_secs) {
+        guards.push(Guard::PriceStale { age_secs, max_age_secs });
+    }
+    if let Some(max) = question.class.max_price.filter(|max| price > *max) {
+        guards.push(Guard::AboveMaxPrice { price, max });
+    }
+    guards
+}
+
+fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> Vec<Guard> {
+    let mut guards = Vec::new();
+    if question.cause.moves_away() {
+        guards.push(Guard::MovedAway);
+    }
+    if question.legs + 1 >= question.class.max_legs && question.class.max_legs > 1 {
+        guards.push(Guard::LastLeg);
+    }
+    if let Some(deadline_at) = question.deadline_at {
+        let left = deadline_at.duration_since(question.now);
+        let slack = left - time_needed(question.class, question.progress);
+        if slack < SignedDuration::ZERO {
+            guards.push(Guard::DeadlineTooNear { slack_secs: slack.as_secs() });
+        }
+    }
+    if experience.troubles_in_a_row >= TROUBLES_BEFORE_COOLDOWN
+        && let Some(until) =
+            experience.last_trouble.and_then(|at| at.checked_add(question.cooldown).ok())
+        && question.now < until
+    {
+        guards.push(Guard::CoolingDown { until });
+    }
+    guards
+}

@@ -1,1 +1,203 @@
-//!
+//! The choice between candidates.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::candidate::{assess, time_needed};
+use super::{Candidate, Decision, Guard, Question, Reason};
+use crate::catalogue::WhenPriceUnknown;
+use crate::domain::{Ppm, Usd};
+
+/// How long a decision that found nothing waits before it is asked again.
+const HOLD: SignedDuration = SignedDuration::from_mins(5);
+
+/// Where the next leg goes. Of the candidates without a guard the one with the least expected cost
+/// wins, the class's order breaking ties. When interruptible capacity is ruled out, capacity that is
+/// not taken back is used even where its price is not known: a deadline is worth more than a figure.
+pub fn decide(question: &Question<'_>) -> Decision {
+    let mut candidates: Vec<Candidate> =
+        question.environments.iter().map(|environment| assess(question, environment)).collect();
+    guard_savings(question, &mut candidates);
+    let (chosen, reasons) = choose(question, &candidates);
+    let wait_until = chosen
+        .filter(|index| candidates[*index].capacity.is_interruptible())
+        .and_then(|_| wait_until(question, &candidates));
+    let decision = Decision {
+        at: question.now,
+        chosen: chosen.map(|index| candidates[index].environment.clone()),
+        reasons,
+        candidates,
+        wait_until,
+    };
+    debug_assert_eq!(super::verify(question, &decision), Vec::new());
+    decision
+}
+
+/// Interruptible capacity must beat the cheapest other candidate by the class's margin; where there
+/// is none, its own pools' on-demand price.
+fn guard_savings(question: &Question<'_>, candidates: &mut [Candidate]) {
+    let steady = candidates
+        .iter()
+        .filter(|c| !c.capacity.is_interruptible() && c.guards.is_empty())
+        .filter_map(|c| c.expected_cost)
+        .min();
+    for candidate in candidates.iter_mut().filter(|c| c.capacity.is_interruptible()) {
+        let own = own_on_demand_cost(question, candidate);
+        let (Some(cost), Some(reference)) = (candidate.expected_cost, steady.or(own)) else {
+            continue;
+        };
+        let saving = (reference - cost).ratio_to(reference).unwrap_or(Ppm::ZERO);
+        if saving < question.class.min_saving {
+            candidate.guards.push(Guard::SavingTooSmall { saving, min: question.class.min_saving });
+        }
+    }
+}
+
+fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
+    let work = super::candidate::remaining_work(question.class, question.progress);
+    candidate.on_demand.map(|price| {
+        crate::domain::Accrual::of(price, work.as_millis() as i64)
+            .to_usd(crate::domain::Share::WHOLE)
+    })
+}
+
+fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, Vec<Reason>) {
+    let mut allowed: Vec<(usize, Usd)> = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| candidate.guards.is_empty())
+        .filter_map(|(index, candidate)| Some((index, candidate.expected_cost?)))
+        .collect();
+    allowed.sort_by_key(|(index, cost)| (*cost, *index));
+    let ruled_out = candidates
+        .iter()
+        .filter(|candidate| candidate.capacity.is_interruptible())
+        .find_map(|candidate| candidate.guards.first());
+    let Some(&(best, expected_cost)) = allowed.first() else {
+        return choose_without_prices(question, candidates);
+    };
+    let steady = !candidates[best].capacity.is_interruptible();
+    let interruptible_allowed =
+        allowed.iter().any(|(index, _)| candidates[*index].capacity.is_interruptible());
+    if steady && !interruptible_allowed && ruled_out.is_some_and(is_price_guard) {
+        // The class says what to do when spot cannot be compared.
+        return choose_without_prices(question, candidates);
+    }
+    let second =
+        allowed.get(1).map(|(index, cost)| (candidates[*index].environment.clone(), *cost));
+    let cheapest = Reason::Cheapest { expected_cost, second };
+    match ruled_out.filter(|_| steady && !interruptible_allowed) {
+        Some(guard) => (Some(best), vec![Reason::Fallback { guard: guard.clone() }, cheapest]),
+        None if candidates.len() == 1 => (Some(best), vec![Reason::OnlyCandidate, cheapest]),
+        None => (Some(best), vec![cheapest]),
+    }
+}
+
+const fn is_price_guard(guard: &Guard) -> bool {
+    matches!(guard, Guard::PriceUnknown | Guard::PriceStale { .. })
+}
+
+/// No candidate is free of guards (or spot cannot be compared): the class's rule, then what is
+/// least bad.
+fn choose_without_prices(
+    question: &Question<'_>,
+    candidates: &[Candidate],
+) -> (Option<usize>, Vec<Reason>) {
+    let only_prices_missing = |candidate: &Candidate| candidate.guards.iter().all(is_price_guard);
+    // In the class's order, but one with a known price first.
+    let steady = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| !c.capacity.is_interruptible() && only_prices_missing(c))
+        .min_by_key(|(index, c)| (c.expected_cost.is_none(), c.expected_cost, *index))
+        .map(|(index, _)| index);
+    let unpriced_spot =
+        candidates.iter().position(|c| c.capacity.is_interruptible() && only_prices_missing(c));
+    let fallback_reason = candidates
+        .iter()
+        .filter(|c| c.capacity.is_interruptible())
+        .flat_map(|c| &c.guards)
+        .find(|guard| !is_price_guard(guard))
+        .cloned();
+    match (question.class.when_price_unknown, unpriced_spot, steady) {
+        (WhenPriceUnknown::Spot, Some(spot), _) => (Some(spot), vec![Reason::PriceUnknown]),
+        (WhenPriceUnknown::Hold, Some(_), _) if may_hold(question) => hold(question.now),
+        (_, Some(_), Some(steady)) => (Some(steady), vec![Reason::PriceUnknown]),
+        (_, Some(spot), None) => (Some(spot), vec![Reason::PriceUnknown]),
+        (_, None, Some(steady)) => match fallback_reason {
+            Some(guard) => (Some(steady), vec![Reason::Fallback { guard }]),
+            None => (Some(steady), vec![Reason::PriceUnknown]),
+        },
+        (_, None, None) => least_bad_spot(question, candidates),
+    }
+}
+
+/// A class of interruptible environments only: its deadline cannot be promised, so guards that
+/// protect the deadline step back; those that protect money or capacity hold the run.
+fn least_bad_spot(
+    question: &Question<'_>,
+    candidates: &[Candidate],
+) -> (Option<usize>, Vec<Reason>) {
+    let yields = |guard: &Guard| {
+        matches!(
+            guard,
+            Guard::DeadlineTooNear { .. }
+                | Guard::LastLeg
+                | Guard::MovedAway
+                | Guard::SavingTooSmall { .. }
+                | Guard::PriceUnknown
+                | Guard::PriceStale { .. }
+        )
+    };
+    let best = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| c.capacity.is_interruptible() && c.guards.iter().all(yields))
+        .min_by_key(|(index, c)| (c.expected_cost.is_none(), c.expected_cost, *index));
+    if let Some((index, candidate)) = best {
+        let guard = candidate.guards.first().cloned().unwrap_or(Guard::PriceUnknown);
+        return (Some(index), vec![Reason::OnlyCandidate, Reason::Fallback { guard }]);
+    }
+    let cooled = candidates
+        .iter()
+        .flat_map(|candidate| &candidate.guards)
+        .filter_map(|guard| match guard {
+            Guard::CoolingDown { until } => Some(*until),
+            _ => None,
+        })
+        .min();
+    match cooled {
+        Some(until) => (None, vec![Reason::Hold { until }]),
+        None => hold(question.now),
+    }
+}
+
+fn may_hold(question: &Question<'_>) -> bool {
+    question.deadline_at.is_none_or(|deadline| {
+        deadline.duration_since(question.now)
+            > time_needed(question.class, question.progress) + HOLD
+    })
+}
+
+fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
+    let until = now.checked_add(HOLD).unwrap_or(Timestamp::MAX);
+    (None, vec![Reason::Hold { until }])
+}
+
+/// The wait budget, cut short where the deadline asks for it. `None` where nothing could take over.
+fn wait_until(question: &Question<'_>, candidates: &[Candidate]) -> Option<Timestamp> {
+    let takes_over = candidates.iter().any(|candidate| {
+        !candidate.capacity.is_interruptible()
+            && !candidate
+                .guards
+                .iter()
+                .any(|guard| matches!(guard, Guard::Unusable { .. } | Guard::DoesNotFit))
+    });
+    if !takes_over {
+        return None;
+    }
+    let budget = question.now.checked_add(question.class.wait_budget).ok();
+    let latest = question.deadline_at.and_then(|deadline| {
+        deadline.checked_sub(time_needed(question.class, question.progress)).ok()
+    });
+    [budget, latest].into_iter().flatten().min().map(|at| at.max(question.now))
+}

@@ -47,6 +47,8 @@ macro_rules! names {
 names! {
     /// A job of the catalogue.
     JobName;
+    /// One schedule: its job, expression and zone.
+    ScheduleKey;
     /// A job class of the catalogue: the policy that its jobs share.
     ClassName;
     /// An environment of the catalogue: one Batch job queue with one kind of capacity.

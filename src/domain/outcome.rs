@@ -23,6 +23,11 @@ pub enum LegCause {
 }
 
 impl LegCause {
+    /// The next leg must not go to interruptible capacity again.
+    pub const fn moves_away(self) -> bool {
+        matches!(self, LegCause::Starved | LegCause::DeadlineNear)
+    }
+
     pub const fn label(self) -> &'static str {
         match self {
             LegCause::Scheduled => "scheduled",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, JobName,
-    Pool, Region, RunId, Window,
+    Pool, Region, RunId, ScheduleKey, Window,
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
@@ -38,8 +38,8 @@ pub enum Write {
     Shape(InstanceType, InstanceShape),
     /// Inserts or replaces the attempt's line.
     Entry(Entry),
-    /// Up to when the job's schedule is handled.
-    Handled(JobName, Timestamp),
+    /// Up to when a schedule is handled.
+    Handled(ScheduleKey, Timestamp),
     Count(Counter, i128),
     /// Known points are ignored.
     PricePoints(Vec<PricePoint>),
@@ -102,7 +102,7 @@ pub trait Store: Send + Sync {
     /// All entries of attempts that ended in the window, in order of key.
     async fn entries_between(&self, window: Window) -> Result<Vec<Entry>, StoreError>;
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError>;
-    async fn handled(&self) -> Result<BTreeMap<JobName, Timestamp>, StoreError>;
+    async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError>;
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError>;
     /// Instances whose end is not known.

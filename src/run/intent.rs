@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{Class, Environment, Job, RetryOwner, RetryStrategy};
+use crate::catalogue::{Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy};
 use crate::domain::{BatchJobName, Redacted, Region, Resources, RunId};
 
 use super::{Leg, Run};
@@ -66,6 +66,9 @@ pub fn submit_request(
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());
     let retry_strategy = match class.retry_owner {
+        RetryOwner::Spotcron if template.array_size.is_some() => {
+            Some(repeat_lost_children(class.max_legs))
+        }
         RetryOwner::Spotcron => Some(RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() }),
         RetryOwner::Batch => template.retry_strategy.clone(),
     };
@@ -85,5 +88,24 @@ pub fn submit_request(
         share_identifier: template.share_identifier.clone(),
         scheduling_priority: template.scheduling_priority,
         tags,
+    }
+}
+
+/// Children of an array that lose their host are repeated by Batch, on the same queue: sending the
+/// whole array again would repeat the children that succeeded. Everything else exits.
+/// A pattern may only end in `*`, and no match means RETRY, so the last entry catches the rest.
+fn repeat_lost_children(max_legs: u16) -> RetryStrategy {
+    let retry_on_status = |pattern: &str| EvaluateOnExit {
+        on_status_reason: Some(pattern.to_owned()),
+        retry: true,
+        ..EvaluateOnExit::default()
+    };
+    RetryStrategy {
+        attempts: max_legs.clamp(1, 10) as u8,
+        evaluate_on_exit: vec![
+            retry_on_status("Host EC2*"),
+            retry_on_status("Your Spot Task was interrupted*"),
+            EvaluateOnExit { on_reason: Some("*".to_owned()), ..EvaluateOnExit::default() },
+        ],
     }
 }

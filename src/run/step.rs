@@ -1,1 +1,322 @@
-//! The state machine.
+//! What a run that is at Batch does next: a pure function of the run, what Batch shows, and the time.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Leg, Run, RunEventKind, RunState};
+use crate::catalogue::{Class, Restart, RetryOwner};
+use crate::domain::{
+    AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
+};
+use crate::run::classify::STOP_PREFIX;
+
+/// What Batch shows of the last leg.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// `None` when Batch does not know the job.
+    pub job: Option<&'a JobObservation>,
+    /// How the newest finished attempt ended (of any child, the worst for the run), once the job
+    /// is final.
+    pub end: Option<AttemptEnd>,
+    /// How long that attempt ran.
+    pub ran: SignedDuration,
+    /// Where the running attempt is, once that is known.
+    pub host: Option<(&'a InstanceType, &'a Zone)>,
+}
+
+/// What the step may look at besides the run.
+#[derive(Debug, Clone, Copy)]
+pub struct StepContext<'a> {
+    pub class: &'a Class,
+    pub now: Timestamp,
+    /// Interruptions per hour of the leg's environment.
+    pub hazard_per_hour: Ppm,
+    /// Whether the class has capacity that is not taken back.
+    pub has_steady_capacity: bool,
+    /// Whether the leg is an array job, whose retries are Batch's.
+    pub is_array: bool,
+}
+
+/// A call to make after the step is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// CancelJob: harmless to a job that has just been placed.
+    Cancel { reason: String },
+    /// TerminateJob.
+    Terminate { reason: String },
+}
+
+/// The outcome of one step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// `None` when nothing changed.
+    pub run: Option<Run>,
+    pub events: Vec<RunEventKind>,
+    pub action: Option<Action>,
+}
+
+/// Just after SubmitJob, DescribeJobs may not show the job yet.
+const INVISIBLE_AT_FIRST: SignedDuration = SignedDuration::from_mins(10);
+/// A stop that shows no effect is asked for again.
+const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(60);
+/// A leg lost to infrastructure waits this long, doubled with each leg, before the next.
+const INFRASTRUCTURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
+/// A risk of interruption above this, at the last moment at which on-demand capacity still meets the
+/// deadline, moves a running attempt.
+const ACCEPTED_RISK: Ppm = Ppm(50_000);
+
+/// Advances `run` (in state Watching or Stopping) by one observation.
+pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step {
+    let mut next = run.clone();
+    let mut events = Vec::new();
+    let mut action = None;
+    let Some(leg) = next.legs.last_mut() else {
+        return Step { run: None, events, action };
+    };
+    match seen.job {
+        None => vanished(&mut next, context.now),
+        Some(job) => {
+            events.extend(observe_leg(leg, job, seen.host, context.now));
+            if job.status.is_final() {
+                finish_leg(&mut next, job, seen, context);
+            } else {
+                (action, next.state) = steer(&next, job.status, context);
+                if let (RunState::Stopping { cause, .. }, RunState::Watching) =
+                    (next.state, run.state)
+                {
+                    events.push(RunEventKind::StopRequested { leg: last_index(&next), cause });
+                }
+            }
+        }
+    }
+    if let RunState::Ended { outcome, at } = next.state {
+        note_deadline(&mut next, at, &mut events);
+        events.push(RunEventKind::Ended { outcome });
+    } else {
+        note_deadline(&mut next, context.now, &mut events);
+    }
+    if next == *run {
+        return Step { run: None, events, action };
+    }
+    next.version += 1;
+    Step { run: Some(next), events, action }
+}
+
+/// Marks a run whose deadline has passed; told once.
+pub fn note_deadline(run: &mut Run, now: Timestamp, events: &mut Vec<RunEventKind>) {
+    if !run.deadline_missed && run.deadline_at.is_some_and(|deadline| now > deadline) {
+        run.deadline_missed = true;
+        events.push(RunEventKind::DeadlineMissed);
+    }
+}
+
+fn last_index(run: &Run) -> u16 {
+    run.legs.last().map_or(0, |leg| leg.index)
+}
+
+/// Takes the job's times and status over into the leg.
+fn observe_leg(
+    leg: &mut Leg,
+    job: &JobObservation,
+    host: Option<(&InstanceType, &Zone)>,
+    now: Timestamp,
+) -> Option<RunEventKind> {
+    let had_started = leg.started_at.is_some();
+    leg.status = Some(job.status);
+    if job.status == BatchStatus::Runnable && leg.runnable_since.is_none() {
+        leg.runnable_since = Some(now);
+    }
+    leg.started_at = job.started_at.or(leg.started_at);
+    if let Some(reason) = &job.status_reason {
+        leg.reason = Some(reason.clone());
+    }
+    if job.status.is_final() {
+        leg.ended_at = Some(job.stopped_at.unwrap_or(now));
+    }
+    (!had_started && leg.started_at.is_some()).then(|| RunEventKind::Started {
+        leg: leg.index,
+        instance_type: host.map(|(instance_type, _)| instance_type.clone()),
+        zone: host.map(|(_, zone)| zone.clone()),
+    })
+}
+
+/// Batch does not know the job: not yet, or no longer.
+fn vanished(run: &mut Run, now: Timestamp) {
+    let submitted = run.last_leg().and_then(|leg| leg.submitted_at).unwrap_or(run.created_at);
+    if now.duration_since(submitted) > INVISIBLE_AT_FIRST {
+        run.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
+    }
+}
+
+/// The job ended: is the run over, or does it need another leg?
+fn finish_leg(
+    run: &mut Run,
+    job: &JobObservation,
+    seen: Observation<'_>,
+    context: StepContext<'_>,
+) {
+    let at = job.stopped_at.unwrap_or(context.now).min(context.now);
+    if job.status == BatchStatus::Succeeded {
+        run.state = RunState::Ended { outcome: RunOutcome::Succeeded, at };
+        return;
+    }
+    let over = |outcome| RunState::Ended { outcome, at };
+    let asked = match run.state {
+        RunState::Stopping { cause, .. } => Some(cause),
+        _ => None,
+    };
+    let end = seen.end.unwrap_or_else(|| never_ran(job));
+    if let Restart::Checkpoint { interval, restore } = context.class.restart
+        && !end.ended_by_itself()
+    {
+        run.progress_millis += saved(seen.ran, interval, restore, run.progress_millis > 0);
+    }
+    let cause = match (end, asked) {
+        (AttemptEnd::Stopped, Some(cause)) => cause,
+        (AttemptEnd::Stopped, None) if is_time_limit_cancel(job) => LegCause::Starved,
+        (AttemptEnd::Stopped, None) => {
+            run.state = over(RunOutcome::Cancelled);
+            return;
+        }
+        (AttemptEnd::Interrupted, _) => LegCause::Interrupted,
+        (AttemptEnd::Infrastructure, _) => LegCause::Infrastructure,
+        (AttemptEnd::Failed, _) => {
+            run.failures += 1;
+            if run.failures > context.class.failure_retries {
+                run.state = over(RunOutcome::Failed);
+                return;
+            }
+            LegCause::Failed
+        }
+        (AttemptEnd::Succeeded | AttemptEnd::TimedOut, _) => {
+            run.state = over(RunOutcome::Failed);
+            return;
+        }
+    };
+    let batch_retries = context.class.retry_owner == RetryOwner::Batch || context.is_array;
+    let spent = usize::from(context.class.max_legs) <= run.legs.len();
+    if spent || (batch_retries && asked.is_none() && cause != LegCause::Starved) {
+        run.state = over(RunOutcome::Failed);
+        return;
+    }
+    let not_before = match cause {
+        LegCause::Infrastructure | LegCause::Failed => {
+            let doubled = INFRASTRUCTURE_BACKOFF * (1 << (run.legs.len().clamp(1, 7) - 1));
+            context.now.checked_add(doubled).unwrap_or(context.now)
+        }
+        _ => context.now,
+    };
+    run.state = RunState::NeedsLeg { cause, not_before };
+}
+
+/// A failed job without any attempt: cancelled before it ran, or refused by Batch itself.
+fn never_ran(job: &JobObservation) -> AttemptEnd {
+    let reason = job.status_reason.as_deref().unwrap_or("");
+    let ours = reason.starts_with(STOP_PREFIX);
+    if ours || is_time_limit_cancel(job) || job.attempts.is_empty() && !reason.contains("Dependent")
+    {
+        AttemptEnd::Stopped
+    } else {
+        AttemptEnd::Failed
+    }
+}
+
+/// A queue's own `jobStateTimeLimitActions` cancelled it.
+fn is_time_limit_cancel(job: &JobObservation) -> bool {
+    job.status_reason
+        .as_deref()
+        .is_some_and(|reason| reason.starts_with("Canceled by JobStateTimeLimit"))
+}
+
+/// Work that checkpoints saved in an attempt that ran for `ran`, in milliseconds.
+fn saved(
+    ran: SignedDuration,
+    interval: SignedDuration,
+    restore: SignedDuration,
+    restored: bool,
+) -> i64 {
+    let useful = if restored { ran - restore } else { ran };
+    let interval_millis = interval.as_millis().max(1);
+    (useful.as_millis().max(0) / interval_millis * interval_millis) as i64
+}
+
+/// The job goes on: let it, or stop it?
+fn steer(run: &Run, status: BatchStatus, context: StepContext<'_>) -> (Option<Action>, RunState) {
+    let Some(leg) = run.last_leg() else { return (None, run.state) };
+    match run.state {
+        RunState::Stopping { cause: LegCause::Starved, .. } if !status.is_waiting() => {
+            // It was placed before the cancel arrived: keep it.
+            (None, RunState::Watching)
+        }
+        RunState::Stopping { cause, since } => {
+            if context.now.duration_since(since) < REPEAT_STOP {
+                return (None, run.state);
+            }
+            let state = RunState::Stopping { cause, since: context.now };
+            (Some(stop_action(cause, leg)), state)
+        }
+        _ => match reason_to_stop(run, leg, status, context) {
+            Some(cause) => {
+                let state = RunState::Stopping { cause, since: context.now };
+                (Some(stop_action(cause, leg)), state)
+            }
+            None => (None, RunState::Watching),
+        },
+    }
+}
+
+fn stop_action(cause: LegCause, leg: &Leg) -> Action {
+    match cause {
+        LegCause::Starved => Action::Cancel {
+            reason: format!(
+                "{STOP_PREFIX}no capacity in {} within the wait budget",
+                leg.environment
+            ),
+        },
+        _ => Action::Terminate {
+            reason: format!("{STOP_PREFIX}moved on demand so that the deadline holds"),
+        },
+    }
+}
+
+fn reason_to_stop(
+    run: &Run,
+    leg: &Leg,
+    status: BatchStatus,
+    context: StepContext<'_>,
+) -> Option<LegCause> {
+    let legs_left = run.legs.len() < usize::from(context.class.max_legs);
+    if !leg.capacity.is_interruptible() || !context.has_steady_capacity || !legs_left {
+        return None;
+    }
+    if status.is_waiting() {
+        // Also while PENDING or SUBMITTED: nothing was placed, so nothing is lost.
+        return leg.wait_until.is_some_and(|at| context.now >= at).then_some(LegCause::Starved);
+    }
+    deadline_in_danger(run, leg, context).then_some(LegCause::DeadlineNear)
+}
+
+/// Whether a placed attempt must be moved now, because this is the last moment at which a run from
+/// zero on demand still meets the deadline, and staying is too risky. Checkpointed work keeps what
+/// it has when it is interrupted, so that staying never loses the room that is left (policy: never
+/// leave spot while it runs). An attempt that already ran longer than expected stays: starting
+/// over would take as long again.
+fn deadline_in_danger(run: &Run, leg: &Leg, context: StepContext<'_>) -> bool {
+    let class = context.class;
+    let (Some(deadline), Restart::FromZero) = (run.deadline_at, class.restart) else {
+        return false;
+    };
+    let left = deadline.duration_since(context.now);
+    let on_demand = class.start_up + class.expected_duration;
+    // One look ahead, or the next observation comes too late.
+    let look_ahead = SignedDuration::from_secs(60);
+    if left < on_demand || left > on_demand + look_ahead {
+        return false;
+    }
+    let Some(started) = leg.started_at else { return true };
+    let remaining = class.expected_duration - context.now.duration_since(started);
+    if remaining <= SignedDuration::ZERO {
+        return false;
+    }
+    let exposure = context.hazard_per_hour.to_ratio() * remaining.as_secs_f64() / 3600.0;
+    Ppm::from_ratio(-(-exposure).exp_m1()) > ACCEPTED_RISK
+}

@@ -1,0 +1,95 @@
+//! The attempts of a leg, taken down from what Batch shows.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    AttemptObservation, BatchStatus, Capacity, ContainerObservation, InstanceEnd, JobObservation,
+};
+
+use super::{AttemptKey, AttemptRecord, Leg, Run, classify};
+
+/// What is known besides the observation.
+#[derive(Debug, Clone, Copy)]
+pub struct LegFacts<'a> {
+    pub run: &'a Run,
+    pub leg: &'a Leg,
+    /// The array child that the observation is of.
+    pub child: Option<u32>,
+    /// How the instance behind a container instance ARN ended, where that is known.
+    pub instance_ends: &'a BTreeMap<String, InstanceEnd>,
+}
+
+/// Every attempt that the observation shows, the running one included. Hosts are not filled in.
+pub fn attempt_records(facts: LegFacts<'_>, job: &JobObservation) -> Vec<AttemptRecord> {
+    let mut records: Vec<AttemptRecord> = (1..)
+        .zip(&job.attempts)
+        .map(|(number, attempt)| finished(facts, job, number, attempt))
+        .collect();
+    let runs = matches!(job.status, BatchStatus::Starting | BatchStatus::Running);
+    if let Some(container) = job.container.as_ref().filter(|_| runs) {
+        let number = records.len() as u32 + 1;
+        records.push(running(facts, job, number, container));
+    }
+    records
+}
+
+fn finished(
+    facts: LegFacts<'_>,
+    job: &JobObservation,
+    number: u32,
+    attempt: &AttemptObservation,
+) -> AttemptRecord {
+    let arn = attempt.container.container_instance_arn.as_ref();
+    let is_last = number as usize == job.attempts.len();
+    let (status, reason) = if is_last && job.status.is_final() {
+        (job.status, job.status_reason.as_deref())
+    } else {
+        (BatchStatus::Failed, None)
+    };
+    let end = classify(
+        attempt,
+        status,
+        reason,
+        facts.leg.capacity,
+        arn.and_then(|arn| facts.instance_ends.get(arn)).copied(),
+    );
+    let mut record = running(facts, job, number, &attempt.container);
+    record.started_at = attempt.started_at;
+    // An attempt without an end in Batch's answer ended when the job did.
+    record.stopped_at = attempt.stopped_at.or(job.stopped_at).or(attempt.started_at);
+    record.end = Some(end);
+    record.exit_code = attempt.container.exit_code;
+    record.reason = attempt.status_reason.clone().or_else(|| attempt.container.reason.clone());
+    record
+}
+
+fn running(
+    facts: LegFacts<'_>,
+    job: &JobObservation,
+    number: u32,
+    container: &ContainerObservation,
+) -> AttemptRecord {
+    let LegFacts { run, leg, child, .. } = facts;
+    AttemptRecord {
+        key: AttemptKey { run: run.id.clone(), leg: leg.index, child, number },
+        job: run.job.clone(),
+        class: run.class.clone(),
+        batch_job_id: job.id.clone(),
+        environment: leg.environment.clone(),
+        capacity: leg.capacity,
+        region: leg.region.clone(),
+        resources: job.resources,
+        started_at: (job.status == BatchStatus::Running).then_some(job.started_at).flatten(),
+        stopped_at: None,
+        end: None,
+        exit_code: None,
+        reason: None,
+        log_stream: container.log_stream.clone(),
+        container_instance_arn: container
+            .container_instance_arn
+            .clone()
+            .filter(|_| leg.capacity == Capacity::Spot || leg.capacity == Capacity::OnDemand),
+        task_arn: container.task_arn.clone(),
+        host: None,
+    }
+}
