@@ -1,1 +1,93 @@
-//! The command line.
+//! The command line: what can be said to spotcron, and who answers. One file per verb; only
+//! `render` prints.
+
+pub mod args;
+pub mod check;
+pub mod demo;
+mod dispatch;
+pub mod error;
+pub mod explain;
+pub mod live;
+pub mod open;
+pub mod plan;
+pub mod prices;
+pub mod reference;
+pub mod render;
+pub mod run;
+pub mod runs;
+pub mod savings;
+pub mod store;
+pub mod summary;
+
+pub use error::CliError;
+
+use std::process::ExitCode;
+
+use clap::{ColorChoice, Parser, Subcommand};
+
+const ABOUT: &str =
+    "Runs batch work on AWS Batch at the lowest cost that still meets its deadlines";
+
+const EXAMPLES: &str = "\
+Examples:
+  spotcron demo                          watch a simulated organisation for a while
+  spotcron check                         what is wrong with the catalogue, if anything
+  spotcron plan --count 3                the next runs, and where they would go
+  spotcron run --observe                 decide and record, submit nothing
+  spotcron explain nightly-20261121      why a run went where it went, and what it cost
+
+Exit codes: 0 done, 1 something failed, 2 the input or the configuration is wrong.";
+
+/// Everything that can be said on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "spotcron", version, about = ABOUT, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// Colours in tables and messages; `auto` also respects NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    #[arg(hide_possible_values = true, help_heading = "Display")]
+    pub color: ColorChoice,
+
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the daemon against AWS
+    Run(run::RunArgs),
+    /// Run the real daemon on a simulated cloud, at an accelerated clock
+    Demo(demo::DemoArgs),
+    /// Check the catalogue and report every problem at once
+    Check(check::CheckArgs),
+    /// Show the next runs and where each would go
+    Plan(plan::PlanArgs),
+    /// Show what capacity costs now, by environment and pool
+    Prices(prices::PricesArgs),
+    /// List runs, newest first
+    Runs(runs::RunsArgs),
+    /// Show what was spent and what was saved
+    Savings(savings::SavingsArgs),
+    /// Tell one run's story: every decision, attempt and cent
+    Explain(explain::ExplainArgs),
+    /// Copy the store to a file, or put a copy back
+    #[command(subcommand)]
+    Store(store::StoreVerb),
+    /// Print the generated references
+    #[command(hide = true, subcommand)]
+    Reference(reference::ReferenceVerb),
+}
+
+/// Parses the process's arguments, runs the verb, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(stop) => return render::usage(&stop),
+    };
+    let style = cli.color;
+    match dispatch::dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => render::failure(&error, style),
+    }
+}

@@ -1,5 +1,5 @@
 //! Parses the command line, runs one verb, and exits with its code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    spotcron::cli::main()
 }

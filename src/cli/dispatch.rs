@@ -1,0 +1,96 @@
+//! From a parsed command line to the verb's answer: opens what the verb needs, runs it, prints.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::ColorChoice;
+
+use super::render::{self, Report};
+use super::{Cli, CliError, Verb, args, check, demo, explain, open, plan, prices, reference};
+use super::{run, runs, savings, store};
+use crate::clock::{Clock, WallClock};
+use crate::decision;
+use crate::ports::Store;
+
+/// Runs the verb and prints its answer.
+pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
+    let show = Shower { color: cli.color };
+    let code = match cli.verb {
+        Verb::Run(args) => run::run(&args)?,
+        Verb::Demo(args) => demo::run(&args, cli.color)?,
+        Verb::Check(args) => show.report(&check::run(&args)?, args.format.format)?,
+        Verb::Plan(args) => {
+            let settings = open::settings(args.source.config.as_deref())?;
+            let catalogue = open::catalogue(&settings)?;
+            let store = open::store_if_any(&args.source)?;
+            let inputs = plan::Inputs {
+                catalogue: &catalogue,
+                cooldown: settings.decision.cooldown,
+                now: WallClock.now(),
+                decide: decision::decide,
+            };
+            let report = wait(plan::run(&args, store.as_deref(), inputs))??;
+            show.report(&report, args.format.format)?
+        }
+        Verb::Prices(args) => {
+            let store = open::store(&args.source)?;
+            let report = wait(prices::run(&args, &*store, WallClock.now()))??;
+            show.report(&report, args.format.format)?
+        }
+        Verb::Runs(args) => {
+            let store = open::store(&args.source)?;
+            let report = wait(runs::run(&args, &*store, WallClock.now()))??;
+            show.report(&report, args.format.format)?
+        }
+        Verb::Savings(args) => {
+            let store = open::store(&args.source)?;
+            show.report(&savings(&args, &*store)?, args.format.format)?
+        }
+        Verb::Explain(args) => {
+            let store = open::store(&args.source)?;
+            let report = wait(explain::run(&args, &*store))??;
+            show.report(&report, args.format.format)?
+        }
+        Verb::Store(verb) => show.text(&store::run(&verb)?)?,
+        Verb::Reference(verb) => show.text(&reference::run(&verb)?)?,
+    };
+    Ok(ExitCode::from(code))
+}
+
+fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {
+    // Labels stand in the catalogue, not in the ledger.
+    let catalogue = match args.by.needs_catalogue() {
+        true => {
+            let path = args::config_path(args.source.config.as_deref());
+            Some(open::catalogue(&open::settings(path.as_deref())?)?)
+        }
+        false => None,
+    };
+    wait(savings::run(args, store, catalogue.as_ref(), WallClock.now()))?
+}
+
+/// Waits for a verb that only reads: one thread is enough.
+fn wait<F: Future>(verb: F) -> Result<F::Output, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed("the runtime could not be started").caused_by(error))?;
+    Ok(runtime.block_on(verb))
+}
+
+struct Shower {
+    color: ColorChoice,
+}
+
+impl Shower {
+    fn report<R: Report>(&self, report: &R, format: args::Format) -> Result<u8, CliError> {
+        render::show(report, format, self.color)
+    }
+
+    fn text(&self, text: &str) -> Result<u8, CliError> {
+        render::print(text, self.color).map_err(|error| {
+            CliError::failed("the answer could not be printed").caused_by(error)
+        })?;
+        Ok(0)
+    }
+}

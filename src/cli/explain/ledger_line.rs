@@ -1,0 +1,148 @@
+//! A line of the ledger, with its arithmetic in words.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::render::{sentence, value};
+use crate::domain::amount::div_half_even;
+use crate::domain::{Ppm, Share, Usd};
+use crate::ledger::{Entry, EntryState, Priced};
+
+/// One line of the ledger.
+#[derive(Debug, Serialize)]
+pub struct LedgerLine {
+    /// `final`, `provisional` or `unpriced`.
+    pub state: &'static str,
+    pub cost_usd: Option<Usd>,
+    pub on_demand_equivalent_usd: Option<Usd>,
+    pub saved_usd: Option<Usd>,
+    pub waste_usd: Option<Usd>,
+    /// The time that was charged.
+    pub charged_from: Option<Timestamp>,
+    pub charged_until: Option<Timestamp>,
+    pub charged_millis: Option<i64>,
+    /// The part of the instance that the job reserved, exactly: `11/26`.
+    pub share: Option<String>,
+    /// Reclaimed in the instance's first hour: AWS does not charge it.
+    pub first_hour_credit: bool,
+    /// A stable label of why there is no price.
+    pub unpriced_because: Option<&'static str>,
+    /// The arithmetic as sentences.
+    pub text: Vec<String>,
+}
+
+impl LedgerLine {
+    pub fn of(entry: &Entry) -> Self {
+        let (state, why) = match &entry.state {
+            EntryState::Final(_) => ("final", None),
+            EntryState::Provisional(_) => ("provisional", None),
+            EntryState::Unpriced { why } => ("unpriced", Some(*why)),
+        };
+        let priced = entry.priced();
+        LedgerLine {
+            state,
+            cost_usd: priced.map(|priced| priced.cost),
+            on_demand_equivalent_usd: priced.map(|priced| priced.on_demand),
+            saved_usd: priced.map(|priced| priced.on_demand - priced.cost),
+            waste_usd: priced.map(|priced| priced.waste),
+            charged_from: priced.map(|priced| priced.charged.start),
+            charged_until: priced.map(|priced| priced.charged.end),
+            charged_millis: priced.map(|priced| priced.charged.millis()),
+            share: priced.map(|priced| fraction(priced.share)),
+            first_hour_credit: priced.is_some_and(|priced| priced.first_hour_credit),
+            unpriced_because: why.map(|why| why.label()),
+            text: match (priced, why) {
+                (Some(priced), _) => arithmetic(entry, priced),
+                (None, why) => vec![format!(
+                    "No price, because {}. It is in no sum and never guessed.",
+                    why.map_or("nothing says", sentence::unpriced)
+                )],
+            },
+        }
+    }
+}
+
+fn arithmetic(entry: &Entry, priced: &Priced) -> Vec<String> {
+    let mut text = vec![cost(entry, priced)];
+    if priced.on_demand != Usd::ZERO {
+        let saved = priced.on_demand - priced.cost;
+        let verb = if saved.is_negative() { "lost" } else { "saved" };
+        let ratio = saved.ratio_to(priced.on_demand).unwrap_or(Ppm::ZERO);
+        text.push(format!(
+            "On demand the same time would have cost {}{}: {verb} {}, {}.",
+            value::usd(priced.on_demand),
+            rate(priced.on_demand, priced),
+            value::usd(if saved.is_negative() { -saved } else { saved }),
+            if saved.is_negative() { Ppm(-ratio.0) } else { ratio }
+        ));
+    } else if !entry.end.ended_by_itself() {
+        text.push("On demand it would not have existed, so nothing stands against it.".to_owned());
+    }
+    if priced.waste != Usd::ZERO {
+        text.push(format!("{} of it bought nothing.", value::usd(priced.waste)));
+    }
+    if entry.is_provisional() {
+        text.push(
+            "Provisional: the instance's end is not known yet, and may still make it free."
+                .to_owned(),
+        );
+    }
+    text
+}
+
+fn cost(entry: &Entry, priced: &Priced) -> String {
+    if priced.first_hour_credit {
+        return format!(
+            "Cost nothing: AWS took the instance back within its first hour, and does not charge \
+             that ({} ran).",
+            ran(priced)
+        );
+    }
+    if priced.charged.is_empty() {
+        return "Cost nothing: its container never ran.".to_owned();
+    }
+    let kind = if entry.capacity.is_interruptible() { "spot" } else { "on-demand" };
+    let part = match priced.share {
+        share if share.num() == share.den() => "the whole instance".to_owned(),
+        share => format!("{} of the instance", percent(share)),
+    };
+    format!(
+        "Cost {} = {} x {part} x the {kind} price{}.",
+        value::usd(priced.cost),
+        ran(priced),
+        rate(priced.cost, priced)
+    )
+}
+
+/// The charged time in seconds, to the millisecond where it is not whole.
+fn ran(priced: &Priced) -> String {
+    let millis = priced.charged.millis();
+    match millis % 1000 {
+        0 => format!("{} s", millis / 1000),
+        rest => format!("{}.{rest:03} s", millis / 1000),
+    }
+}
+
+/// The mean price of the whole instance that `amount` amounts to.
+fn rate(amount: Usd, priced: &Priced) -> String {
+    let divisor = priced.share.num() * i128::from(priced.charged.millis());
+    if divisor <= 0 {
+        return String::new();
+    }
+    let an_hour =
+        Usd::from_nanos(div_half_even(amount.nanos() * 3_600_000 * priced.share.den(), divisor));
+    format!(" ({} an hour on average)", value::usd(an_hour))
+}
+
+fn percent(share: Share) -> Ppm {
+    Ppm(div_half_even(share.num() * 1_000_000, share.den()) as i64)
+}
+
+fn fraction(share: Share) -> String {
+    let common = gcd(share.num(), share.den()).max(1);
+    format!("{}/{}", share.num() / common, share.den() / common)
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
+}

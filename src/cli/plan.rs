@@ -1,0 +1,252 @@
+//! `spotcron plan`: the next runs, and where each would go if it were due now.
+
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::args::{FormatArg, Source, When, when};
+use super::error::CliError;
+use super::explain::nearest;
+use super::render::decision::DecisionView;
+use super::render::{self, FAINT, Page, STRONG, value};
+use crate::catalogue::{Catalogue, Job};
+use crate::decision::{Decision, Question};
+use crate::domain::{ClassName, JobName, LegCause, Resources};
+use crate::experience::Experience;
+use crate::market::Market;
+use crate::ports::Store;
+
+const HELP: &str = "\
+Each run is decided as if it were due now, on the prices that the store holds now: a run of
+next week will be decided again, on that week's prices.
+
+Examples:
+  spotcron plan                                  the ten jobs that come first
+  spotcron plan --job nightly-report --count 5   the next five runs of one job
+  spotcron plan --from 2026-03-29T00:00Z         around a change of the clocks";
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = HELP)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub source: Source,
+    /// How many jobs, the soonest first
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "job")]
+    pub jobs: usize,
+    /// Only this job
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// The runs after this time instead of after now: a time, a date, or a distance ahead
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub from: Option<When>,
+    /// How many runs of each job
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// What `plan` needs besides the store.
+pub struct Inputs<'a> {
+    pub catalogue: &'a Catalogue,
+    /// How long trouble keeps an environment out.
+    pub cooldown: SignedDuration,
+    pub now: Timestamp,
+    /// [`crate::decision::decide`], or a test's.
+    pub decide: fn(&Question<'_>) -> Decision,
+}
+
+/// What a job reserves where neither the catalogue nor anything seen says: one vCPU and 2 GiB.
+const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
+
+/// The answer of `plan`.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub now: Timestamp,
+    /// When prices were last refreshed; `null` where there are none yet.
+    pub prices_at: Option<Timestamp>,
+    /// In order of time, then job.
+    pub runs: Vec<PlannedRun>,
+    /// Enabled jobs that are not among `runs`.
+    pub jobs_not_shown: usize,
+}
+
+/// One run to come.
+#[derive(Debug, Serialize)]
+pub struct PlannedRun {
+    pub job: JobName,
+    pub class: ClassName,
+    pub cron: String,
+    pub scheduled_for: Timestamp,
+    /// In the job's zone.
+    pub local_time: String,
+    pub time_zone: String,
+    pub deadline_at: Option<Timestamp>,
+    /// Whether what the job reserves was assumed rather than known.
+    pub resources_assumed: bool,
+    pub decision: DecisionView,
+}
+
+/// The next runs. Without a store no price is known, and the plan says so.
+pub async fn run(
+    args: &PlanArgs,
+    store: Option<&dyn Store>,
+    inputs: Inputs<'_>,
+) -> Result<Report, CliError> {
+    let (market, experience) = match store {
+        Some(store) => (market_of(store).await?, store.experience().await?),
+        None => (Market::default(), Experience::default()),
+    };
+    let jobs = selected(args, inputs.catalogue)?;
+    let enabled = jobs.len();
+    let from = args.from.map_or(inputs.now, |from| from.after(inputs.now));
+    let mut upcoming: Vec<(Vec<Timestamp>, &Job)> = jobs
+        .into_iter()
+        .map(|job| (next_times(job, from, args.count), job))
+        .filter(|(times, _)| !times.is_empty())
+        .collect();
+    upcoming
+        .sort_by(|(a, job_a), (b, job_b)| (a.first(), &job_a.name).cmp(&(b.first(), &job_b.name)));
+    upcoming.truncate(if args.job.is_some() { 1 } else { args.jobs });
+    let jobs_not_shown = enabled - upcoming.len();
+    let mut runs = Vec::new();
+    for (times, job) in upcoming {
+        for at in times {
+            runs.push(planned(job, at, &inputs, &market, &experience)?);
+        }
+    }
+    runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
+    Ok(Report { now: inputs.now, prices_at: market.refreshed_at, runs, jobs_not_shown })
+}
+
+/// The market as the store last saw it; refreshed when its newest price was seen.
+async fn market_of(store: &dyn Store) -> Result<Market, CliError> {
+    let environments = store.environment_markets().await?;
+    let refreshed_at = environments
+        .values()
+        .flat_map(|market| {
+            let pools = market.pools.iter().filter_map(|pool| pool.seen_at);
+            pools.chain(market.fargate.as_ref().map(|price| price.seen_at))
+        })
+        .max();
+    let environments = environments.into_iter().map(|(name, market)| (name, Arc::new(market)));
+    Ok(Market { environments: environments.collect(), refreshed_at })
+}
+
+fn selected<'a>(args: &PlanArgs, catalogue: &'a Catalogue) -> Result<Vec<&'a Job>, CliError> {
+    let Some(name) = &args.job else {
+        return Ok(catalogue.jobs.values().map(|job| &**job).filter(|job| job.enabled).collect());
+    };
+    match catalogue.jobs.get(name.as_str()) {
+        Some(job) if job.enabled => Ok(vec![job]),
+        Some(_) => Err(CliError::input(format!("job {name} is disabled"))
+            .hint("set `enabled = true` in the catalogue to have it run")),
+        None => {
+            let error = CliError::input(format!("the catalogue has no job named {name}"));
+            Err(match nearest(name, catalogue.jobs.keys().map(JobName::as_str)) {
+                Some(near) => error.hint(format!("did you mean {near}?")),
+                None => error.hint("`spotcron plan` shows the jobs that come next"),
+            })
+        }
+    }
+}
+
+fn next_times(job: &Job, from: Timestamp, count: u16) -> Vec<Timestamp> {
+    let next = |after: &Timestamp| job.cron.next_after(*after, &job.time_zone);
+    std::iter::successors(next(&from), next).take(count.into()).collect()
+}
+
+fn planned(
+    job: &Job,
+    scheduled_for: Timestamp,
+    inputs: &Inputs<'_>,
+    market: &Market,
+    experience: &Experience,
+) -> Result<PlannedRun, CliError> {
+    let Some(class) = inputs.catalogue.class_of(job) else {
+        return Err(CliError::input(format!("job {} names no class of the catalogue", job.name)));
+    };
+    let after = |from: Timestamp| class.deadline.and_then(|span| from.checked_add(span).ok());
+    let decision = (inputs.decide)(&Question {
+        class,
+        environments: inputs.catalogue.environments_of(class).map(|env| &**env).collect(),
+        resources: job.submission.resources.unwrap_or(ASSUMED),
+        market,
+        experience,
+        now: inputs.now,
+        deadline_at: after(inputs.now),
+        cause: LegCause::Scheduled,
+        legs: 0,
+        progress: SignedDuration::ZERO,
+        cooldown: inputs.cooldown,
+    });
+    let local = scheduled_for.to_zoned(job.time_zone.clone());
+    Ok(PlannedRun {
+        job: job.name.clone(),
+        class: job.class.clone(),
+        cron: job.cron.to_string(),
+        scheduled_for,
+        local_time: local.strftime("%Y-%m-%d %H:%M %:z").to_string(),
+        time_zone: job.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        deadline_at: after(scheduled_for),
+        resources_assumed: job.submission.resources.is_none(),
+        decision: DecisionView::of(&decision),
+    })
+}
+
+impl render::Report for Report {
+    fn write(&self, page: &mut Page) {
+        match self.prices_at {
+            Some(at) => page.line(format!(
+                "The next runs, decided as if due now ({}), on prices of {}.",
+                value::time(self.now),
+                value::time(at)
+            )),
+            None => page.line(
+                "The next runs, decided as if due now. No price is known yet: the daemon has not \
+                 run with this store.",
+            ),
+        }
+        if self.runs.is_empty() {
+            page.gap();
+            page.line("No enabled job is due after that time.");
+        }
+        for run in &self.runs {
+            run.write(page);
+        }
+        if self.jobs_not_shown > 0 {
+            page.gap();
+            let more = value::count(self.jobs_not_shown, "more enabled job");
+            page.styled(FAINT, format!("{more}; show them with --jobs N or --job NAME."));
+        }
+    }
+}
+
+impl PlannedRun {
+    fn write(&self, page: &mut Page) {
+        page.gap();
+        let local = match self.time_zone.as_str() {
+            "UTC" => String::new(),
+            zone => format!(" ({} {zone})", self.local_time),
+        };
+        let deadline = self
+            .deadline_at
+            .map_or_else(|| "no deadline".to_owned(), |at| format!("deadline {}", value::time(at)));
+        page.line(format!(
+            "{STRONG}{}{STRONG:#}  {}{local}  class {}, {deadline}",
+            self.job,
+            value::time(self.scheduled_for),
+            self.class,
+        ));
+        self.decision.write(page, 2);
+        if self.resources_assumed {
+            page.styled(
+                FAINT,
+                "  What it reserves is not in the catalogue; 1 vCPU and 2 GiB assumed.",
+            );
+        }
+    }
+}

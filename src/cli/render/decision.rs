@@ -1,0 +1,174 @@
+//! A decision as a table of candidates and as JSON. `plan` and `explain` show the same thing.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Number;
+
+use super::table::{Grid, Text, Tone, or_dash, plain, toned};
+use super::{Page, sentence, value};
+use crate::decision::{Candidate, Decision};
+use crate::domain::{Capacity, EnvironmentName, Usd, UsdPerHour};
+
+/// A decision, ready to be shown.
+#[derive(Debug, Serialize)]
+pub struct DecisionView {
+    pub at: Timestamp,
+    /// `null` when the run is held back.
+    pub chosen: Option<EnvironmentName>,
+    /// The main one first.
+    pub reasons: Vec<ReasonView>,
+    /// In the class's order.
+    pub candidates: Vec<CandidateView>,
+    /// Past this a leg that still waits for interruptible capacity is moved.
+    pub wait_until: Option<Timestamp>,
+}
+
+/// A reason or a guard: a stable label and a sentence.
+#[derive(Debug, Serialize)]
+pub struct ReasonView {
+    pub label: &'static str,
+    pub text: String,
+}
+
+/// One candidate with its numbers.
+#[derive(Debug, Serialize)]
+pub struct CandidateView {
+    pub environment: EnvironmentName,
+    pub capacity: Capacity,
+    pub chosen: bool,
+    /// Of the job's share.
+    pub price_usd_per_hour: Option<UsdPerHour>,
+    pub price_age_secs: Option<i64>,
+    pub on_demand_usd_per_hour: Option<UsdPerHour>,
+    pub interruptions_per_hour: Number,
+    pub expected_rework_percent: Number,
+    pub expected_cost_usd: Option<Usd>,
+    pub pools: u32,
+    /// What speaks against it; empty for one that may be chosen.
+    pub guards: Vec<ReasonView>,
+    #[serde(skip)]
+    risk: String,
+    #[serde(skip)]
+    rework: String,
+}
+
+impl DecisionView {
+    pub fn of(decision: &Decision) -> Self {
+        let chosen = decision.chosen.as_ref();
+        let reasons = decision.reasons.iter().map(|reason| ReasonView {
+            label: reason.label(),
+            text: sentence::reason(reason, chosen),
+        });
+        DecisionView {
+            at: decision.at,
+            chosen: chosen.cloned(),
+            reasons: reasons.collect(),
+            candidates: decision
+                .candidates
+                .iter()
+                .map(|candidate| CandidateView::of(candidate, chosen))
+                .collect(),
+            wait_until: decision.wait_until,
+        }
+    }
+
+    /// The table of candidates, then what there is to say besides.
+    pub fn write(&self, page: &mut Page, indent: usize) {
+        let mut grid = Grid::new()
+            .name("ENVIRONMENT")
+            .name("CAPACITY")
+            .number("$/H")
+            .number("AGE")
+            .number("ON DEMAND $/H")
+            .number("RISK /H")
+            .number("REWORK")
+            .number("EXPECTED COST")
+            .number("POOLS")
+            .name("VERDICT")
+            .prose("WHY");
+        for candidate in &self.candidates {
+            grid.row(self.cells(candidate));
+        }
+        page.table(indent, &grid);
+        if self.chosen.is_none() {
+            for reason in &self.reasons {
+                page.line(format!("{:indent$}{}", "", reason.text));
+            }
+        }
+        if let Some(until) = self.wait_until {
+            let text = format!(
+                "Moved on demand if it still waits for capacity at {}.",
+                value::time(until)
+            );
+            page.styled(super::FAINT, format!("{:indent$}{text}", ""));
+        }
+    }
+
+    fn cells(&self, candidate: &CandidateView) -> [Text; 11] {
+        let (verdict, why) = self.verdict(candidate);
+        let name_tone = if candidate.chosen { Tone::Strong } else { Tone::Plain };
+        [
+            toned(name_tone, &candidate.environment),
+            plain(candidate.capacity),
+            or_dash(candidate.price_usd_per_hour.map(value::price)),
+            or_dash(candidate.price_age_secs.map(value::seconds)),
+            or_dash(candidate.on_demand_usd_per_hour.map(value::price)),
+            plain(&candidate.risk),
+            plain(&candidate.rework),
+            or_dash(candidate.expected_cost_usd.map(value::usd)),
+            plain(candidate.pools),
+            verdict,
+            plain(why),
+        ]
+    }
+
+    fn verdict(&self, candidate: &CandidateView) -> (Text, String) {
+        let guards = || {
+            let texts: Vec<&str> = candidate.guards.iter().map(|guard| &*guard.text).collect();
+            texts.join("; ")
+        };
+        if candidate.chosen {
+            let texts: Vec<&str> = self.reasons.iter().map(|reason| &*reason.text).collect();
+            return (toned(Tone::Good, "CHOSEN"), texts.join(" "));
+        }
+        if !candidate.guards.is_empty() {
+            return (toned(Tone::Warn, "ruled out"), guards());
+        }
+        let best = self.candidates.iter().find(|other| other.chosen);
+        let more =
+            best.and_then(|best| Some(candidate.expected_cost_usd? - best.expected_cost_usd?));
+        let why = match more {
+            Some(Usd::ZERO) => "expected to cost the same".to_owned(),
+            Some(more) if more.is_negative() => {
+                format!("expected to cost {} less", value::usd(-more))
+            }
+            Some(more) => format!("expected to cost {} more", value::usd(more)),
+            None => String::new(),
+        };
+        (plain("allowed"), why)
+    }
+}
+
+impl CandidateView {
+    fn of(candidate: &Candidate, chosen: Option<&EnvironmentName>) -> Self {
+        let guards = candidate
+            .guards
+            .iter()
+            .map(|guard| ReasonView { label: guard.label(), text: sentence::guard(guard) });
+        CandidateView {
+            environment: candidate.environment.clone(),
+            capacity: candidate.capacity,
+            chosen: chosen == Some(&candidate.environment),
+            price_usd_per_hour: candidate.price,
+            price_age_secs: candidate.price_age_secs,
+            on_demand_usd_per_hour: candidate.on_demand,
+            interruptions_per_hour: value::ratio_number(candidate.hazard_per_hour),
+            expected_rework_percent: value::percent_number(candidate.expected_rework),
+            expected_cost_usd: candidate.expected_cost,
+            pools: candidate.pools,
+            guards: guards.collect(),
+            risk: value::per_hour(candidate.hazard_per_hour),
+            rework: candidate.expected_rework.to_string(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Reasons, guards, causes and events as English. The table, the live view and `explain` all say
+//! the same thing in the same words.
+
+use jiff::SignedDuration;
+
+use super::value::{clock, duration, price, seconds, time, usd};
+use crate::decision::{Decision, Guard, Reason};
+use crate::domain::{AttemptEnd, EnvironmentName, LegCause, RunOutcome};
+use crate::ledger::Unpriced;
+use crate::run::{RunEventKind, RunState};
+
+/// What speaks against an environment, to follow its name: "its price is not known".
+pub fn guard(guard: &Guard) -> String {
+    match guard {
+        Guard::Unusable { reason } => format!("it cannot take jobs: {reason}"),
+        Guard::DoesNotFit => "no instance type there is large enough for the job".to_owned(),
+        Guard::PriceUnknown => "its price is not known".to_owned(),
+        Guard::PriceStale { age_secs, max_age_secs } => format!(
+            "its price is {} old, and at most {} is allowed",
+            seconds(*age_secs),
+            seconds(*max_age_secs)
+        ),
+        Guard::AboveMaxPrice { price: now, max } => {
+            format!("it costs {} an hour, above the limit of {}", price(*now), price(*max))
+        }
+        Guard::SavingTooSmall { saving, min } => {
+            format!("it is expected to save {saving}, and at least {min} is asked for")
+        }
+        Guard::DeadlineTooNear { slack_secs } => format!(
+            "an interruption late in the attempt would leave no time for a full on-demand run \
+             before the deadline ({})",
+            slack(*slack_secs)
+        ),
+        Guard::CoolingDown { until } => {
+            format!("it had trouble lately and is left alone until {}", time(*until))
+        }
+        Guard::LastLeg => {
+            "this is the last leg allowed, and it goes to capacity that is not taken back"
+                .to_owned()
+        }
+        Guard::MovedAway => "the run was moved away from interruptible capacity".to_owned(),
+    }
+}
+
+fn slack(slack_secs: i64) -> String {
+    match slack_secs {
+        0.. => format!("{} to spare", seconds(slack_secs)),
+        _ => format!("{} short", seconds(slack_secs.saturating_neg())),
+    }
+}
+
+/// Why a decision came out as it did, as a whole sentence.
+pub fn reason(reason: &Reason, chosen: Option<&EnvironmentName>) -> String {
+    let chosen = chosen.map_or("nothing", EnvironmentName::as_str);
+    match reason {
+        Reason::Cheapest { expected_cost, second: Some((name, cost)) } => format!(
+            "{chosen} has the lowest expected cost, {}; next is {name} with {}.",
+            usd(*expected_cost),
+            usd(*cost)
+        ),
+        Reason::Cheapest { expected_cost, second: None } => {
+            format!("{chosen} has the lowest expected cost, {}.", usd(*expected_cost))
+        }
+        Reason::OnlyCandidate => format!("{chosen} is the only environment allowed now."),
+        Reason::PriceUnknown => {
+            format!("No price is known; the class sends its runs to {chosen} then.")
+        }
+        Reason::Fallback { guard: against } => format!(
+            "{chosen} is not taken back; interruptible capacity was ruled out: {}.",
+            guard(against)
+        ),
+        Reason::Hold { until } => {
+            format!("Nothing is allowed now; asked again at {}.", time(*until))
+        }
+    }
+}
+
+/// A decision's main reason.
+pub fn main_reason(decision: &Decision) -> String {
+    match decision.reasons.first() {
+        Some(main) => reason(main, decision.chosen.as_ref()),
+        None => "No reason was recorded.".to_owned(),
+    }
+}
+
+/// Why a leg begins, to follow "because".
+pub fn cause(cause: LegCause) -> &'static str {
+    match cause {
+        LegCause::Scheduled => "the run was due",
+        LegCause::Interrupted => "AWS took the capacity back",
+        LegCause::Starved => "no capacity came within the wait budget",
+        LegCause::DeadlineNear => "the deadline could only be met on demand",
+        LegCause::Infrastructure => "the host, the image or the task failed",
+        LegCause::Failed => "the application failed and may be tried again",
+        LegCause::NeverArrived => "the last submission never reached Batch",
+    }
+}
+
+/// How an attempt ended, to follow "the attempt".
+pub fn attempt_end(end: AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Succeeded => "succeeded",
+        AttemptEnd::Failed => "failed by itself",
+        AttemptEnd::Interrupted => "was interrupted: AWS took the capacity back",
+        AttemptEnd::Infrastructure => "was lost to its host, image or agent",
+        AttemptEnd::TimedOut => "ran into its timeout",
+        AttemptEnd::Stopped => "was stopped",
+    }
+}
+
+/// How a run ended, as a whole sentence.
+pub fn outcome(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Succeeded => "The run succeeded.",
+        RunOutcome::Failed => "The run failed; nothing more will be tried.",
+        RunOutcome::Rejected => "Batch refused the submission; the run is over.",
+        RunOutcome::Cancelled => "Somebody else cancelled or terminated the job; the run is over.",
+        RunOutcome::Unknown => {
+            "Nobody can tell any more what became of the run; it is never sent again by itself."
+        }
+        RunOutcome::Observed => "Only observing: decided and recorded, nothing was submitted.",
+    }
+}
+
+/// Where a run stands, as a whole sentence.
+pub fn state(state: &RunState) -> String {
+    match state {
+        RunState::NeedsLeg { cause: why, not_before } => format!(
+            "It needs a leg because {}; decided not before {}.",
+            cause(*why),
+            time(*not_before)
+        ),
+        RunState::Submitting { uncertain_since: None } => {
+            "Its leg is recorded and about to be sent to Batch.".to_owned()
+        }
+        RunState::Submitting { uncertain_since: Some(since) } => format!(
+            "A submission at {} has no known outcome; it is looked up before anything is sent again.",
+            time(*since)
+        ),
+        RunState::Watching => "Its leg is at Batch.".to_owned(),
+        RunState::Stopping { cause: why, since } => format!(
+            "Its leg was asked to stop at {} because {}; the next one waits until it has ended.",
+            time(*since),
+            cause(*why)
+        ),
+        RunState::Ended { outcome: how, .. } => outcome(*how).to_owned(),
+    }
+}
+
+/// Why an attempt has no price, to follow "because".
+pub fn unpriced(why: Unpriced) -> &'static str {
+    match why {
+        Unpriced::HostUnknown => "the instance behind it could not be found out",
+        Unpriced::ShareUnknown => "what it reserved, or what the instance offers, is not known",
+        Unpriced::SpotPriceUnknown => "no spot price is known for its pool at that time",
+        Unpriced::OnDemandPriceUnknown => "no on-demand price is known for its instance type",
+        Unpriced::FargatePriceUnknown => "no Fargate price is known for it",
+        Unpriced::UnsupportedLifecycle => "the instance was bought in a way that has no price here",
+    }
+}
+
+/// One event of a run's story, as a whole sentence.
+pub fn event(kind: &RunEventKind) -> String {
+    match kind {
+        RunEventKind::Due => "The run was due and was created.".to_owned(),
+        RunEventKind::Decided { leg, cause: why, decision } => decided(*leg, *why, decision),
+        RunEventKind::Submitted { leg, environment, capacity, job_id } => {
+            format!("Leg {leg} went to {environment} ({capacity}) as Batch job {job_id}.")
+        }
+        RunEventKind::OutcomeUnknown { leg, error } => format!(
+            "Whether Batch took leg {leg} is not known ({error}); it is looked up by its name."
+        ),
+        RunEventKind::LookedUp { leg, found: true } => {
+            format!("Leg {leg} was found at Batch by its name.")
+        }
+        RunEventKind::LookedUp { leg, found: false } => {
+            format!("Leg {leg} never reached Batch.")
+        }
+        RunEventKind::DuplicateFound { leg, terminated } => format!(
+            "Leg {leg} was at Batch twice; the older job stays and {terminated} was terminated."
+        ),
+        RunEventKind::SubmitFailed { leg, error, will_repeat: true } => {
+            format!("Batch did not take leg {leg} ({error}); it will be sent again.")
+        }
+        RunEventKind::SubmitFailed { leg, error, will_repeat: false } => {
+            format!("Batch refused leg {leg} ({error}); it will not be sent again.")
+        }
+        RunEventKind::Started { leg, instance_type, zone } => {
+            let place = match (instance_type, zone) {
+                (Some(instance_type), Some(zone)) => format!(" on an {instance_type} in {zone}"),
+                (Some(instance_type), None) => format!(" on an {instance_type}"),
+                (None, Some(zone)) => format!(" in {zone}"),
+                (None, None) => String::new(),
+            };
+            format!("Leg {leg} started running{place}.")
+        }
+        RunEventKind::StopRequested { leg, cause: why } => {
+            format!("Leg {leg} was asked to stop because {}.", cause(*why))
+        }
+        RunEventKind::AttemptEnded { leg, child, end, reason, .. } => {
+            ended(*leg, *child, *end, reason.as_deref())
+        }
+        RunEventKind::DeadlineMissed => {
+            "The deadline passed before the run had succeeded.".to_owned()
+        }
+        RunEventKind::Ended { outcome: how } => outcome(*how).to_owned(),
+        RunEventKind::Settled { leg, cost: Some(cost), on_demand: Some(on_demand) } => format!(
+            "Leg {leg} cost {}; on demand it would have cost {}.",
+            usd(*cost),
+            usd(*on_demand)
+        ),
+        RunEventKind::Settled { leg, cost: Some(cost), on_demand: None } => {
+            format!("Leg {leg} cost {}.", usd(*cost))
+        }
+        RunEventKind::Settled { leg, cost: None, .. } => {
+            format!("Leg {leg} was settled without a price.")
+        }
+    }
+}
+
+fn decided(leg: u16, why: LegCause, decision: &Decision) -> String {
+    let main = main_reason(decision);
+    match (&decision.chosen, why) {
+        (None, _) => format!("Leg {leg} was held back. {main}"),
+        (Some(chosen), LegCause::Scheduled) => format!("Chose {chosen} for leg {leg}. {main}"),
+        (Some(chosen), _) => {
+            format!("Chose {chosen} for leg {leg}, because {}. {main}", cause(why))
+        }
+    }
+}
+
+fn ended(leg: u16, child: Option<u32>, end: AttemptEnd, reason: Option<&str>) -> String {
+    let which = match child {
+        Some(child) => format!("The attempt of leg {leg}'s child {child}"),
+        None => format!("The attempt of leg {leg}"),
+    };
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{which} {} (\"{reason}\").", attempt_end(end)),
+        None => format!("{which} {}.", attempt_end(end)),
+    }
+}
+
+/// How far a time lies before or after a deadline: "met with 1h 12m to spare".
+pub fn against_deadline(spare: SignedDuration) -> String {
+    if spare.is_negative() {
+        format!("missed by {}", duration(spare.abs()))
+    } else {
+        format!("met with {} to spare", duration(spare))
+    }
+}
+
+/// A line of the log: time of day, run, sentence.
+pub fn log_line(at: jiff::Timestamp, run: &str, text: &str) -> String {
+    format!("{} {run}: {text}", clock(at))
+}

@@ -1,0 +1,266 @@
+//! `spotcron savings`: what was spent, what on-demand capacity would have cost, and what was saved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Number;
+
+use super::args::{FormatArg, Source, When, when};
+use super::error::CliError;
+use super::render::table::{Grid, Text, Tone, or_dash, plain, toned};
+use super::render::{self, FAINT, Page, value};
+use crate::catalogue::Catalogue;
+use crate::domain::{Ppm, RunId, Usd, Window};
+use crate::ledger::Entry;
+use crate::ports::Store;
+
+const HELP: &str = "\
+Examples:
+  spotcron savings                                    by class, everything in the ledger
+  spotcron savings --by label:team --since 30d        what each team saved in a month
+  spotcron savings --by job --since 2026-11-01 --until 2026-12-01 --format json";
+
+/// What the figures mean; printed with them, because they are estimates.
+const ASSUMPTIONS: &str = "\
+Costs are estimates: seconds run x price at that time x the job's share of its instance. Idle
+instances, disks, traffic and tax are not in them. On demand counts the attempts that would have
+run there too, at the list price less the class's discount; interrupted and moved attempts count
+as waste only. Saved is on demand less cost, provisional lines included; it can be negative.";
+
+/// Arguments of `savings`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = HELP)]
+pub struct SavingsArgs {
+    #[command(flatten)]
+    pub source: Source,
+    /// One line for each: job, class, environment, capacity, or label:KEY
+    #[arg(long, value_name = "WHAT", default_value = "class")]
+    pub by: By,
+    /// Only attempts that ended since: a time, a date, or a distance back
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub since: Option<When>,
+    /// Only attempts that ended before: a time, a date, or a distance back
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub until: Option<When>,
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// What a line of the table stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    Job,
+    Class,
+    Environment,
+    Capacity,
+    /// A label of the class, by its key.
+    Label(String),
+}
+
+impl By {
+    /// Labels stand in the catalogue.
+    pub fn needs_catalogue(&self) -> bool {
+        matches!(self, By::Label(_))
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            By::Job => "JOB",
+            By::Class => "CLASS",
+            By::Environment => "ENVIRONMENT",
+            By::Capacity => "CAPACITY",
+            By::Label(_) => "LABEL",
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            By::Label(key) => format!("label:{key}"),
+            other => other.title().to_ascii_lowercase(),
+        }
+    }
+
+    fn group(&self, entry: &Entry, catalogue: Option<&Catalogue>) -> String {
+        match self {
+            By::Job => entry.job.to_string(),
+            By::Class => entry.class.to_string(),
+            By::Environment => entry.environment.to_string(),
+            By::Capacity => entry.capacity.to_string(),
+            By::Label(key) => catalogue
+                .and_then(|catalogue| catalogue.classes.get(&entry.class)?.labels.get(key))
+                .map_or_else(|| "(none)".to_owned(), String::clone),
+        }
+    }
+}
+
+impl FromStr for By {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "job" => Ok(By::Job),
+            "class" => Ok(By::Class),
+            "environment" => Ok(By::Environment),
+            "capacity" => Ok(By::Capacity),
+            _ => match text.strip_prefix("label:") {
+                Some(key) if !key.is_empty() => Ok(By::Label(key.to_owned())),
+                _ => Err("expected job, class, environment, capacity, or label:KEY".to_owned()),
+            },
+        }
+    }
+}
+
+/// The answer of `savings`.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub by: String,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// In order of name.
+    pub groups: Vec<Group>,
+    pub total: Group,
+    pub assumptions: &'static str,
+    #[serde(skip)]
+    title: &'static str,
+}
+
+/// One line of the table.
+#[derive(Debug, Default, Serialize)]
+pub struct Group {
+    pub group: String,
+    pub runs: usize,
+    pub attempts: usize,
+    /// Provisional cost included.
+    pub cost_usd: Usd,
+    pub on_demand_equivalent_usd: Usd,
+    pub saved_usd: Usd,
+    /// Of the on-demand equivalent; `null` where that is zero.
+    pub saved_percent: Option<Number>,
+    /// The part of the cost that bought nothing.
+    pub waste_usd: Usd,
+    pub unpriced_attempts: usize,
+    /// The part of the cost that may still change.
+    pub provisional_cost_usd: Usd,
+    #[serde(skip)]
+    saved: Option<Ppm>,
+}
+
+/// What the ledger holds of the window.
+pub async fn run(
+    args: &SavingsArgs,
+    store: &dyn Store,
+    catalogue: Option<&Catalogue>,
+    now: Timestamp,
+) -> Result<Report, CliError> {
+    let since = args.since.map(|since| since.before(now));
+    let until = args.until.map(|until| until.before(now));
+    let window = Window::new(since.unwrap_or(Timestamp::MIN), until.unwrap_or(Timestamp::MAX));
+    if window.is_empty() {
+        return Err(CliError::input("--until is not after --since"));
+    }
+    let entries = store.entries_between(window).await?;
+    let mut grouped: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for entry in &entries {
+        grouped.entry(args.by.group(entry, catalogue)).or_default().push(entry);
+    }
+    Ok(Report {
+        by: args.by.name(),
+        since,
+        until,
+        groups: grouped.iter().map(|(name, entries)| summarise(name, entries)).collect(),
+        total: summarise("total", &entries.iter().collect::<Vec<_>>()),
+        assumptions: ASSUMPTIONS,
+        title: args.by.title(),
+    })
+}
+
+/// The sums over some lines of the ledger.
+pub fn summarise(group: &str, entries: &[&Entry]) -> Group {
+    let runs: BTreeSet<&RunId> = entries.iter().map(|entry| &entry.key.run).collect();
+    let mut sums = Group {
+        group: group.to_owned(),
+        runs: runs.len(),
+        attempts: entries.len(),
+        ..Group::default()
+    };
+    for entry in entries {
+        let Some(priced) = entry.priced() else {
+            sums.unpriced_attempts += 1;
+            continue;
+        };
+        sums.cost_usd += priced.cost;
+        sums.on_demand_equivalent_usd += priced.on_demand;
+        sums.waste_usd += priced.waste;
+        if entry.is_provisional() {
+            sums.provisional_cost_usd += priced.cost;
+        }
+    }
+    sums.saved_usd = sums.on_demand_equivalent_usd - sums.cost_usd;
+    sums.saved = sums.saved_usd.ratio_to(sums.on_demand_equivalent_usd);
+    sums.saved_percent = sums.saved.map(value::percent_number);
+    sums
+}
+
+impl Group {
+    fn cells(&self, name: Tone) -> [Text; 10] {
+        let saved = if self.saved_usd.is_negative() { Tone::Bad } else { Tone::Good };
+        let unpriced = if self.unpriced_attempts > 0 { Tone::Warn } else { Tone::Plain };
+        [
+            toned(name, &self.group),
+            plain(self.runs),
+            plain(self.attempts),
+            plain(value::usd(self.cost_usd)),
+            plain(value::usd(self.on_demand_equivalent_usd)),
+            toned(saved, value::usd(self.saved_usd)),
+            or_dash(self.saved),
+            plain(value::usd(self.waste_usd)),
+            toned(unpriced, self.unpriced_attempts),
+            plain(value::usd(self.provisional_cost_usd)),
+        ]
+    }
+}
+
+impl render::Report for Report {
+    fn write(&self, page: &mut Page) {
+        let range = match (self.since, self.until) {
+            (None, None) => "Every attempt in the ledger.".to_owned(),
+            (Some(since), None) => format!("Attempts that ended since {}.", value::time(since)),
+            (None, Some(until)) => format!("Attempts that ended before {}.", value::time(until)),
+            (Some(since), Some(until)) => format!(
+                "Attempts that ended from {} to {}.",
+                value::time(since),
+                value::time(until)
+            ),
+        };
+        page.line(range);
+        if self.groups.is_empty() {
+            page.line("There are none.");
+            return;
+        }
+        page.gap();
+        let mut grid = Grid::new()
+            .name(self.title)
+            .number("RUNS")
+            .number("ATTEMPTS")
+            .number("COST")
+            .number("ON DEMAND")
+            .number("SAVED")
+            .number("%")
+            .number("WASTE")
+            .number("UNPRICED")
+            .number("PROVISIONAL");
+        for group in &self.groups {
+            grid.row(group.cells(Tone::Plain));
+        }
+        grid.row(self.total.cells(Tone::Strong));
+        page.table(0, &grid);
+        page.gap();
+        if self.total.unpriced_attempts > 0 {
+            let attempts = value::count(self.total.unpriced_attempts, "attempt");
+            page.line(format!("{attempts} without a price: in no sum, never guessed."));
+        }
+        self.assumptions.lines().for_each(|line| page.styled(FAINT, line));
+    }
+}
