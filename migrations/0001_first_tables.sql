@@ -83,10 +83,10 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_end ON entries (ended_at);
 CREATE INDEX entries_provisional ON entries (run) WHERE state = 'provisional';
 
--- Up to when each job's schedule was dealt with.
+-- Up to when each schedule (job, expression and zone) was dealt with.
 CREATE TABLE handled (
-    job TEXT    NOT NULL PRIMARY KEY,
-    at  INTEGER NOT NULL
+    schedule TEXT    NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Exact running totals, written with the facts they count. `counter` is the counter's JSON.

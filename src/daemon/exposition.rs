@@ -47,10 +47,7 @@ fn open_runs(shared: &Shared) -> Vec<OpenRuns> {
     for run in shared.book.open_where(|_| true) {
         *counts.entry((run.class.clone(), run.state.label())).or_insert(0) += 1;
     }
-    counts
-        .into_iter()
-        .map(|((class, state), count)| OpenRuns { class, state, count })
-        .collect()
+    counts.into_iter().map(|((class, state), count)| OpenRuns { class, state, count }).collect()
 }
 
 /// An environment's plain mean over its pools, per instance hour.
@@ -67,9 +64,8 @@ fn market_gauges(quotes: &EnvironmentMarket, now: Timestamp) -> MarketGauges {
 }
 
 fn mean(prices: impl Iterator<Item = UsdPerHour>) -> Option<UsdPerHour> {
-    let (sum, count) = prices.fold((0i128, 0i128), |(sum, count), price| {
-        (sum + i128::from(price.units()), count + 1)
-    });
+    let (sum, count) = prices
+        .fold((0i128, 0i128), |(sum, count), price| (sum + i128::from(price.units()), count + 1));
     (count > 0).then(|| UsdPerHour::from_units((sum / count) as i64))
 }
 

@@ -65,9 +65,7 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     match metrics_text(&shared) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, telemetry::chain(&error)).into_response()
-        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, telemetry::chain(&error)).into_response(),
     }
 }
 

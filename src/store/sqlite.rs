@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::domain::JobName;
+use crate::domain::ScheduleKey;
 use crate::domain::{
     EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
     Window,
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         self.read("reading the provisional ledger entries", queries::provisional_entries).await
     }
 
-    async fn handled(&self) -> Result<BTreeMap<JobName, Timestamp>, StoreError> {
+    async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         self.read("reading how far schedules were handled", queries::handled).await
     }
 

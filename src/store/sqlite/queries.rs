@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use serde::de::DeserializeOwned;
 
 use crate::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, JobName, Pool, Region,
+    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, ScheduleKey,
     RunId, UsdPerHour, Window,
 };
 use crate::experience::{EnvironmentExperience, Experience};
@@ -129,9 +129,9 @@ pub(super) fn provisional_entries(db: &Connection) -> Reading<Vec<Entry>> {
     )
 }
 
-pub(super) fn handled(db: &Connection) -> Reading<BTreeMap<JobName, Timestamp>> {
+pub(super) fn handled(db: &Connection) -> Reading<BTreeMap<ScheduleKey, Timestamp>> {
     let all =
-        rows(db, "SELECT job, at FROM handled", [], |row| Ok((name(row, 0)?, timestamp(row, 1)?)))?;
+        rows(db, "SELECT schedule, at FROM handled", [], |row| Ok((name(row, 0)?, timestamp(row, 1)?)))?;
     Ok(all.into_iter().collect())
 }
 

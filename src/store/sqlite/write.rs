@@ -79,11 +79,11 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         Write::Instance(instance) => put_instance(db, instance),
         Write::Shape(instance_type, shape) => put_shape(db, instance_type, shape),
         Write::Entry(entry) => put_entry(db, entry),
-        Write::Handled(job, at) => run_cached(
+        Write::Handled(schedule, at) => run_cached(
             db,
-            "INSERT INTO handled (job, at) VALUES (?1, ?2) \
+            "INSERT INTO handled (schedule, at) VALUES (?1, ?2) \
              ON CONFLICT DO UPDATE SET at = excluded.at",
-            params![job.as_str(), nanos(*at)?],
+            params![schedule.as_str(), nanos(*at)?],
         ),
         Write::PricePoints(points) => insert_points(db, points),
         Write::ListPrice(price) => put_list_price(db, price),
