@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use serde::de::DeserializeOwned;
 
 use crate::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, ScheduleKey,
-    RunId, UsdPerHour, Window,
+    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
+    ScheduleKey, UsdPerHour, Window,
 };
 use crate::experience::{EnvironmentExperience, Experience};
 use crate::ledger::{Counter, Entry};
@@ -130,8 +130,9 @@ pub(super) fn provisional_entries(db: &Connection) -> Reading<Vec<Entry>> {
 }
 
 pub(super) fn handled(db: &Connection) -> Reading<BTreeMap<ScheduleKey, Timestamp>> {
-    let all =
-        rows(db, "SELECT schedule, at FROM handled", [], |row| Ok((name(row, 0)?, timestamp(row, 1)?)))?;
+    let all = rows(db, "SELECT schedule, at FROM handled", [], |row| {
+        Ok((name(row, 0)?, timestamp(row, 1)?))
+    })?;
     Ok(all.into_iter().collect())
 }
 
