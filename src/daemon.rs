@@ -1,1 +1,27 @@
-//! The daemon.
+//! The daemon: the pure core's decisions, carried out. Tasks run to completion and never wait inside;
+//! a driver wakes them, in real time or in virtual time, and does not know what they do.
+
+mod book;
+mod calls;
+mod counts;
+mod desk;
+mod driver;
+mod exposition;
+pub mod http;
+mod realtime;
+mod reload;
+mod shared;
+mod status;
+mod tasks;
+
+pub use book::{Book, Change};
+pub use calls::CallLog;
+pub use counts::counts_of;
+pub use desk::{Desk, Discovered};
+pub use driver::{Activation, Pace, Task, TaskError, Unpaced, run_virtual};
+pub use exposition::{StatusPage, ailments, is_ready, metrics_text, status_page};
+pub use realtime::{CronWakeSource, run_realtime};
+pub use reload::{Reloads, reload, watch_catalogue};
+pub use shared::{Bells, Cloud, Mode, Shared};
+pub use status::{Status, TaskStatus};
+pub use tasks::all as all_tasks;

@@ -1,9 +1,20 @@
-//! What attempts and runs really cost, what they would have cost on demand, and what was saved.
+//! What attempts and runs really cost, what they would have cost on demand, and what was saved; and
+//! how that agrees with the bill.
 
+mod account;
 mod counter;
+mod deltas;
 mod entry;
+mod reconcile;
 mod settle;
+mod summary;
 
-pub use counter::{Counter, Tally};
+pub use account::{
+    Account, BilledResource, Hosted, InstanceRate, TaskFacts, instance_account, task_account,
+};
+pub use counter::{CorrectedAmount, Counter, Tally};
+pub use deltas::counter_deltas;
 pub use entry::{Entry, EntryState, Priced, Unpriced};
+pub use reconcile::{ReconciledLine, Reconciliation, reconcile};
 pub use settle::{Evidence, settle};
+pub use summary::{GroupBy, Summary, UnknownGroup, summarise};

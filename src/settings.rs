@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
+use crate::cost::PriceMode;
 use crate::domain::Region;
 
 /// The validated configuration.
@@ -22,6 +23,7 @@ pub struct Settings {
     pub submission: SubmissionSettings,
     pub schedule: ScheduleSettings,
     pub decision: DecisionSettings,
+    pub ledger: LedgerSettings,
     /// How long a stopping daemon waits for running activations.
     pub shutdown_grace: SignedDuration,
 }
@@ -99,6 +101,12 @@ pub struct DecisionSettings {
     pub cooldown: SignedDuration,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// Which spot price an instance-second is charged at.
+    pub price_mode: PriceMode,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let secs = SignedDuration::from_secs;
@@ -129,6 +137,7 @@ impl Default for Settings {
             },
             schedule: ScheduleSettings { catch_up_window: secs(3600) },
             decision: DecisionSettings { cooldown: secs(900) },
+            ledger: LedgerSettings { price_mode: PriceMode::InstanceHour },
             shutdown_grace: secs(20),
         }
     }

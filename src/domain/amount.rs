@@ -115,9 +115,18 @@ impl Accrual {
         self.0
     }
 
+    /// How many raw units make one nano-USD.
+    pub const RAW_PER_NANO: i128 = MILLIS_PER_HOUR * PRICE_UNITS_PER_NANO;
+
     /// The amount owed for `share` of this accrual: the only rounding, half to even.
     pub fn to_usd(self, share: Share) -> Usd {
-        Usd(div_half_even(self.0 * share.num, share.den * MILLIS_PER_HOUR * PRICE_UNITS_PER_NANO))
+        let den = share.den * Self::RAW_PER_NANO;
+        // Divided in two parts, so that no price of 64 bits times a share can overflow. The whole
+        // part is forced even before the tie is broken, and its odd nano is put back after.
+        let whole = self.0.div_euclid(den) * share.num;
+        let odd = whole & 1;
+        let rest = self.0.rem_euclid(den) * share.num + odd * den;
+        Usd(whole - odd + div_half_even(rest, den))
     }
 }
 
@@ -129,11 +138,15 @@ pub struct Share {
 }
 
 impl Share {
+    pub const ZERO: Share = Share { num: 0, den: 1 };
     pub const WHOLE: Share = Share { num: 1, den: 1 };
 
-    /// `num/den`, capped to 1. `None` when `den` is zero or a part is negative.
+    /// `num/den` in lowest terms, capped to 1. `None` when `den` is zero or a part is negative.
     pub fn new(num: i128, den: i128) -> Option<Self> {
-        (den > 0 && num >= 0).then(|| if num > den { Share::WHOLE } else { Share { num, den } })
+        (den > 0 && num >= 0).then(|| {
+            let divisor = gcd(num, den);
+            if num > den { Share::WHOLE } else { Share { num: num / divisor, den: den / divisor } }
+        })
     }
 
     pub const fn num(self) -> i128 {
@@ -182,6 +195,11 @@ impl fmt::Display for Ppm {
         let tenths = div_half_even(i128::from(self.0), 1_000);
         write!(f, "{} %", format_fixed(tenths, 1, 1))
     }
+}
+
+/// The greatest common divisor of two numbers that are not negative.
+pub fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Integer division that rounds half to even. `den` must be positive.

@@ -89,6 +89,14 @@ impl Entry {
         }
     }
 
+    /// Why it has no price; `None` where it has one.
+    pub const fn unpriced(&self) -> Option<Unpriced> {
+        match self.state {
+            EntryState::Unpriced { why } => Some(why),
+            _ => None,
+        }
+    }
+
     pub const fn is_provisional(&self) -> bool {
         matches!(self.state, EntryState::Provisional(_))
     }

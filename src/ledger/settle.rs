@@ -1,24 +1,188 @@
 //! From an ended attempt and the evidence to its line in the ledger.
 
-use crate::domain::{InstanceFacts, InstanceShape, UsdPerHour};
+use jiff::Timestamp;
+
+use crate::cost::{
+    PriceMode, charged_window, credit_is_ruled_out, fargate_cost, fargate_discounted,
+    first_hour_credit, spot_accrual,
+};
+use crate::domain::{
+    Accrual, AttemptEnd, Capacity, InstanceFacts, InstanceShape, Lifecycle, Ppm, Share, Usd,
+    UsdPerHour, Window,
+};
 use crate::market::{FargatePrice, PriceSeries};
 use crate::run::AttemptRecord;
 
-use super::Entry;
+use super::{Entry, EntryState, Priced, Unpriced};
 
 /// What is known that bears on an attempt's cost.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence<'a> {
     pub instance: Option<&'a InstanceFacts>,
     pub shape: Option<&'a InstanceShape>,
-    /// Spot price points of the attempt's pool, the one in effect at its start included.
+    /// Spot price points of the attempt's pool from the instance's launch on, the one in effect
+    /// there included (in `PriceMode::InstanceHour` the hour's start, before the attempt, counts).
     pub spot: Option<&'a PriceSeries>,
+    pub price_mode: PriceMode,
     /// The on-demand price effective at the attempt's start, after the class's discount.
     pub on_demand: Option<UsdPerHour>,
+    /// Fargate's list price for the attempt's architecture, effective at its start.
     pub fargate: Option<&'a FargatePrice>,
+    /// The user's own price of Fargate Spot, as a discount off the list price.
+    pub fargate_spot_discount: Option<Ppm>,
 }
 
-/// The ledger's line for an attempt that ended; `None` while it runs.
-pub fn settle(_attempt: &AttemptRecord, _evidence: &Evidence<'_>) -> Option<Entry> {
-    None
+/// The ledger's line for an attempt that ended; `None` while it runs, or as long as its record
+/// lacks the time or the kind of its end.
+pub fn settle(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Entry> {
+    let (ran, end) = (attempt.window()?, attempt.end?);
+    let instance = instance_of(attempt, evidence);
+    let shape = evidence.shape.or_else(|| attempt.host.as_ref()?.shape.as_ref());
+    let priced = match &instance {
+        _ if ran.is_empty() => Ok(EntryState::Final(free(ran))),
+        _ if attempt.capacity.is_fargate() => on_fargate(attempt, evidence, ran, end),
+        Some(instance) => on_instance(attempt, evidence, instance, shape, ran, end),
+        None => Err(Unpriced::HostUnknown),
+    };
+    Some(Entry {
+        key: attempt.key.clone(),
+        job: attempt.job.clone(),
+        class: attempt.class.clone(),
+        environment: attempt.environment.clone(),
+        capacity: attempt.capacity,
+        region: attempt.region.clone(),
+        end,
+        ended_at: ran.end,
+        instance_id: instance.as_ref().map(|host| host.id.clone()),
+        instance_type: instance.as_ref().map(|host| host.instance_type.clone()),
+        zone: instance.as_ref().map(|host| host.zone.clone()),
+        state: priced.unwrap_or_else(|why| EntryState::Unpriced { why }),
+    })
+}
+
+/// The instance behind the attempt: as EC2 last showed it, else as it was when the attempt ran.
+fn instance_of(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<InstanceFacts> {
+    let Some(host) = &attempt.host else { return evidence.instance.cloned() };
+    let same = evidence.instance.filter(|facts| facts.id == host.instance_id);
+    Some(same.cloned().unwrap_or_else(|| InstanceFacts {
+        id: host.instance_id.clone(),
+        region: attempt.region.clone(),
+        instance_type: host.instance_type.clone(),
+        zone: host.zone.clone(),
+        lifecycle: host.lifecycle.clone(),
+        launched_at: host.launched_at,
+        ended_at: None,
+        end: None,
+        // Nothing says that it was seen after its launch.
+        seen_at: host.launched_at,
+    }))
+}
+
+fn on_instance(
+    attempt: &AttemptRecord,
+    evidence: &Evidence<'_>,
+    instance: &InstanceFacts,
+    shape: Option<&InstanceShape>,
+    ran: Window,
+    end: AttemptEnd,
+) -> Result<EntryState, Unpriced> {
+    let charged = charged_window(ran, instance.launched_at, instance.ended_at);
+    if charged.is_empty() {
+        return Ok(EntryState::Final(free(charged)));
+    }
+    let share = attempt
+        .resources
+        .zip(shape)
+        .and_then(|(resources, shape)| resources.share_of(shape))
+        .ok_or(Unpriced::ShareUnknown)?;
+    let on_demand_price = evidence.on_demand.ok_or(Unpriced::OnDemandPriceUnknown)?;
+    let on_demand = Accrual::of(on_demand_price, charged.millis()).to_usd(share);
+    let credit = first_hour_credit(instance);
+    let cost = match &instance.lifecycle {
+        Lifecycle::OnDemand => on_demand,
+        Lifecycle::Spot if credit => Usd::ZERO,
+        Lifecycle::Spot => evidence
+            .spot
+            .and_then(|spot| spot_accrual(spot, evidence.price_mode, charged, instance.launched_at))
+            .ok_or(Unpriced::SpotPriceUnknown)?
+            .to_usd(share),
+        Lifecycle::Other(_) => return Err(Unpriced::UnsupportedLifecycle),
+    };
+    let amounts = Amounts { cost, on_demand, share, charged, credit };
+    Ok(if is_certain(instance, ran.end, end) {
+        EntryState::Final(amounts.of(end))
+    } else {
+        EntryState::Provisional(amounts.of(end))
+    })
+}
+
+/// Whether nothing that is still to be learned of the instance can change the cost: not the credit,
+/// and not an end before the attempt's reported stop. A container that ended by itself did so on a
+/// living instance; one that was interrupted may be reported as stopped after its instance's end.
+fn is_certain(instance: &InstanceFacts, stopped_at: Timestamp, end: AttemptEnd) -> bool {
+    instance.lifecycle == Lifecycle::OnDemand
+        || first_hour_credit(instance)
+        || credit_is_ruled_out(instance)
+            && (instance.ended_at.is_some()
+                || end.ended_by_itself()
+                || instance.seen_at >= stopped_at)
+}
+
+/// Fargate tasks know neither instances nor a first-hour credit, so they are final at once. The
+/// equivalent of Fargate Spot is Fargate at its list price.
+fn on_fargate(
+    attempt: &AttemptRecord,
+    evidence: &Evidence<'_>,
+    ran: Window,
+    end: AttemptEnd,
+) -> Result<EntryState, Unpriced> {
+    let resources = attempt.resources.ok_or(Unpriced::ShareUnknown)?;
+    let list = evidence.fargate.ok_or(Unpriced::FargatePriceUnknown)?;
+    let of = |price: &FargatePrice| {
+        fargate_cost(price, &resources, ran.millis()).ok_or(Unpriced::FargatePriceUnknown)
+    };
+    let on_demand = of(list)?;
+    let cost = match (attempt.capacity, evidence.fargate_spot_discount) {
+        (Capacity::FargateSpot, Some(discount)) => of(&fargate_discounted(list, discount))?,
+        (Capacity::FargateSpot, None) => return Err(Unpriced::FargatePriceUnknown),
+        _ => on_demand,
+    };
+    let share = Share::WHOLE;
+    let amounts = Amounts { cost, on_demand, share, charged: ran, credit: false };
+    Ok(EntryState::Final(amounts.of(end)))
+}
+
+struct Amounts {
+    cost: Usd,
+    on_demand: Usd,
+    share: Share,
+    charged: Window,
+    credit: bool,
+}
+
+impl Amounts {
+    /// On demand would have run each attempt that ended by itself once, and none of the others.
+    fn of(self, end: AttemptEnd) -> Priced {
+        let by_itself = end.ended_by_itself();
+        Priced {
+            cost: self.cost,
+            on_demand: if by_itself { self.on_demand } else { Usd::ZERO },
+            waste: if by_itself { Usd::ZERO } else { self.cost },
+            share: self.share,
+            charged: self.charged,
+            first_hour_credit: self.credit,
+        }
+    }
+}
+
+/// An attempt that never ran, or only outside its instance's life.
+fn free(charged: Window) -> Priced {
+    Priced {
+        cost: Usd::ZERO,
+        on_demand: Usd::ZERO,
+        waste: Usd::ZERO,
+        share: Share::ZERO,
+        charged,
+        first_hour_credit: false,
+    }
 }

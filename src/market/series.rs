@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use crate::domain::{Accrual, UsdPerHour, Window};
 
+const HOUR_MILLIS: i64 = 3_600_000;
+
 /// Change points in time order; a price holds from its point until the next one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceSeries {
@@ -52,5 +54,77 @@ impl PriceSeries {
             (from, price) = (*at, *next_price);
         }
         Some(total + Accrual::of(price, Window::new(from, window.end).millis()))
+    }
+
+    /// As [`PriceSeries::accrue`], but the price in effect when an hour of the instance begins
+    /// (`launched_at` + k·3600 s) holds for that whole hour: how AWS's spot data feed writes its
+    /// lines. `None` when the price at the start of any hour that `window` touches is unknown.
+    pub fn accrue_by_hour(&self, window: Window, launched_at: Timestamp) -> Option<Accrual> {
+        let launch = launched_at.as_millisecond();
+        let (mut from, end) = (window.start.as_millisecond(), window.end.as_millisecond());
+        let mut total = Accrual::ZERO;
+        while from < end {
+            let hour = (from - launch).div_euclid(HOUR_MILLIS);
+            let begins = launch + hour * HOUR_MILLIS;
+            let until = end.min(begins + HOUR_MILLIS);
+            let price = self.at(Timestamp::from_millisecond(begins).ok()?)?;
+            total += Accrual::of(price, until - from);
+            from = until;
+        }
+        Some(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn series(points: &[(&str, &str)]) -> PriceSeries {
+        PriceSeries::from_points(points.iter().map(|(t, p)| (at(t), p.parse().unwrap())))
+    }
+
+    fn hours(price: &str, count: i64) -> Accrual {
+        Accrual::of(price.parse().unwrap(), count * HOUR_MILLIS)
+    }
+
+    #[test]
+    fn a_change_inside_an_instance_hour_waits_for_the_next_one() {
+        let series = series(&[("2026-01-01T00:00:00Z", "1"), ("2026-01-01T10:30:00Z", "2")]);
+        let launched = at("2026-01-01T10:00:00Z");
+        let two_hours = Window::new(launched, at("2026-01-01T12:00:00Z"));
+        assert_eq!(series.accrue_by_hour(two_hours, launched), Some(hours("1", 1) + hours("2", 1)));
+        let by_second = series.accrue(two_hours).unwrap();
+        assert_eq!(by_second.raw() * 2, hours("1", 1).raw() + hours("2", 3).raw());
+    }
+
+    #[test]
+    fn a_window_that_begins_within_an_hour_takes_the_price_at_the_hours_start() {
+        let series = series(&[("2026-01-01T10:00:00Z", "1"), ("2026-01-01T10:30:00Z", "2")]);
+        let launched = at("2026-01-01T10:00:00Z");
+        let late = Window::new(at("2026-01-01T10:40:00Z"), at("2026-01-01T11:00:00Z"));
+        let third = hours("1", 1).raw() / 3;
+        assert_eq!(series.accrue_by_hour(late, launched).map(Accrual::raw), Some(third));
+    }
+
+    #[test]
+    fn an_hour_that_began_before_the_first_known_price_is_unknown() {
+        let series = series(&[("2026-01-01T10:30:00Z", "2")]);
+        let launched = at("2026-01-01T10:00:00Z");
+        let late = Window::new(at("2026-01-01T10:40:00Z"), at("2026-01-01T11:00:00Z"));
+        assert_eq!(series.accrue_by_hour(late, launched), None);
+        assert!(series.accrue(late).is_some());
+    }
+
+    #[test]
+    fn an_empty_window_costs_nothing_even_where_no_price_is_known() {
+        let launched = at("2026-01-01T10:00:00Z");
+        let empty = Window::new(launched, launched);
+        let unknown = PriceSeries::default();
+        assert_eq!(unknown.accrue(empty), Some(Accrual::ZERO));
+        assert_eq!(unknown.accrue_by_hour(empty, launched), Some(Accrual::ZERO));
     }
 }

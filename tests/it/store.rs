@@ -1,1 +1,70 @@
-//!
+//! The store: what every store must do (`conformance`), checked on both modes; files that are
+//! refused, crashes, owners (`files`); copies and the way back (`backup`); and random batches
+//! against a plain model (`model`).
+
+mod backup;
+mod conformance;
+mod crash;
+mod files;
+mod model;
+mod samples;
+
+use spotcron::ports::StoreIdentity;
+use spotcron::store::SqliteStore;
+
+fn identity() -> StoreIdentity {
+    StoreIdentity::Simulation { seed: 7 }
+}
+
+fn in_memory() -> SqliteStore {
+    SqliteStore::in_memory(identity()).unwrap()
+}
+
+/// A folder that goes away with the test, and the path of a store in it.
+fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spotcron.db");
+    (folder, path)
+}
+
+macro_rules! on_both_modes {
+    ($($name:ident),+ $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::conformance::$name(&super::in_memory()).await;
+            })+
+        }
+        mod file {
+            $(#[tokio::test]
+            async fn $name() {
+                let (_folder, path) = super::folder();
+                let store = spotcron::store::SqliteStore::open(&path, super::identity()).unwrap();
+                super::conformance::$name(&store).await;
+            })+
+        }
+    };
+}
+
+on_both_modes!(
+    a_new_store_is_empty,
+    runs_are_inserted_once_and_updated_in_turn,
+    runs_are_listed_newest_first,
+    a_batch_with_a_conflict_writes_nothing,
+    a_batch_may_name_things_in_any_order,
+    what_belongs_to_nothing_is_refused,
+    events_come_back_oldest_first,
+    attempts_are_unsettled_until_their_entry_is_for_good,
+    entries_are_replaced_and_found_by_their_end,
+    counters_add_up_exactly,
+    numbers_that_do_not_fit_are_refused,
+    schedules_are_handled_up_to_a_time,
+    instances_are_live_until_their_end,
+    shapes_come_back,
+    price_points_are_an_archive,
+    latest_prices_are_one_a_pool_of_the_region,
+    list_prices_hold_from_their_date,
+    fargate_prices_come_newest_first,
+    environment_markets_are_replaced,
+    experience_is_replaced_whole,
+);

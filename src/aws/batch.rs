@@ -1,0 +1,146 @@
+//! AWS Batch.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_batch::types::{JobSummary, KeyValuesPair};
+use jiff::Timestamp;
+
+use super::batch_observe::{observation, status_of};
+use super::error::service_error;
+use super::moment::from_millis;
+use super::{AwsCloud, submit};
+use crate::domain::{
+    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Region,
+};
+use crate::ports::{
+    BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
+};
+use crate::run::SubmitRequest;
+
+/// What one DescribeJobs call takes.
+const JOBS_PER_CALL: usize = 100;
+/// What Batch keeps of a reason.
+const REASON_LENGTH: usize = 1024;
+
+#[async_trait]
+impl BatchService for AwsCloud {
+    async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        self.inner.pacing.submit().await;
+        submit::submit(&self.inner.clients.of(&request.region).batch, request).await
+    }
+
+    async fn describe(
+        &self,
+        region: &Region,
+        ids: &[BatchJobId],
+    ) -> Result<Vec<JobObservation>, ServiceError> {
+        const OPERATION: &str = "DescribeJobs";
+        let clients = self.inner.clients.of(region);
+        let mut jobs = Vec::with_capacity(ids.len());
+        for some in ids.chunks(JOBS_PER_CALL) {
+            self.inner.pacing.describe().await;
+            let names = some.iter().map(|id| id.as_str().to_owned()).collect();
+            let answer = clients.batch.describe_jobs().set_jobs(Some(names)).send().await;
+            let answer = answer.map_err(|failure| service_error(OPERATION, &failure))?;
+            for job in answer.jobs() {
+                let job = observation(job).map_err(|problem| {
+                    ServiceError::new(OPERATION, FailureKind::BadResponse, problem)
+                })?;
+                jobs.push(job);
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn find_by_name(
+        &self,
+        region: &Region,
+        queue: &str,
+        name: &BatchJobName,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        const OPERATION: &str = "ListJobs";
+        let by_name = KeyValuesPair::builder().name("JOB_NAME").values(name.as_str()).build();
+        let call = self.inner.clients.of(region).batch.list_jobs().job_queue(queue);
+        let mut pages = call.filters(by_name).into_paginator().send();
+        let mut found = Vec::new();
+        loop {
+            self.inner.pacing.describe().await;
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            for job in page.job_summary_list() {
+                found.extend(matching(job, name, since)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn cancel(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.inner.pacing.stop().await;
+        let call = self.inner.clients.of(region).batch.cancel_job();
+        let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
+        answer.map(|_| ()).map_err(|failure| service_error("CancelJob", &failure))
+    }
+
+    async fn terminate(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.inner.pacing.stop().await;
+        let call = self.inner.clients.of(region).batch.terminate_job();
+        let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
+        answer.map(|_| ()).map_err(|failure| service_error("TerminateJob", &failure))
+    }
+
+    async fn describe_queue(
+        &self,
+        region: &Region,
+        queue: &str,
+    ) -> Result<QueueDescription, ServiceError> {
+        self.queue(region, queue).await
+    }
+
+    async fn expand_instance_types(
+        &self,
+        region: &Region,
+        patterns: &[String],
+    ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
+        self.instance_types(region, patterns).await
+    }
+}
+
+/// The job, if it is of exactly this name and young enough. The filter ignores case, and a trailing
+/// `*` in it would match more.
+fn matching(
+    job: &JobSummary,
+    name: &BatchJobName,
+    since: Timestamp,
+) -> Result<Option<FoundJob>, ServiceError> {
+    let created_at = from_millis(job.created_at());
+    // Without a creation time it cannot be told apart from an earlier job: better found than lost.
+    if job.job_name() != Some(name.as_str()) || created_at.is_some_and(|at| at < since) {
+        return Ok(None);
+    }
+    let id = job.job_id().filter(|id| !id.is_empty()).ok_or_else(|| {
+        let problem = format!("the job named {name} has no jobId");
+        ServiceError::new("ListJobs", FailureKind::BadResponse, problem)
+    })?;
+    Ok(Some(FoundJob {
+        id: BatchJobId::from(id),
+        name: name.to_string(),
+        created_at,
+        status: status_of(job.status().map_or("", |status| status.as_str())),
+    }))
+}
+
+fn shortened(reason: &str) -> String {
+    reason.chars().take(REASON_LENGTH).collect()
+}

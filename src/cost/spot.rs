@@ -1,0 +1,43 @@
+//! Spot prices over time.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Accrual, Window};
+use crate::market::PriceSeries;
+
+/// Which spot price holds for a second. AWS documents both: "the Spot price that's in effect, billed
+/// to the nearest second", and one line per instance-hour with the price at its beginning (the data
+/// feed, and the pricing-model announcement of 2017).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PriceMode {
+    /// The price in effect in that very second.
+    Continuous,
+    /// The price in effect when that hour of the instance began.
+    #[default]
+    InstanceHour,
+}
+
+impl PriceMode {
+    pub const fn label(self) -> &'static str {
+        match self {
+            PriceMode::Continuous => "continuous",
+            PriceMode::InstanceHour => "instance-hour",
+        }
+    }
+}
+
+/// Spot price × time over `window` on an instance launched at `launched_at`. `None` when a price
+/// that it needs lies before the first known one: never guessed.
+pub fn spot_accrual(
+    series: &PriceSeries,
+    mode: PriceMode,
+    window: Window,
+    launched_at: Timestamp,
+) -> Option<Accrual> {
+    match mode {
+        PriceMode::Continuous => series.accrue(window),
+        PriceMode::InstanceHour => series.accrue_by_hour(window, launched_at),
+    }
+}

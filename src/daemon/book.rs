@@ -1,0 +1,195 @@
+//! The open runs and the running totals in memory, written through to the store: a change is durable
+//! first and visible second.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+use super::counts_of;
+use super::shared::lock;
+use crate::domain::RunId;
+use crate::ledger::{Counter, Entry, Tally};
+use crate::ports::{Store, StoreError, Write};
+use crate::run::{AttemptKey, Run, RunEvent, RunEventKind};
+
+/// How many events the live view and `/status` can look back on.
+const RECENT_EVENTS: usize = 200;
+
+/// A set of changes that become durable together.
+#[derive(Debug, Default)]
+pub struct Change {
+    inserts: Vec<Run>,
+    updates: Vec<Run>,
+    events: Vec<RunEvent>,
+    counts: Vec<(Counter, i128)>,
+    entries: Vec<Entry>,
+    writes: Vec<Write>,
+}
+
+impl Change {
+    pub fn insert(&mut self, run: Run) {
+        self.inserts.push(run);
+    }
+
+    /// `run.version` must be one more than the version it was made from.
+    pub fn update(&mut self, run: Run) {
+        self.updates.push(run);
+    }
+
+    /// Records an event of `run` (as it is after the event) and what it counts for.
+    pub fn event(&mut self, run: &Run, at: Timestamp, kind: RunEventKind) {
+        self.counts.extend(counts_of(run, at, &kind));
+        self.events.push(RunEvent { run: run.id.clone(), at, kind });
+    }
+
+    /// Records an event that counts for nothing by itself.
+    pub fn tell(&mut self, event: RunEvent) {
+        self.events.push(event);
+    }
+
+    pub fn count(&mut self, counter: Counter, by: i128) {
+        self.counts.push((counter, by));
+    }
+
+    pub fn entry(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.inserts.is_empty()
+            && self.updates.is_empty()
+            && self.events.is_empty()
+            && self.counts.is_empty()
+            && self.entries.is_empty()
+            && self.writes.is_empty()
+    }
+}
+
+/// Open runs, totals and the latest events.
+pub struct Book {
+    store: Arc<dyn Store>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    open: BTreeMap<RunId, Arc<Run>>,
+    tally: Tally,
+    provisional: BTreeMap<AttemptKey, Entry>,
+    recent: VecDeque<RunEvent>,
+    told: u64,
+}
+
+impl Book {
+    /// Reads what the store remembers.
+    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let pages = Pages {
+            open: store
+                .open_runs()
+                .await?
+                .into_iter()
+                .map(|run| (run.id.clone(), Arc::new(run)))
+                .collect(),
+            tally: store.counters().await?.into_iter().collect(),
+            provisional: store
+                .provisional_entries()
+                .await?
+                .into_iter()
+                .map(|entry| (entry.key.clone(), entry))
+                .collect(),
+            ..Pages::default()
+        };
+        Ok(Book { store, pages: Mutex::new(pages) })
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Open runs that `select` accepts, in order of id.
+    pub fn open_where(&self, select: impl Fn(&Run) -> bool) -> Vec<Arc<Run>> {
+        lock(&self.pages).open.values().filter(|run| select(run)).cloned().collect()
+    }
+
+    pub fn tally(&self) -> Tally {
+        lock(&self.pages).tally.clone()
+    }
+
+    /// The ledger's line of an attempt, while it is provisional.
+    pub fn provisional(&self, key: &AttemptKey) -> Option<Entry> {
+        lock(&self.pages).provisional.get(key).cloned()
+    }
+
+    /// The ledger's provisional lines.
+    pub fn provisional_entries(&self) -> Vec<Entry> {
+        lock(&self.pages).provisional.values().cloned().collect()
+    }
+
+    /// The events told since the `after`-th, oldest first, and the number of the last one.
+    pub fn events_since(&self, after: u64) -> (Vec<RunEvent>, u64) {
+        let pages = lock(&self.pages);
+        let missed = (pages.told - after.min(pages.told)) as usize;
+        let skip = pages.recent.len().saturating_sub(missed);
+        (pages.recent.iter().skip(skip).cloned().collect(), pages.told)
+    }
+
+    /// Makes `change` durable, then visible. On an error nothing of it is either.
+    pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        let Change { inserts, updates, events, counts, entries, writes } = change;
+        let counts = merged(counts);
+        let batch: Vec<Write> = inserts
+            .iter()
+            .map(|run| Write::InsertRun(run.clone()))
+            .chain(updates.iter().map(|run| Write::UpdateRun(run.clone())))
+            .chain(events.iter().map(|event| Write::Event(event.clone())))
+            .chain(entries.iter().map(|entry| Write::Entry(entry.clone())))
+            .chain(counts.iter().map(|(counter, by)| Write::Count(counter.clone(), *by)))
+            .chain(writes)
+            .collect();
+        self.store.commit(batch).await?;
+        let mut pages = lock(&self.pages);
+        for run in inserts.into_iter().chain(updates) {
+            if run.state.is_open() {
+                pages.open.insert(run.id.clone(), Arc::new(run));
+            } else {
+                pages.open.remove(&run.id);
+            }
+        }
+        for (counter, by) in counts {
+            pages.tally.add(counter, by);
+        }
+        for entry in entries {
+            if entry.is_provisional() {
+                pages.provisional.insert(entry.key.clone(), entry);
+            } else {
+                pages.provisional.remove(&entry.key);
+            }
+        }
+        for event in events {
+            tracing::debug!(run = %event.run, event = ?event.kind, "run event");
+            if pages.recent.len() == RECENT_EVENTS {
+                pages.recent.pop_front();
+            }
+            pages.recent.push_back(event);
+            pages.told += 1;
+        }
+        Ok(())
+    }
+}
+
+fn merged(counts: Vec<(Counter, i128)>) -> BTreeMap<Counter, i128> {
+    let mut sums = BTreeMap::new();
+    for (counter, by) in counts {
+        *sums.entry(counter).or_default() += by;
+    }
+    sums.retain(|_, by| *by != 0);
+    sums
+}

@@ -1,0 +1,84 @@
+//! What an event counts for. One place, so that a total and the story behind it cannot part.
+
+use jiff::Timestamp;
+
+use crate::domain::RunOutcome;
+use crate::ledger::Counter;
+use crate::run::{Run, RunEventKind};
+
+/// The counters that `kind`, told of `run` (as it is after the event), raises.
+pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter, i128)> {
+    let class = run.class.clone();
+    let job = run.job.clone();
+    let leg = |index: &u16| run.legs.get(usize::from(*index));
+    match kind {
+        RunEventKind::Decided { leg, decision, .. } => {
+            let reason = decision.reasons.first().map_or("none", |reason| reason.label());
+            let environment = decision.chosen.clone();
+            let first = *leg == 0 && environment.is_some();
+            let mut counts =
+                vec![(Counter::Decisions { class, environment, reason: reason.to_owned() }, 1)];
+            if first {
+                let lag = at.duration_since(run.scheduled_for).as_millis();
+                counts.push((Counter::ScheduleLagMillis, lag.max(0)));
+                counts.push((Counter::ScheduleLags, 1));
+            }
+            counts
+        }
+        RunEventKind::Submitted { leg: index, environment, capacity, .. } => {
+            let Some(leg) = leg(index) else { return Vec::new() };
+            let before = index.checked_sub(1).and_then(|index| run.legs.get(usize::from(index)));
+            let fallback = !capacity.is_interruptible()
+                && before.is_some_and(|before| before.capacity.is_interruptible());
+            let submission = Counter::Submissions {
+                class: class.clone(),
+                environment: environment.clone(),
+                capacity: *capacity,
+                cause: leg.cause,
+            };
+            let mut counts = vec![(submission, 1)];
+            if fallback {
+                counts.push((Counter::Fallbacks { class, cause: leg.cause }, 1));
+            }
+            counts
+        }
+        RunEventKind::OutcomeUnknown { .. } => vec![(Counter::OutcomesUnknown { job }, 1)],
+        RunEventKind::DuplicateFound { .. } => vec![(Counter::DuplicatesTerminated { job }, 1)],
+        RunEventKind::Started { leg: index, .. } => leg(index)
+            .and_then(|leg| Some((leg, leg.started_at?.duration_since(leg.submitted_at?))))
+            .map(|(leg, wait)| {
+                let environment = leg.environment.clone();
+                let millis = wait.as_millis().max(0);
+                vec![
+                    (Counter::QueueWaitMillis { environment: environment.clone() }, millis),
+                    (Counter::QueueWaits { environment }, 1),
+                ]
+            })
+            .unwrap_or_default(),
+        RunEventKind::AttemptEnded { leg: index, end, .. } => leg(index)
+            .map(|leg| {
+                let environment = leg.environment.clone();
+                let attempts =
+                    Counter::Attempts { class, environment, capacity: leg.capacity, end: *end };
+                vec![(attempts, 1)]
+            })
+            .unwrap_or_default(),
+        RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
+        RunEventKind::Ended { outcome } => {
+            let met = *outcome == RunOutcome::Succeeded
+                && run.deadline_at.is_some()
+                && !run.deadline_missed;
+            let mut counts =
+                vec![(Counter::Runs { job, class: class.clone(), outcome: *outcome }, 1)];
+            if met {
+                counts.push((Counter::DeadlinesMet { class }, 1));
+            }
+            counts
+        }
+        RunEventKind::Due
+        | RunEventKind::LookedUp { .. }
+        | RunEventKind::SubmitFailed { .. }
+        | RunEventKind::StopRequested { .. }
+        | RunEventKind::Settled { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,268 @@
+//! The price desk: what is known of environments and prices, from which the market is put together.
+//! Last known prices stay when a refresh fails; their age tells.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Shared;
+use super::shared::lock;
+use crate::catalogue::{Catalogue, Environment};
+use crate::domain::{EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Zone};
+use crate::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, Market, PoolQuote, PricePoint,
+};
+use crate::ports::StoreError;
+
+/// What is behind an environment's queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovered {
+    pub types: BTreeMap<InstanceType, Arc<InstanceShape>>,
+    /// Empty when they could not be read: then every zone with a price counts.
+    pub zones: Vec<Zone>,
+    pub unusable: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Spot {
+    price: UsdPerHour,
+    effective_from: Timestamp,
+    seen_at: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Drawers {
+    discovered: BTreeMap<EnvironmentName, Discovered>,
+    spot: BTreeMap<Region, BTreeMap<Pool, Spot>>,
+    /// Up to when each region's price archive is complete.
+    spot_until: BTreeMap<Region, Timestamp>,
+    list: BTreeMap<(Region, InstanceType), (UsdPerHour, Timestamp)>,
+    fargate: BTreeMap<Region, (Vec<FargatePrice>, Timestamp)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Desk {
+    drawers: Mutex<Drawers>,
+}
+
+impl Desk {
+    /// The last known prices, as the store kept them.
+    pub(super) async fn restore(&self, shared: &Shared) -> Result<(), StoreError> {
+        let store = shared.book.store();
+        let now = shared.clock.now();
+        for region in regions(&shared.catalogue.load()) {
+            let points = store.latest_prices(&region).await?;
+            // How long ago they were seen is not kept; when they changed is a lawful lower bound.
+            let seen = points.iter().map(|point| point.effective_from).max();
+            self.take_spot(&region, points, seen.unwrap_or(Timestamp::MIN), Timestamp::MIN);
+            self.take_list(store.list_prices(&region, now).await?);
+            let fargate = store.fargate_prices(&region).await?;
+            let since = fargate.iter().map(|price| price.effective_from).max();
+            self.take_fargate(&region, fargate, since.unwrap_or(Timestamp::MIN));
+        }
+        Ok(())
+    }
+
+    pub fn take_discovered(&self, environment: EnvironmentName, discovered: Discovered) {
+        lock(&self.drawers).discovered.insert(environment, discovered);
+    }
+
+    /// Types behind the region's interruptible environments: whose spot prices are wanted.
+    pub fn types_in(
+        &self,
+        catalogue: &Catalogue,
+        region: &Region,
+        spot_only: bool,
+    ) -> Vec<InstanceType> {
+        let drawers = lock(&self.drawers);
+        let mut types: Vec<InstanceType> = catalogue
+            .environments
+            .values()
+            .filter(|environment| environment.region == *region)
+            .filter(|environment| !spot_only || environment.capacity.is_interruptible())
+            .filter_map(|environment| drawers.discovered.get(&environment.name))
+            .flat_map(|discovered| discovered.types.keys().cloned())
+            .collect();
+        types.sort();
+        types.dedup();
+        types
+    }
+
+    /// Merges change points: per pool the newest wins, whatever the order they come in. The pools
+    /// named count as seen at `seen_at`; the archive is complete to `until`.
+    /// `true` when any price changed.
+    pub fn take_spot(
+        &self,
+        region: &Region,
+        points: Vec<PricePoint>,
+        seen_at: Timestamp,
+        until: Timestamp,
+    ) -> bool {
+        let mut drawers = lock(&self.drawers);
+        let mut changed = false;
+        let pools = drawers.spot.entry(region.clone()).or_default();
+        for PricePoint { pool, price, effective_from } in points {
+            match pools.get_mut(&pool) {
+                Some(known) => {
+                    known.seen_at = known.seen_at.max(seen_at);
+                    if known.effective_from <= effective_from {
+                        changed |= known.price != price;
+                        known.price = price;
+                        known.effective_from = effective_from;
+                    }
+                }
+                None => {
+                    changed = true;
+                    pools.insert(pool, Spot { price, effective_from, seen_at });
+                }
+            }
+        }
+        let reached = drawers.spot_until.entry(region.clone()).or_insert(until);
+        *reached = (*reached).max(until);
+        changed
+    }
+
+    pub fn spot_complete_until(&self, region: &Region) -> Option<Timestamp> {
+        lock(&self.drawers).spot_until.get(region).copied().filter(|at| *at > Timestamp::MIN)
+    }
+
+    pub fn take_list(&self, prices: Vec<ListPrice>) {
+        let mut drawers = lock(&self.drawers);
+        for price in prices {
+            drawers
+                .list
+                .insert((price.region, price.instance_type), (price.price, price.effective_from));
+        }
+    }
+
+    pub fn take_fargate(&self, region: &Region, prices: Vec<FargatePrice>, seen_at: Timestamp) {
+        if !prices.is_empty() {
+            lock(&self.drawers).fargate.insert(region.clone(), (prices, seen_at));
+        }
+    }
+
+    pub fn shape(&self, instance_type: &InstanceType) -> Option<Arc<InstanceShape>> {
+        let drawers = lock(&self.drawers);
+        drawers.discovered.values().find_map(|d| d.types.get(instance_type).cloned())
+    }
+
+    /// The on-demand list price in effect at `at`; the oldest known one where `at` is earlier.
+    pub(super) async fn list_price_at(
+        &self,
+        shared: &Shared,
+        region: &Region,
+        instance_type: &InstanceType,
+        at: Timestamp,
+    ) -> Result<Option<UsdPerHour>, StoreError> {
+        let key = (region.clone(), instance_type.clone());
+        let Some((newest, since)) = lock(&self.drawers).list.get(&key).copied() else {
+            return Ok(None);
+        };
+        if since <= at {
+            return Ok(Some(newest));
+        }
+        let earlier = shared.book.store().list_prices(region, at).await?;
+        let earlier = earlier.into_iter().find(|price| price.instance_type == *instance_type);
+        Ok(Some(earlier.map_or(newest, |price| price.price)))
+    }
+
+    pub fn fargate_price(&self, region: &Region, architecture: &str) -> Option<FargatePrice> {
+        let drawers = lock(&self.drawers);
+        let (prices, _) = drawers.fargate.get(region)?;
+        prices.iter().find(|price| price.architecture == architecture).cloned()
+    }
+
+    /// The market as known now.
+    pub fn market(&self, catalogue: &Catalogue, refreshed_at: Timestamp) -> Market {
+        let drawers = lock(&self.drawers);
+        let environments = catalogue
+            .environments
+            .values()
+            .map(|environment| {
+                let market = environment_market(&drawers, environment);
+                (environment.name.clone(), Arc::new(market))
+            })
+            .collect();
+        Market { environments, refreshed_at: Some(refreshed_at) }
+    }
+}
+
+/// Every region that the catalogue names.
+pub fn regions(catalogue: &Catalogue) -> Vec<Region> {
+    let mut regions: Vec<Region> =
+        catalogue.environments.values().map(|environment| environment.region.clone()).collect();
+    regions.sort();
+    regions.dedup();
+    regions
+}
+
+fn environment_market(drawers: &Drawers, environment: &Environment) -> EnvironmentMarket {
+    let mut market = EnvironmentMarket {
+        environment: environment.name.clone(),
+        capacity: environment.capacity,
+        pools: Vec::new(),
+        fargate: None,
+        unusable: None,
+    };
+    if environment.capacity.is_fargate() {
+        market.fargate = fargate_quote(drawers, environment);
+    }
+    let Some(discovered) = drawers.discovered.get(&environment.name) else {
+        if !environment.capacity.is_fargate() {
+            market.unusable = Some("not discovered yet".to_owned());
+        }
+        return market;
+    };
+    market.unusable = discovered.unusable.clone();
+    let spot = drawers.spot.get(&environment.region);
+    for (instance_type, shape) in &discovered.types {
+        let list_key = (environment.region.clone(), instance_type.clone());
+        let on_demand = drawers.list.get(&list_key).map(|(price, _)| *price);
+        for zone in zones_of(discovered, spot, instance_type) {
+            let pool = Pool { zone, instance_type: instance_type.clone() };
+            let quote = spot.and_then(|pools| pools.get(&pool));
+            market.pools.push(PoolQuote {
+                spot: quote.map(|quote| quote.price),
+                seen_at: quote.map(|quote| quote.seen_at),
+                on_demand,
+                shape: Arc::clone(shape),
+                pool,
+            });
+        }
+    }
+    market
+}
+
+fn zones_of(
+    discovered: &Discovered,
+    spot: Option<&BTreeMap<Pool, Spot>>,
+    instance_type: &InstanceType,
+) -> Vec<Zone> {
+    if !discovered.zones.is_empty() {
+        return discovered.zones.clone();
+    }
+    spot.into_iter()
+        .flat_map(BTreeMap::keys)
+        .filter(|pool| pool.instance_type == *instance_type)
+        .map(|pool| pool.zone.clone())
+        .collect()
+}
+
+fn fargate_quote(drawers: &Drawers, environment: &Environment) -> Option<ListedPrice> {
+    use crate::domain::{Capacity, Ppm};
+    let (prices, seen_at) = drawers.fargate.get(&environment.region)?;
+    let price = prices.iter().find(|price| price.architecture == "x86_64")?;
+    let kept = match environment.capacity {
+        Capacity::FargateSpot => Ppm::ONE - environment.fargate_spot_discount?,
+        _ => Ppm::ONE,
+    };
+    Some(ListedPrice {
+        vcpu_hour: price.vcpu_hour.scaled(kept),
+        gib_hour: price.gib_hour.scaled(kept),
+        seen_at: *seen_at,
+    })
+}
+
+/// Older than AWS can answer for: `DescribeSpotPriceHistory` reaches back 90 days.
+pub const HISTORY_REACH: SignedDuration = SignedDuration::from_hours(89 * 24);

@@ -1,0 +1,113 @@
+//! What a task is, and the loop that runs tasks on virtual time. In that loop nothing ever waits for
+//! a real timer: the earliest wake is looked up, the clock is set to it, and the task runs. So a month
+//! takes a minute, and one seed always tells one story.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Shared;
+use crate::clock::{Clock, VirtualClock};
+use crate::ports::{Activator, ServiceError, StoreError};
+
+/// Why an activation did not do all of its work. It is idempotent and will run again.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    #[error("the store did not take the change")]
+    Store(#[from] StoreError),
+    #[error("a call to the cloud failed")]
+    Service(#[from] ServiceError),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What an activation says when it is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activation {
+    /// When to run again, if earlier than the task's period.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// A piece of the daemon's work. An activation takes no input but the time, does what there is to
+/// do, and returns; it repeats nothing by itself.
+#[async_trait]
+pub trait Task: Send {
+    fn name(&self) -> &'static str;
+    /// Runs at least this often.
+    fn period(&self) -> SignedDuration;
+    /// Rung by other tasks when there is something to do.
+    fn bell(&self) -> Activator;
+    async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError>;
+}
+
+/// What happens between two wakes of virtual time: nothing at full speed; a real sleep and a redraw
+/// in the live demo.
+#[async_trait]
+pub trait Pace: Send {
+    /// Called before the clock moves from `from` to `to`. `false` ends the run.
+    async fn before(&mut self, from: Timestamp, to: Timestamp) -> bool;
+}
+
+/// As fast as the machine can.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unpaced;
+
+#[async_trait]
+impl Pace for Unpaced {
+    async fn before(&mut self, _from: Timestamp, _to: Timestamp) -> bool {
+        true
+    }
+}
+
+/// An activation never schedules itself closer than this, or virtual time would stand still.
+const LEAST_STEP: SignedDuration = SignedDuration::from_millis(100);
+
+/// The next time of a task after an activation at `now`.
+pub(super) fn next_wake(
+    now: Timestamp,
+    period: SignedDuration,
+    result: &Result<Activation, TaskError>,
+) -> Timestamp {
+    let regular = now.checked_add(period).unwrap_or(Timestamp::MAX);
+    let asked = result.as_ref().ok().and_then(|activation| activation.wake_at);
+    let least = now.checked_add(LEAST_STEP).unwrap_or(Timestamp::MAX);
+    asked.map_or(regular, |at| at.clamp(least, regular.max(least)))
+}
+
+/// Runs `tasks` on virtual time until `until`, in order of wake time, then of position.
+pub async fn run_virtual(
+    shared: &Shared,
+    mut tasks: Vec<Box<dyn Task>>,
+    clock: &VirtualClock,
+    until: Timestamp,
+    pace: &mut dyn Pace,
+) {
+    let bells: Vec<Activator> = tasks.iter().map(|task| task.bell()).collect();
+    let mut wakes = vec![clock.now(); tasks.len()];
+    loop {
+        let now = clock.now();
+        for (wake, bell) in wakes.iter_mut().zip(&bells) {
+            if bell.take() {
+                *wake = now.min(*wake);
+            }
+        }
+        let Some((index, wake)) = wakes.iter().copied().enumerate().min_by_key(|(i, at)| (*at, *i))
+        else {
+            return;
+        };
+        if wake > until {
+            clock.advance_to(until);
+            return;
+        }
+        if wake > now {
+            if !pace.before(now, wake).await {
+                return;
+            }
+            clock.advance_to(wake);
+        }
+        let now = clock.now();
+        let task = &mut tasks[index];
+        let result = task.activate(now).await;
+        wakes[index] = next_wake(now, task.period(), &result);
+        shared.status.note(task.name(), now, clock.now(), wakes[index], &result);
+    }
+}

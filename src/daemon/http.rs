@@ -1,0 +1,74 @@
+//! Metrics, health and status over HTTP, on loopback by default.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::exposition::{ailments, is_ready, metrics_text, status_page};
+use super::{Shared, shared::Stopping};
+use crate::{metrics, telemetry};
+
+/// Serves until `stop` turns true.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(shared))
+        .with_graceful_shutdown(async move {
+            let _ = stop.wait_for(|stopped| *stopped).await;
+        })
+        .await
+}
+
+/// The routes, for a server or a test.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_page))
+        .route("/status", get(status))
+        .with_state(shared)
+}
+
+async fn index() -> &'static str {
+    "spotcron\n\n/metrics  Prometheus\n/status   tasks, runs, catalogue (JSON)\n/healthz  \
+     fails when a task is stuck\n/readyz   fails until prices and all tasks are up\n"
+}
+
+/// Fails when a task is stuck, so that a supervisor restarts the process.
+async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
+    let found = ailments(&shared);
+    if found.is_empty() {
+        return "ok\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, found.join("\n") + "\n").into_response()
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.stopping() == Stopping::Yes {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    if is_ready(&shared) {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "starting: prices and tasks are not up yet\n").into_response()
+}
+
+async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
+    match metrics_text(&shared) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, telemetry::chain(&error)).into_response(),
+    }
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    Json(status_page(&shared)).into_response()
+}

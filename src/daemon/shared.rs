@@ -1,0 +1,173 @@
+//! What all tasks share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use super::{Book, CallLog, Desk, Reloads, Status};
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::domain::{InstanceFacts, InstanceId};
+use crate::experience::Experience;
+use crate::market::Market;
+use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
+use crate::run::AttemptRecord;
+use crate::settings::Settings;
+
+/// The cloud, behind its ports.
+#[derive(Clone)]
+pub struct Cloud {
+    pub batch: Arc<dyn BatchService>,
+    pub instances: Arc<dyn InstanceDirectory>,
+    pub spot_prices: Arc<dyn SpotPriceSource>,
+    pub list_prices: Arc<dyn ListPriceSource>,
+}
+
+/// Whether runs are really submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Submit,
+    /// Decides, records and exports everything, submits nothing.
+    Observe,
+}
+
+/// Whether the daemon was told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopping {
+    No,
+    Yes,
+}
+
+/// One bell per task that others may wake.
+#[derive(Debug, Clone, Default)]
+pub struct Bells {
+    pub schedule: Activator,
+    pub dispatch: Activator,
+    pub watch: Activator,
+    pub settle: Activator,
+    pub discovery: Activator,
+    pub list_prices: Activator,
+    pub spot_prices: Activator,
+}
+
+/// Everything that tasks share. Locks are held for a look or a change, never over a call.
+pub struct Shared {
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    pub mode: Mode,
+    /// Account (or simulation) that names are hashed with.
+    pub scope: String,
+    pub cloud: Cloud,
+    pub catalogue: ArcSwap<Catalogue>,
+    pub market: ArcSwap<Market>,
+    pub book: Book,
+    pub desk: Desk,
+    pub status: Status,
+    pub bells: Bells,
+    pub calls: CallLog,
+    pub reloads: Reloads,
+    /// An endpoint that is not AWS's own is in force.
+    pub custom_endpoint: bool,
+    stopping: AtomicBool,
+    next_due: Mutex<Option<Timestamp>>,
+    experience: Mutex<Experience>,
+    /// Ended attempts on their way to the ledger.
+    settling: Mutex<Vec<AttemptRecord>>,
+    instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
+}
+
+impl Shared {
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        mode: Mode,
+        scope: String,
+        cloud: Cloud,
+        catalogue: Catalogue,
+        book: Book,
+    ) -> Self {
+        Shared {
+            clock,
+            settings,
+            mode,
+            scope,
+            cloud,
+            catalogue: ArcSwap::from_pointee(catalogue),
+            market: ArcSwap::from_pointee(Market::default()),
+            book,
+            desk: Desk::default(),
+            status: Status::default(),
+            bells: Bells::default(),
+            calls: CallLog::default(),
+            reloads: Reloads::default(),
+            custom_endpoint: false,
+            stopping: AtomicBool::new(false),
+            next_due: Mutex::default(),
+            experience: Mutex::default(),
+            settling: Mutex::default(),
+            instances: Mutex::default(),
+        }
+    }
+
+    /// Takes back what the store remembers. Called once, before any task runs.
+    pub async fn restore(&self) -> Result<(), crate::ports::StoreError> {
+        let store = self.book.store();
+        *self.experience() = store.experience().await?;
+        *self.settling() = store.unsettled_attempts().await?;
+        let live = store.live_instances().await?;
+        *self.instances() = live.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
+        self.desk.restore(self).await
+    }
+
+    pub fn experience(&self) -> MutexGuard<'_, Experience> {
+        lock(&self.experience)
+    }
+
+    pub fn settling(&self) -> MutexGuard<'_, Vec<AttemptRecord>> {
+        lock(&self.settling)
+    }
+
+    /// Instances that host (or hosted) attempts and whose end is not known.
+    pub fn instances(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceFacts>> {
+        lock(&self.instances)
+    }
+
+    /// When the schedule wakes next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        *lock(&self.next_due)
+    }
+
+    pub fn set_next_due(&self, at: Option<Timestamp>) {
+        *lock(&self.next_due) = at;
+    }
+
+    pub fn stopping(&self) -> Stopping {
+        if self.stopping.load(Ordering::SeqCst) { Stopping::Yes } else { Stopping::No }
+    }
+
+    /// From now on the daemon says that it is not ready.
+    pub fn announce_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Replaces the catalogue and wakes whoever depends on it.
+    pub fn replace_catalogue(&self, catalogue: Catalogue) {
+        self.catalogue.store(Arc::new(catalogue));
+        self.bells.discovery.ring();
+        self.bells.schedule.ring();
+    }
+
+    /// Builds the market anew from what the desk knows.
+    pub fn refresh_market(&self, refreshed_at: Timestamp) {
+        let market = self.desk.market(&self.catalogue.load(), refreshed_at);
+        self.market.store(Arc::new(market));
+    }
+}
+
+/// A panic while a lock is held ends the process anyway; until then its data is as good as before.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

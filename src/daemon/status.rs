@@ -1,0 +1,75 @@
+//! What each task last did: for `/status`, readiness and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Activation, TaskError};
+use crate::telemetry;
+
+/// One task's record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TaskStatus {
+    pub activations: u64,
+    pub failures: u64,
+    pub last_began: Option<Timestamp>,
+    pub last_elapsed_millis: i64,
+    pub last_success: Option<Timestamp>,
+    /// When it runs next; while it runs, when it should have.
+    pub next_wake: Option<Timestamp>,
+    /// The failure that is going on; `None` after a success.
+    pub error: Option<String>,
+}
+
+/// All tasks' records.
+#[derive(Debug, Default)]
+pub struct Status {
+    tasks: Mutex<BTreeMap<&'static str, TaskStatus>>,
+}
+
+impl Status {
+    /// Takes down the end of an activation. A failure is logged when it begins or changes, and its
+    /// end is logged once.
+    pub fn note(
+        &self,
+        task: &'static str,
+        began: Timestamp,
+        ended: Timestamp,
+        next_wake: Timestamp,
+        result: &Result<Activation, TaskError>,
+    ) {
+        let mut tasks = self.lock();
+        let status = tasks.entry(task).or_default();
+        status.activations += 1;
+        status.last_began = Some(began);
+        status.next_wake = Some(next_wake);
+        status.last_elapsed_millis =
+            ended.duration_since(began).max(SignedDuration::ZERO).as_millis() as i64;
+        match result {
+            Ok(_) => {
+                if status.error.take().is_some() {
+                    tracing::info!(task, "the task works again");
+                }
+                status.last_success = Some(ended);
+            }
+            Err(error) => {
+                status.failures += 1;
+                let text = telemetry::chain(error);
+                if status.error.as_ref() != Some(&text) {
+                    tracing::warn!(task, error = %text, "the task failed and will run again");
+                }
+                status.error = Some(text);
+            }
+        }
+    }
+
+    pub fn snapshot(&self) -> BTreeMap<&'static str, TaskStatus> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, TaskStatus>> {
+        self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

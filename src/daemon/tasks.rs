@@ -1,0 +1,31 @@
+//! The daemon's tasks, one file each.
+
+mod discovery;
+mod dispatch;
+mod list_prices;
+mod lookup;
+mod schedule;
+mod settle;
+mod spot_prices;
+mod watch;
+
+use std::sync::Arc;
+
+use super::{Shared, Task};
+
+/// How many tasks there are.
+pub(super) const COUNT: usize = 7;
+
+/// Every task, in the order in which they run when several are due at once: prices before
+/// decisions, decisions before looking at what became of them.
+pub fn all(shared: &Arc<Shared>) -> Vec<Box<dyn Task>> {
+    vec![
+        Box::new(discovery::Discovery::new(Arc::clone(shared))),
+        Box::new(list_prices::ListPrices::new(Arc::clone(shared))),
+        Box::new(spot_prices::SpotPrices::new(Arc::clone(shared))),
+        Box::new(schedule::Schedule::new(Arc::clone(shared))),
+        Box::new(dispatch::Dispatch::new(Arc::clone(shared))),
+        Box::new(watch::Watch::new(Arc::clone(shared))),
+        Box::new(settle::Settle::new(Arc::clone(shared))),
+    ]
+}

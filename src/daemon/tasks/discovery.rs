@@ -1,0 +1,148 @@
+//! Looks behind each environment's queue: compute environments, instance types, zones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::catalogue::Environment;
+use crate::daemon::{Activation, Discovered, Shared, Task, TaskError};
+use crate::domain::{Capacity, InstanceShape, InstanceType};
+use crate::ports::{Activator, ComputeEnvironment, QueueDescription, ServiceError, Write};
+
+pub struct Discovery {
+    shared: Arc<Shared>,
+}
+
+impl Discovery {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Discovery { shared }
+    }
+
+    async fn discover(
+        &self,
+        environment: &Environment,
+        stored: &mut BTreeMap<InstanceType, InstanceShape>,
+    ) -> Result<(), TaskError> {
+        let batch = &self.shared.cloud.batch;
+        let region = &environment.region;
+        let queue = batch.describe_queue(region, &environment.queue).await?;
+        let patterns = patterns(environment, &queue);
+        let types = if patterns.is_empty() {
+            BTreeMap::new()
+        } else {
+            batch.expand_instance_types(region, &patterns).await?
+        };
+        let zones = environment.zones.clone().unwrap_or_else(|| {
+            let mut zones: Vec<_> =
+                queue.environments.iter().flat_map(|ce| ce.zones.iter().cloned()).collect();
+            zones.sort();
+            zones.dedup();
+            zones
+        });
+        stored.extend(types.iter().map(|(name, shape)| (name.clone(), shape.clone())));
+        let discovered = Discovered {
+            types: types.into_iter().map(|(name, shape)| (name, Arc::new(shape))).collect(),
+            zones,
+            unusable: unusable(environment.capacity, &queue),
+        };
+        self.shared.desk.take_discovered(environment.name.clone(), discovered);
+        Ok(())
+    }
+}
+
+fn patterns(environment: &Environment, queue: &QueueDescription) -> Vec<String> {
+    if environment.capacity.is_fargate() {
+        return Vec::new();
+    }
+    if let Some(types) = &environment.instance_types {
+        return types.iter().map(|name| name.as_str().to_owned()).collect();
+    }
+    let mut patterns: Vec<String> = queue
+        .environments
+        .iter()
+        .filter(|ce| ce.capacity == Some(environment.capacity))
+        .flat_map(|ce| ce.instance_types.iter().cloned())
+        .collect();
+    patterns.sort();
+    patterns.dedup();
+    patterns
+}
+
+/// Why the queue cannot take a job of this capacity now.
+fn unusable(capacity: Capacity, queue: &QueueDescription) -> Option<String> {
+    if !queue.enabled {
+        return Some("the job queue is disabled".to_owned());
+    }
+    if let Err(reason) = &queue.valid {
+        return Some(format!("the job queue is not valid: {reason}"));
+    }
+    let mut of_capacity = queue.environments.iter().filter(|ce| ce.capacity == Some(capacity));
+    let problems: Vec<String> = of_capacity.by_ref().filter_map(problem).collect();
+    let total = queue.environments.iter().filter(|ce| ce.capacity == Some(capacity)).count();
+    if total == 0 {
+        return Some(format!("no compute environment behind the queue has {capacity} capacity"));
+    }
+    (problems.len() == total).then(|| problems.join("; "))
+}
+
+fn problem(environment: &ComputeEnvironment) -> Option<String> {
+    match &environment.valid {
+        Err(reason) => Some(format!("{} is not valid: {reason}", environment.name)),
+        Ok(()) if !environment.enabled => Some(format!("{} is disabled", environment.name)),
+        Ok(()) => None,
+    }
+}
+
+#[async_trait]
+impl Task for Discovery {
+    fn name(&self) -> &'static str {
+        "discovery"
+    }
+
+    fn period(&self) -> SignedDuration {
+        self.shared.settings.periods.discovery
+    }
+
+    fn bell(&self) -> Activator {
+        self.shared.bells.discovery.clone()
+    }
+
+    async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let catalogue = self.shared.catalogue.load_full();
+        let store = self.shared.book.store();
+        let known = store.shapes().await?;
+        let mut shapes = BTreeMap::new();
+        let mut failure: Option<TaskError> = None;
+        for environment in catalogue.environments.values() {
+            match self.discover(environment, &mut shapes).await {
+                Ok(()) => {}
+                Err(TaskError::Service(error)) => {
+                    failure = Some(TaskError::Service(in_environment(environment, error)));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        let fresh: Vec<Write> = shapes
+            .into_iter()
+            .filter(|(name, shape)| known.get(name) != Some(shape))
+            .map(|(name, shape)| Write::Shape(name, shape))
+            .collect();
+        if !fresh.is_empty() {
+            store.commit(fresh).await?;
+            self.shared.bells.list_prices.ring();
+            self.shared.bells.spot_prices.ring();
+        }
+        self.shared.refresh_market(now);
+        self.shared.bells.dispatch.ring();
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(Activation::default()),
+        }
+    }
+}
+
+fn in_environment(environment: &Environment, error: ServiceError) -> ServiceError {
+    ServiceError { message: format!("{} ({})", error.message, environment.name), ..error }
+}

@@ -1,0 +1,81 @@
+//! On-demand and Fargate list prices, once a day and whenever new types are discovered.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::daemon::desk::regions;
+use crate::daemon::{Activation, Shared, Task, TaskError};
+use crate::ports::{Activator, Write};
+
+pub struct ListPrices {
+    shared: Arc<Shared>,
+}
+
+impl ListPrices {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        ListPrices { shared }
+    }
+}
+
+#[async_trait]
+impl Task for ListPrices {
+    fn name(&self) -> &'static str {
+        "list-prices"
+    }
+
+    fn period(&self) -> SignedDuration {
+        self.shared.settings.periods.list_prices
+    }
+
+    fn bell(&self) -> Activator {
+        self.shared.bells.list_prices.clone()
+    }
+
+    async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let shared = &self.shared;
+        let catalogue = shared.catalogue.load_full();
+        let mut problems = Vec::new();
+        let mut writes = Vec::new();
+        for region in regions(&catalogue) {
+            let types = shared.desk.types_in(&catalogue, &region, false);
+            let answers = shared.cloud.list_prices.on_demand_prices(&region, &types).await;
+            let mut prices = Vec::new();
+            for answer in answers {
+                match answer {
+                    Ok(price) => prices.push(price),
+                    Err(problem) => problems.push(problem.to_string()),
+                }
+            }
+            writes.extend(prices.iter().cloned().map(Write::ListPrice));
+            shared.desk.take_list(prices);
+            let uses_fargate = catalogue
+                .environments
+                .values()
+                .any(|e| e.region == region && e.capacity.is_fargate());
+            if uses_fargate {
+                match shared.cloud.list_prices.fargate_prices(&region).await {
+                    Ok(prices) => {
+                        writes.extend(prices.iter().cloned().map(Write::FargatePrice));
+                        shared.desk.take_fargate(&region, prices, now);
+                    }
+                    Err(error) => problems.push(error.to_string()),
+                }
+            }
+        }
+        if !writes.is_empty() {
+            shared.book.store().commit(writes).await?;
+        }
+        shared.refresh_market(now);
+        shared.bells.dispatch.ring();
+        shared.bells.settle.ring();
+        match problems.split_first() {
+            None => Ok(Activation::default()),
+            Some((first, [])) => Err(TaskError::Other(first.clone())),
+            Some((first, rest)) => {
+                Err(TaskError::Other(format!("{first} (and {} more like it)", rest.len())))
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What became of a SubmitJob call whose answer never came. AWS gives SubmitJob no idempotency token,
+//! so the deterministic name is looked up in every queue that could have it; only a name that stays
+//! absent for long enough is sent again.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::daemon::{Change, Shared, TaskError};
+use crate::domain::{BatchJobId, Region, RunOutcome};
+use crate::ports::{FoundJob, ServiceError};
+use crate::run::{Run, RunEventKind, RunState};
+
+/// Clocks of Batch and of this machine may differ by so much.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Looks every uncertain submission up. `true` when some are still uncertain.
+pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool, TaskError> {
+    let uncertain = shared
+        .book
+        .open_where(|run| matches!(run.state, RunState::Submitting { uncertain_since: Some(_) }));
+    let mut left = false;
+    for run in uncertain {
+        let found = match find(shared, &run).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
+                left |= !give_up_if_old(shared, &run, now).await?;
+                continue;
+            }
+        };
+        left |= resolve(shared, &run, found, now).await?;
+    }
+    Ok(left)
+}
+
+/// Every job of the last leg's name, oldest first.
+async fn find(shared: &Shared, run: &Run) -> Result<Vec<FoundJob>, ServiceError> {
+    let Some(leg) = run.last_leg() else { return Ok(Vec::new()) };
+    let since = leg.intended_at - CLOCK_SKEW;
+    let mut found: Vec<FoundJob> = Vec::new();
+    for (region, queue) in candidate_queues(shared, run) {
+        let jobs = shared.cloud.batch.find_by_name(&region, &queue, &leg.batch_name, since).await?;
+        found.extend(jobs);
+    }
+    found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    found.dedup_by(|a, b| a.id == b.id);
+    Ok(found)
+}
+
+/// The queue the leg was meant for, and every other that its class may use.
+fn candidate_queues(shared: &Shared, run: &Run) -> Vec<(Region, String)> {
+    let catalogue = shared.catalogue.load();
+    let mut queues: Vec<(Region, String)> =
+        run.last_leg().map(|leg| (leg.region.clone(), leg.queue.clone())).into_iter().collect();
+    if let Some(class) = catalogue.classes.get(&run.class) {
+        for environment in catalogue.environments_of(class) {
+            let queue = (environment.region.clone(), environment.queue.clone());
+            if !queues.contains(&queue) {
+                queues.push(queue);
+            }
+        }
+    }
+    queues
+}
+
+/// Takes the look-up's answer into the run. `true` while it stays uncertain.
+async fn resolve(
+    shared: &Shared,
+    run: &Run,
+    found: Vec<FoundJob>,
+    now: Timestamp,
+) -> Result<bool, TaskError> {
+    let RunState::Submitting { uncertain_since: Some(since) } = run.state else {
+        return Ok(false);
+    };
+    let leg = run.legs.len().saturating_sub(1) as u16;
+    let mut next = run.clone();
+    next.version += 1;
+    let mut change = Change::default();
+    if let Some((oldest, duplicates)) = found.split_first() {
+        change.event(&next, now, RunEventKind::LookedUp { leg, found: true });
+        for duplicate in duplicates {
+            terminate_duplicate(shared, run, duplicate).await?;
+            let terminated = duplicate.id.clone();
+            change.event(&next, now, RunEventKind::DuplicateFound { leg, terminated });
+        }
+        accepted(&mut next, oldest.id.clone(), now, &mut change);
+        change.update(next);
+        shared.book.commit(change).await?;
+        shared.bells.watch.ring();
+        return Ok(false);
+    }
+    if give_up_if_old(shared, run, now).await? {
+        return Ok(false);
+    }
+    if now.duration_since(since) < shared.settings.submission.absent_after {
+        return Ok(true);
+    }
+    // Absent for long enough: it never arrived, and the same name goes out once more.
+    next.state = RunState::Submitting { uncertain_since: None };
+    change.event(&next, now, RunEventKind::LookedUp { leg, found: false });
+    change.update(next);
+    shared.book.commit(change).await?;
+    Ok(false)
+}
+
+async fn terminate_duplicate(
+    shared: &Shared,
+    run: &Run,
+    duplicate: &FoundJob,
+) -> Result<(), ServiceError> {
+    let Some(leg) = run.last_leg() else { return Ok(()) };
+    let reason = format!("spotcron: duplicate of run {}", run.id);
+    tracing::error!(run = %run.id, job = %duplicate.id, "a duplicate submission is terminated");
+    shared.cloud.batch.terminate(&leg.region, &duplicate.id, &reason).await
+}
+
+/// An intent older than Batch's memory of finished jobs cannot be resolved: nobody can tell whether
+/// it ran. It is never sent again by itself.
+async fn give_up_if_old(shared: &Shared, run: &Run, now: Timestamp) -> Result<bool, TaskError> {
+    let intended = run.last_leg().map_or(run.created_at, |leg| leg.intended_at);
+    if now.duration_since(intended) < shared.settings.submission.unknown_after {
+        return Ok(false);
+    }
+    let mut next = run.clone();
+    next.version += 1;
+    next.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
+    tracing::error!(
+        run = %run.id,
+        "nobody can tell any more whether this run was submitted; it is not sent again"
+    );
+    let mut change = Change::default();
+    change.event(&next, now, RunEventKind::Ended { outcome: RunOutcome::Unknown });
+    change.update(next);
+    shared.book.commit(change).await?;
+    Ok(true)
+}
+
+/// Batch has the last leg of `run`.
+pub(super) fn accepted(run: &mut Run, job_id: BatchJobId, now: Timestamp, change: &mut Change) {
+    run.state = RunState::Watching;
+    let Some(leg) = run.legs.last_mut() else { return };
+    leg.job_id = Some(job_id.clone());
+    leg.submitted_at = Some(now);
+    let kind = RunEventKind::Submitted {
+        leg: leg.index,
+        environment: leg.environment.clone(),
+        capacity: leg.capacity,
+        job_id,
+    };
+    change.event(run, now, kind);
+}

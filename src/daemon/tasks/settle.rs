@@ -1,0 +1,253 @@
+//! Brings ended attempts into the ledger: as soon as the price archive covers them, and again when
+//! their instance's end is known and may have made them free.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::daemon::{Activation, Change, Shared, Task, TaskError};
+use crate::domain::{
+    Capacity, InstanceEnd, InstanceFacts, InstanceId, Lifecycle, Pool, Region, Window,
+};
+use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
+use crate::ports::{Activator, Write};
+use crate::run::{AttemptKey, AttemptRecord, RunEvent, RunEventKind};
+
+/// DescribeInstances is asked for so many at once.
+const PER_CALL: usize = 100;
+/// An instance that EC2 has not shown for so long has ended, and nobody knows how.
+const GONE_AFTER: SignedDuration = SignedDuration::from_mins(15);
+/// Past this age the first-hour rule cannot make an instance free any more.
+const FIRST_HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A missing price is waited for so long after the attempt's end.
+const PRICES_MAY_COME: SignedDuration = SignedDuration::from_hours(1);
+/// The learnt experience is written at most so often.
+const WRITE_EXPERIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+pub struct Settle {
+    shared: Arc<Shared>,
+    pending: BTreeMap<AttemptKey, AttemptRecord>,
+    /// Instances whose facts changed since their attempts were last looked at.
+    news: BTreeSet<InstanceId>,
+    polled_at: Option<Timestamp>,
+    experience_written: Option<Timestamp>,
+}
+
+impl Settle {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Settle {
+            shared,
+            pending: BTreeMap::new(),
+            news: BTreeSet::new(),
+            polled_at: None,
+            experience_written: None,
+        }
+    }
+
+    /// Asks EC2 after the instances whose end is not known, once a period.
+    async fn poll_instances(
+        &mut self,
+        now: Timestamp,
+        change: &mut Change,
+    ) -> Result<(), TaskError> {
+        let period = self.period();
+        if self.polled_at.is_some_and(|at| now.duration_since(at) < period) {
+            return Ok(());
+        }
+        let mut by_region: BTreeMap<Region, Vec<InstanceId>> = BTreeMap::new();
+        for facts in self.shared.instances().values().filter(|facts| facts.ended_at.is_none()) {
+            by_region.entry(facts.region.clone()).or_default().push(facts.id.clone());
+        }
+        for (region, ids) in by_region {
+            for chunk in ids.chunks(PER_CALL) {
+                let answer = self.shared.cloud.instances.instances(&region, chunk).await?;
+                self.take_facts(chunk, answer, now, change);
+            }
+        }
+        self.polled_at = Some(now);
+        Ok(())
+    }
+
+    fn take_facts(
+        &mut self,
+        asked: &[InstanceId],
+        answer: Vec<InstanceFacts>,
+        now: Timestamp,
+        change: &mut Change,
+    ) {
+        let mut instances = self.shared.instances();
+        let mut answer: BTreeMap<InstanceId, InstanceFacts> =
+            answer.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
+        for id in asked {
+            let Some(known) = instances.get_mut(id) else { continue };
+            let latest = match answer.remove(id) {
+                Some(facts) => facts,
+                None if now.duration_since(known.seen_at) > GONE_AFTER => InstanceFacts {
+                    ended_at: Some(known.seen_at),
+                    end: Some(InstanceEnd::Unknown),
+                    ..known.clone()
+                },
+                None => continue,
+            };
+            let past_first_hour = |facts: &InstanceFacts| {
+                facts.seen_at.duration_since(facts.launched_at) >= FIRST_HOUR
+            };
+            let told = latest.ended_at != known.ended_at
+                || latest.end != known.end
+                || past_first_hour(&latest) && !past_first_hour(known);
+            *known = latest;
+            if told {
+                // Being seen once more is no news worth a write.
+                change.write(Write::Instance(known.clone()));
+                self.news.insert(id.clone());
+            }
+        }
+    }
+
+    /// The ledger's line of one attempt, if it is time for one and it says something new.
+    async fn entry(
+        &self,
+        attempt: &AttemptRecord,
+        now: Timestamp,
+    ) -> Result<Option<Entry>, TaskError> {
+        let shared = &self.shared;
+        let Some(ran) = attempt.window() else { return Ok(None) };
+        let known = shared.book.provisional(&attempt.key);
+        let host = attempt.host.as_ref();
+        let news = host.is_some_and(|host| self.news.contains(&host.instance_id));
+        if known.is_some() && !news {
+            return Ok(None);
+        }
+        if attempt.capacity == Capacity::Spot && host.is_some() {
+            let covered = shared.desk.spot_complete_until(&attempt.region);
+            if covered.is_none_or(|until| until < ran.end) {
+                return Ok(None);
+            }
+        }
+        let spot = match host {
+            Some(host) if host.lifecycle == Lifecycle::Spot => {
+                let zone = host.zone.clone();
+                let pool = Pool { zone, instance_type: host.instance_type.clone() };
+                let window = Window::new(host.launched_at.min(ran.start), ran.end);
+                Some(shared.book.store().price_series(&pool, window).await?)
+            }
+            _ => None,
+        };
+        let catalogue = shared.catalogue.load();
+        let class = catalogue.classes.get(&attempt.class);
+        let environment = catalogue.environments.get(&attempt.environment);
+        let list = match host {
+            Some(host) => {
+                shared
+                    .desk
+                    .list_price_at(shared, &attempt.region, &host.instance_type, ran.start)
+                    .await?
+            }
+            None => None,
+        };
+        let instance = host.and_then(|host| shared.instances().get(&host.instance_id).cloned());
+        let shape = host.and_then(|host| shared.desk.shape(&host.instance_type));
+        let fargate = shared.desk.fargate_price(&attempt.region, "x86_64");
+        let entry = settle(
+            attempt,
+            &Evidence {
+                instance: instance.as_ref(),
+                shape: shape.as_deref(),
+                spot: spot.as_ref(),
+                price_mode: shared.settings.ledger.price_mode,
+                on_demand: list
+                    .map(|list| class.map_or(list, |class| class.effective_on_demand(list))),
+                fargate: fargate.as_ref(),
+                fargate_spot_discount: environment.and_then(|e| e.fargate_spot_discount),
+            },
+        );
+        Ok(entry
+            .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
+    }
+
+    fn write_experience(&mut self, now: Timestamp, change: &mut Change) {
+        let due =
+            self.experience_written.is_none_or(|at| now.duration_since(at) >= WRITE_EXPERIENCE);
+        if due {
+            change.write(Write::Experience(self.shared.experience().clone()));
+            self.experience_written = Some(now);
+        }
+    }
+}
+
+/// A price that is not there yet may come with the next refresh.
+fn may_still_be_priced(entry: &Entry, now: Timestamp) -> bool {
+    let EntryState::Unpriced { why } = &entry.state else { return false };
+    let a_price = matches!(
+        why,
+        Unpriced::SpotPriceUnknown | Unpriced::OnDemandPriceUnknown | Unpriced::FargatePriceUnknown
+    );
+    a_price && now.duration_since(entry.ended_at) < PRICES_MAY_COME
+}
+
+#[async_trait]
+impl Task for Settle {
+    fn name(&self) -> &'static str {
+        "settle"
+    }
+
+    fn period(&self) -> SignedDuration {
+        self.shared.settings.periods.settle
+    }
+
+    fn bell(&self) -> Activator {
+        self.shared.bells.settle.clone()
+    }
+
+    async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let ended = std::mem::take(&mut *self.shared.settling());
+        self.pending.extend(ended.into_iter().map(|record| (record.key.clone(), record)));
+        let mut change = Change::default();
+        let polled = self.poll_instances(now, &mut change).await;
+        let mut settled: Vec<AttemptKey> = Vec::new();
+        for (key, attempt) in &self.pending {
+            let Some(entry) = self.entry(attempt, now).await? else { continue };
+            let before = self.shared.book.provisional(key);
+            for (counter, by) in counter_deltas(before.as_ref(), &entry) {
+                change.count(counter, by);
+            }
+            if !entry.is_provisional() {
+                settled.push(key.clone());
+                let priced = entry.priced();
+                change.tell(RunEvent {
+                    run: key.run.clone(),
+                    at: now,
+                    kind: RunEventKind::Settled {
+                        leg: key.leg,
+                        cost: priced.map(|priced| priced.cost),
+                        on_demand: priced.map(|priced| priced.on_demand),
+                    },
+                });
+            }
+            change.entry(entry);
+        }
+        self.write_experience(now, &mut change);
+        self.shared.book.commit(change).await?;
+        self.news.clear();
+        for key in settled {
+            self.pending.remove(&key);
+        }
+        self.forget_ended_instances();
+        polled.map(|()| Activation::default())
+    }
+}
+
+impl Settle {
+    /// Facts of ended instances are kept until no attempt waits for them.
+    fn forget_ended_instances(&self) {
+        let needed: BTreeSet<&InstanceId> = self
+            .pending
+            .values()
+            .filter_map(|attempt| attempt.host.as_ref())
+            .map(|host| &host.instance_id)
+            .collect();
+        self.shared.instances().retain(|id, facts| facts.ended_at.is_none() || needed.contains(id));
+    }
+}

@@ -1,0 +1,169 @@
+//! The machines behind containers, looked up once while they can be seen and kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::daemon::{Change, Shared};
+use crate::domain::{
+    BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation,
+    Region,
+};
+use crate::ports::{ServiceError, Write};
+use crate::run::{HostRecord, Run};
+
+/// DescribeContainerInstances and DescribeInstances take so many at once.
+const PER_CALL: usize = 100;
+/// A host that no attempt has named for so long is forgotten.
+const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+#[derive(Debug)]
+struct Known {
+    host: HostRecord,
+    named_at: Timestamp,
+}
+
+/// Container instance ARN → machine.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    known: HashMap<String, Known>,
+    ends: BTreeMap<String, InstanceEnd>,
+    pruned_at: Option<Timestamp>,
+}
+
+impl Hosts {
+    pub fn host(&self, arn: &str) -> Option<HostRecord> {
+        self.known.get(arn).map(|known| known.host.clone())
+    }
+
+    /// How the instances behind ARNs ended, where that is known.
+    pub fn ends(&self) -> &BTreeMap<String, InstanceEnd> {
+        &self.ends
+    }
+
+    /// Looks up every machine that the jobs name and nobody knows yet, and how those ended whose
+    /// loss ended an attempt.
+    pub async fn look_up(
+        &mut self,
+        shared: &Arc<Shared>,
+        runs: &[Arc<Run>],
+        jobs: &HashMap<BatchJobId, JobObservation>,
+        now: Timestamp,
+        change: &mut Change,
+    ) -> Result<(), ServiceError> {
+        self.prune(now);
+        let regions: HashMap<&str, &Region> = runs
+            .iter()
+            .filter_map(|run| run.last_leg())
+            .filter_map(|leg| Some((leg.job_id.as_ref()?.as_str(), &leg.region)))
+            .collect();
+        let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
+        let mut lost: BTreeMap<Region, BTreeSet<InstanceId>> = BTreeMap::new();
+        for job in jobs.values() {
+            let parent = job.id.as_str().split(':').next().unwrap_or_default();
+            let Some(region) = regions.get(parent) else { continue };
+            for (container, is_lost) in containers(job) {
+                let Some(arn) = &container.container_instance_arn else { continue };
+                match self.known.get_mut(arn) {
+                    Some(known) => {
+                        known.named_at = now;
+                        if is_lost && !self.ends.contains_key(arn) {
+                            let ids = lost.entry((*region).clone()).or_default();
+                            ids.insert(known.host.instance_id.clone());
+                        }
+                    }
+                    None => {
+                        wanted.entry((*region).clone()).or_default().insert(arn.clone());
+                    }
+                }
+            }
+        }
+        for (region, arns) in wanted {
+            let arns: Vec<String> = arns.into_iter().collect();
+            for chunk in arns.chunks(PER_CALL) {
+                self.look_up_hosts(shared, &region, chunk, now, change).await?;
+            }
+        }
+        for (region, ids) in lost {
+            let ids: Vec<InstanceId> = ids.into_iter().collect();
+            for chunk in ids.chunks(PER_CALL) {
+                let facts = shared.cloud.instances.instances(&region, chunk).await?;
+                self.note_ends(shared, facts, change);
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_up_hosts(
+        &mut self,
+        shared: &Arc<Shared>,
+        region: &Region,
+        arns: &[String],
+        now: Timestamp,
+        change: &mut Change,
+    ) -> Result<(), ServiceError> {
+        let directory = &shared.cloud.instances;
+        let hosts = directory.container_hosts(region, arns).await?;
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<InstanceId> = hosts.iter().map(|host| host.instance_id.clone()).collect();
+        let facts = directory.instances(region, &ids).await?;
+        for facts in &facts {
+            for host in hosts.iter().filter(|host| host.instance_id == facts.id) {
+                let record = HostRecord {
+                    instance_id: facts.id.clone(),
+                    instance_type: facts.instance_type.clone(),
+                    zone: facts.zone.clone(),
+                    lifecycle: facts.lifecycle.clone(),
+                    launched_at: facts.launched_at,
+                    shape: shared.desk.shape(&facts.instance_type).map(|s| (*s).clone()),
+                };
+                let known = Known { host: record, named_at: now };
+                self.known.insert(host.container_instance_arn.clone(), known);
+            }
+        }
+        self.note_ends(shared, facts, change);
+        Ok(())
+    }
+
+    /// Takes instance facts down: for the ledger, and how they ended for the classification.
+    fn note_ends(&mut self, shared: &Shared, facts: Vec<InstanceFacts>, change: &mut Change) {
+        for facts in facts {
+            if let Some(end) = facts.end {
+                for (arn, known) in &self.known {
+                    if known.host.instance_id == facts.id {
+                        self.ends.insert(arn.clone(), end);
+                    }
+                }
+            }
+            let mut instances = shared.instances();
+            if instances.get(&facts.id) != Some(&facts) {
+                change.write(Write::Instance(facts.clone()));
+                instances.insert(facts.id.clone(), facts);
+            }
+        }
+    }
+
+    fn prune(&mut self, now: Timestamp) {
+        if self.pruned_at.is_some_and(|at| now.duration_since(at) < FORGET_AFTER) {
+            return;
+        }
+        self.pruned_at = Some(now);
+        self.known.retain(|_, known| now.duration_since(known.named_at) < FORGET_AFTER);
+        let known = &self.known;
+        self.ends.retain(|arn, _| known.contains_key(arn));
+    }
+}
+
+/// Every container that a job shows, and whether its machine may be the reason of its end.
+fn containers(job: &JobObservation) -> impl Iterator<Item = (&ContainerObservation, bool)> {
+    let finished = job.attempts.iter().map(|attempt| {
+        let host_lost =
+            attempt.status_reason.as_deref().is_some_and(|reason| reason.starts_with("Host EC2"));
+        let silent = !matches!(attempt.container.exit_code, Some(0..=136 | 138..=142));
+        (&attempt.container, host_lost || silent)
+    });
+    job.container.iter().map(|container| (container, false)).chain(finished)
+}

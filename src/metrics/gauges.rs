@@ -1,0 +1,119 @@
+//! What is so now: plain values that the daemon hands over, and calls since it started.
+
+use jiff::{SignedDuration, Timestamp};
+use prometheus::Result;
+
+use crate::domain::{ClassName, EnvironmentName, Ppm, UsdPerHour};
+
+use super::Snapshot;
+use super::descriptors as metric;
+use super::families::Families;
+use super::totals::usd;
+
+const PRICE_UNITS_PER_USD: f64 = 1e10;
+
+/// How many runs of a class are in a state that is not an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRuns {
+    pub class: ClassName,
+    /// `RunState::label`.
+    pub state: &'static str,
+    pub count: u64,
+}
+
+/// One environment's prices. What is not known is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketGauges {
+    pub environment: EnvironmentName,
+    pub spot: Option<UsdPerHour>,
+    pub on_demand: Option<UsdPerHour>,
+    pub age: Option<SignedDuration>,
+}
+
+impl MarketGauges {
+    /// How much less than on demand spot costs; negative where it is dearer.
+    pub fn discount(&self) -> Option<Ppm> {
+        Some(Ppm::ONE - self.spot?.ratio_to(self.on_demand?)?)
+    }
+}
+
+/// One of the daemon's own tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskGauges {
+    pub task: &'static str,
+    pub last_success: Option<Timestamp>,
+    pub failures: u64,
+}
+
+/// The last reload that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadGauges {
+    pub succeeded: bool,
+    pub at: Timestamp,
+}
+
+/// Calls of one operation with one outcome since the process started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiCalls {
+    pub operation: String,
+    /// Of a closed set, such as `ok`, `throttled`, `refused`, `unknown`.
+    pub outcome: &'static str,
+    pub count: u64,
+}
+
+pub(super) fn collect(snapshot: &Snapshot<'_>, to: &mut Families) -> Result<()> {
+    for runs in &snapshot.open_runs {
+        to.add(&metric::OPEN_RUNS, &[runs.class.as_str(), runs.state], runs.count as f64)?;
+    }
+    to.add(&metric::PROVISIONAL_COST, &[], usd(snapshot.provisional.cost.nanos()))?;
+    to.add(&metric::PROVISIONAL_ON_DEMAND, &[], usd(snapshot.provisional.on_demand.nanos()))?;
+    to.add(&metric::PROVISIONAL_ATTEMPTS, &[], snapshot.provisional.attempts as f64)?;
+    for market in &snapshot.markets {
+        collect_market(market, to)?;
+    }
+    for calls in &snapshot.api_calls {
+        to.add(&metric::API_CALLS, &[&calls.operation, calls.outcome], calls.count as f64)?;
+    }
+    for task in &snapshot.tasks {
+        if let Some(at) = task.last_success {
+            to.add(&metric::TASK_SUCCESS, &[task.task], unix_seconds(at))?;
+        }
+        to.add(&metric::TASK_FAILURES, &[task.task], task.failures as f64)?;
+    }
+    if let Some(reload) = snapshot.reload {
+        to.add(&metric::RELOAD_SUCCESS, &[], flag(reload.succeeded))?;
+        to.add(&metric::RELOAD_TIME, &[], unix_seconds(reload.at))?;
+    }
+    if let Some(at) = snapshot.next_wake {
+        to.add(&metric::NEXT_WAKE, &[], unix_seconds(at))?;
+    }
+    to.add(&metric::CUSTOM_ENDPOINT, &[], flag(snapshot.custom_endpoint))?;
+    to.add(&metric::READY, &[], flag(snapshot.ready))?;
+    to.add(&metric::BUILD_INFO, &[snapshot.version], 1.0)
+}
+
+fn collect_market(market: &MarketGauges, to: &mut Families) -> Result<()> {
+    let labels = [market.environment.as_str()];
+    let per_hour = |price: UsdPerHour| price.units() as f64 / PRICE_UNITS_PER_USD;
+    if let Some(spot) = market.spot {
+        to.add(&metric::SPOT_PRICE, &labels, per_hour(spot))?;
+    }
+    if let Some(on_demand) = market.on_demand {
+        to.add(&metric::ON_DEMAND_PRICE, &labels, per_hour(on_demand))?;
+    }
+    if let Some(discount) = market.discount() {
+        to.add(&metric::DISCOUNT, &labels, discount.to_ratio())?;
+    }
+    if let Some(age) = market.age {
+        to.add(&metric::PRICE_AGE, &labels, age.as_millis() as f64 / 1e3)?;
+    }
+    Ok(())
+}
+
+fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
+
+fn unix_seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1e3
+}

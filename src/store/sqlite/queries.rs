@@ -1,0 +1,302 @@
+//! What is read, one function a question. Each is one statement, so it sees one moment.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use crate::domain::{
+    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, ScheduleKey,
+    RunId, UsdPerHour, Window,
+};
+use crate::experience::{EnvironmentExperience, Experience};
+use crate::ledger::{Counter, Entry};
+use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use crate::ports::RunQuery;
+use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+
+use super::rows::{from_json, key_columns, name, nanos_bound, price, timestamp, unsigned};
+
+type Reading<T> = rusqlite::Result<T>;
+
+fn rows<T>(
+    db: &Connection,
+    sql: &str,
+    values: impl Params,
+    read: impl FnMut(&Row<'_>) -> Reading<T>,
+) -> Reading<Vec<T>> {
+    db.prepare_cached(sql)?.query_map(values, read)?.collect()
+}
+
+/// The documents in the first column.
+fn docs<T: DeserializeOwned>(db: &Connection, sql: &str, values: impl Params) -> Reading<Vec<T>> {
+    rows(db, sql, values, |row| from_json(row, 0))
+}
+
+fn doc<T: DeserializeOwned>(db: &Connection, sql: &str, values: impl Params) -> Reading<Option<T>> {
+    db.prepare_cached(sql)?.query_row(values, |row| from_json(row, 0)).optional()
+}
+
+pub(super) fn open_runs(db: &Connection) -> Reading<Vec<Run>> {
+    docs(db, "SELECT doc FROM runs WHERE is_open = 1 ORDER BY id", [])
+}
+
+pub(super) fn run(db: &Connection, id: &RunId) -> Reading<Option<Run>> {
+    doc(db, "SELECT doc FROM runs WHERE id = ?1", [id.as_str()])
+}
+
+/// Newest first by scheduled time; the window is half-open like every other.
+pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
+    let mut sql = String::from("SELECT doc FROM runs WHERE TRUE");
+    let mut values: Vec<Value> = Vec::new();
+    let mut narrow = |condition: &str, value: Value| {
+        sql.push_str(condition);
+        values.push(value);
+    };
+    if let Some(job) = &query.job {
+        narrow(" AND job = ?", Value::Text(job.to_string()));
+    }
+    if let Some(class) = &query.class {
+        narrow(" AND class = ?", Value::Text(class.to_string()));
+    }
+    if let Some(since) = query.since {
+        narrow(" AND scheduled_for >= ?", Value::Integer(nanos_bound(since)));
+    }
+    if let Some(until) = query.until {
+        narrow(" AND scheduled_for < ?", Value::Integer(nanos_bound(until)));
+    }
+    if query.open_only {
+        narrow(" AND is_open = ?", Value::Integer(1));
+    }
+    narrow(
+        " ORDER BY scheduled_for DESC, id DESC LIMIT ?",
+        // SQLite reads a negative limit as none.
+        Value::Integer(query.limit.map_or(-1, i64::from)),
+    );
+    docs(db, &sql, params_from_iter(values))
+}
+
+pub(super) fn events(db: &Connection, id: &RunId) -> Reading<Vec<RunEvent>> {
+    rows(
+        db,
+        "SELECT at, doc FROM run_events WHERE run = ?1 ORDER BY at, seq",
+        [id.as_str()],
+        |row| Ok(RunEvent { run: id.clone(), at: timestamp(row, 0)?, kind: from_json(row, 1)? }),
+    )
+}
+
+pub(super) fn attempts(db: &Connection, id: &RunId) -> Reading<Vec<AttemptRecord>> {
+    docs(db, "SELECT doc FROM attempts WHERE run = ?1 ORDER BY leg, child, number", [id.as_str()])
+}
+
+pub(super) fn unsettled_attempts(db: &Connection) -> Reading<Vec<AttemptRecord>> {
+    docs(
+        db,
+        "SELECT doc FROM attempts WHERE settled = 0 AND stopped_at IS NOT NULL \
+         ORDER BY run, leg, child, number",
+        [],
+    )
+}
+
+pub(super) fn attempt(db: &Connection, key: &AttemptKey) -> Reading<Option<AttemptRecord>> {
+    doc(
+        db,
+        "SELECT doc FROM attempts WHERE run = ?1 AND leg = ?2 AND child = ?3 AND number = ?4",
+        key_columns(key),
+    )
+}
+
+pub(super) fn entries(db: &Connection, id: &RunId) -> Reading<Vec<Entry>> {
+    docs(db, "SELECT doc FROM entries WHERE run = ?1 ORDER BY leg, child, number", [id.as_str()])
+}
+
+pub(super) fn entries_between(db: &Connection, window: Window) -> Reading<Vec<Entry>> {
+    docs(
+        db,
+        "SELECT doc FROM entries WHERE ended_at >= ?1 AND ended_at < ?2 \
+         ORDER BY run, leg, child, number",
+        [nanos_bound(window.start), nanos_bound(window.end)],
+    )
+}
+
+pub(super) fn provisional_entries(db: &Connection) -> Reading<Vec<Entry>> {
+    docs(
+        db,
+        "SELECT doc FROM entries WHERE state = 'provisional' ORDER BY run, leg, child, number",
+        [],
+    )
+}
+
+pub(super) fn handled(db: &Connection) -> Reading<BTreeMap<ScheduleKey, Timestamp>> {
+    let all =
+        rows(db, "SELECT schedule, at FROM handled", [], |row| Ok((name(row, 0)?, timestamp(row, 1)?)))?;
+    Ok(all.into_iter().collect())
+}
+
+pub(super) fn counters(db: &Connection) -> Reading<Vec<(Counter, i128)>> {
+    let mut all = rows(db, "SELECT counter, value FROM counters", [], |row| {
+        Ok((from_json::<Counter>(row, 0)?, i128::from(row.get::<_, i64>(1)?)))
+    })?;
+    all.sort();
+    Ok(all)
+}
+
+/// In the order asked for; unknown ones are left out.
+pub(super) fn instances(db: &Connection, ids: &[InstanceId]) -> Reading<Vec<InstanceFacts>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(doc(db, "SELECT doc FROM instances WHERE id = ?1", [id.as_str()])?);
+    }
+    Ok(found)
+}
+
+pub(super) fn live_instances(db: &Connection) -> Reading<Vec<InstanceFacts>> {
+    docs(db, "SELECT doc FROM instances WHERE ended_at IS NULL ORDER BY id", [])
+}
+
+pub(super) fn all_instances(db: &Connection) -> Reading<Vec<InstanceFacts>> {
+    docs(db, "SELECT doc FROM instances ORDER BY id", [])
+}
+
+pub(super) fn shapes(db: &Connection) -> Reading<BTreeMap<InstanceType, InstanceShape>> {
+    let all = rows(
+        db,
+        "SELECT instance_type, vcpus, memory_mib, gpus, architecture FROM shapes",
+        [],
+        |row| {
+            let shape = InstanceShape {
+                vcpus: row.get(1)?,
+                memory_mib: row.get(2)?,
+                gpus: row.get(3)?,
+                architecture: row.get(4)?,
+            };
+            Ok((name(row, 0)?, shape))
+        },
+    )?;
+    Ok(all.into_iter().collect())
+}
+
+pub(super) fn price_series(db: &Connection, pool: &Pool, window: Window) -> Reading<PriceSeries> {
+    let points: Vec<(Timestamp, UsdPerHour)> = rows(
+        db,
+        "SELECT effective_from, units FROM price_points \
+         WHERE zone = ?1 AND instance_type = ?2 AND effective_from < ?4 \
+             AND effective_from >= coalesce( \
+                 (SELECT max(effective_from) FROM price_points \
+                  WHERE zone = ?1 AND instance_type = ?2 AND effective_from <= ?3), ?3) \
+         ORDER BY effective_from",
+        params![
+            pool.zone.as_str(),
+            pool.instance_type.as_str(),
+            nanos_bound(window.start),
+            nanos_bound(window.end)
+        ],
+        |row| Ok((timestamp(row, 0)?, price(row, 1)?)),
+    )?;
+    Ok(PriceSeries::from_points(points))
+}
+
+/// Goes through the pools from the last to the first, one look-up each, however long the archive.
+pub(super) fn latest_prices(db: &Connection, region: &Region) -> Reading<Vec<PricePoint>> {
+    // Zones of the region, and of regions whose name begins with it, lie between these two.
+    let (from, mut to) = (region.as_str(), (format!("{region}{{"), String::new()));
+    let mut previous = db.prepare_cached(
+        "SELECT zone, instance_type, effective_from, units FROM price_points \
+         WHERE zone >= ?1 AND (zone, instance_type) < (?2, ?3) \
+         ORDER BY zone DESC, instance_type DESC, effective_from DESC LIMIT 1",
+    )?;
+    let mut latest = Vec::new();
+    while let Some(point) = previous
+        .query_row(params![from, to.0, to.1], |row| {
+            Ok(PricePoint {
+                pool: Pool { zone: name(row, 0)?, instance_type: name(row, 1)? },
+                effective_from: timestamp(row, 2)?,
+                price: price(row, 3)?,
+            })
+        })
+        .optional()?
+    {
+        to = (point.pool.zone.to_string(), point.pool.instance_type.to_string());
+        if point.pool.zone.region() == *region {
+            latest.push(point);
+        }
+    }
+    latest.reverse();
+    Ok(latest)
+}
+
+/// `max` makes SQLite take the other columns from the row that has it (sqlite.org/lang_select.html
+/// §2.5, bare columns).
+pub(super) fn list_prices(
+    db: &Connection,
+    region: &Region,
+    at: Timestamp,
+) -> Reading<Vec<ListPrice>> {
+    rows(
+        db,
+        "SELECT instance_type, units, max(effective_from) FROM list_prices \
+         WHERE region = ?1 AND effective_from <= ?2 GROUP BY instance_type ORDER BY instance_type",
+        params![region.as_str(), nanos_bound(at)],
+        |row| {
+            Ok(ListPrice {
+                region: region.clone(),
+                instance_type: name(row, 0)?,
+                price: price(row, 1)?,
+                effective_from: timestamp(row, 2)?,
+            })
+        },
+    )
+}
+
+pub(super) fn fargate_prices(db: &Connection, region: &Region) -> Reading<Vec<FargatePrice>> {
+    rows(
+        db,
+        "SELECT architecture, effective_from, vcpu_units, gib_units FROM fargate_prices \
+         WHERE region = ?1 ORDER BY architecture, effective_from DESC",
+        [region.as_str()],
+        |row| {
+            Ok(FargatePrice {
+                region: region.clone(),
+                architecture: row.get(0)?,
+                effective_from: timestamp(row, 1)?,
+                vcpu_hour: price(row, 2)?,
+                gib_hour: price(row, 3)?,
+            })
+        },
+    )
+}
+
+pub(super) fn environment_markets(
+    db: &Connection,
+) -> Reading<BTreeMap<EnvironmentName, EnvironmentMarket>> {
+    let all: Vec<EnvironmentMarket> = docs(db, "SELECT doc FROM environment_markets", [])?;
+    Ok(all.into_iter().map(|market| (market.environment.clone(), market)).collect())
+}
+
+pub(super) fn experience(db: &Connection) -> Reading<Experience> {
+    let all = rows(
+        db,
+        "SELECT environment, attempts, running_millis, interruptions, last_trouble, \
+             troubles_in_a_row, placements FROM experience",
+        [],
+        |row| {
+            let placements: Vec<(String, String, u64)> = from_json(row, 6)?;
+            let placements = placements.into_iter().map(|(zone, instance_type, count)| {
+                (Pool { zone: zone.into(), instance_type: instance_type.into() }, count)
+            });
+            let has_trouble = row.get_ref(4)? != rusqlite::types::ValueRef::Null;
+            let seen = EnvironmentExperience {
+                attempts: unsigned(row, 1)?,
+                running_millis: row.get(2)?,
+                interruptions: unsigned(row, 3)?,
+                placements: placements.collect(),
+                last_trouble: has_trouble.then(|| timestamp(row, 4)).transpose()?,
+                troubles_in_a_row: row.get(5)?,
+            };
+            Ok((name(row, 0)?, seen))
+        },
+    )?;
+    Ok(Experience { environments: all.into_iter().collect() })
+}

@@ -1,0 +1,338 @@
+//! A batch of writes as statements. Runs go first, then attempts, then what belongs to them, so
+//! that a batch may name them in any order.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use crate::domain::{InstanceFacts, InstanceShape, InstanceType};
+use crate::experience::Experience;
+use crate::ledger::{Counter, Entry, EntryState};
+use crate::market::{FargatePrice, ListPrice, PricePoint};
+use crate::ports::{StoreError, Write};
+use crate::run::{AttemptRecord, Run, RunEvent};
+
+use super::refusal::failed;
+use super::rows::{amount, integer, key_columns, nanos, to_json};
+
+/// Applies all of `writes`. On an error some may have been applied: the caller rolls back.
+pub(super) fn apply(db: &Connection, writes: &[Write]) -> Result<(), StoreError> {
+    let mut counts: BTreeMap<&Counter, i128> = BTreeMap::new();
+    for rank in 0..RANKS {
+        for write in writes.iter().filter(|write| rank_of(write) == rank) {
+            match write {
+                Write::InsertRun(run) => one_run(run, insert_run(db, run))?,
+                Write::UpdateRun(run) => one_run(run, update_run(db, run))?,
+                Write::Count(counter, by) => *counts.entry(counter).or_default() += by,
+                other => apply_plain(db, other).map_err(failed(doing(other)))?,
+            }
+        }
+    }
+    for (counter, by) in counts {
+        count(db, counter, by).map_err(failed("writing a counter"))?;
+    }
+    Ok(())
+}
+
+const RANKS: u8 = 3;
+
+const fn rank_of(write: &Write) -> u8 {
+    match write {
+        Write::InsertRun(_) | Write::UpdateRun(_) => 0,
+        Write::Attempt(_) => 1,
+        _ => 2,
+    }
+}
+
+const fn doing(write: &Write) -> &'static str {
+    match write {
+        Write::InsertRun(_) | Write::UpdateRun(_) => "writing a run",
+        Write::Event(_) => "writing an event of a run",
+        Write::Attempt(_) => "writing an attempt",
+        Write::Instance(_) => "writing an instance",
+        Write::Shape(..) => "writing an instance type",
+        Write::Entry(_) => "writing a ledger entry",
+        Write::Handled(..) => "writing how far a schedule was handled",
+        Write::Count(..) => "writing a counter",
+        Write::PricePoints(_) => "writing spot prices",
+        Write::ListPrice(_) => "writing a list price",
+        Write::FargatePrice(_) => "writing a Fargate price",
+        Write::EnvironmentMarket(_) => "writing an environment's market",
+        Write::Experience(_) => "writing the experience",
+    }
+}
+
+/// A run's statement changes exactly one row, or somebody else was there.
+fn one_run(run: &Run, changed: rusqlite::Result<usize>) -> Result<(), StoreError> {
+    match changed.map_err(failed("writing a run"))? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict(run.id.clone())),
+    }
+}
+
+fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
+    match write {
+        // Handled by `apply`: they answer with more than success or failure.
+        Write::InsertRun(_) | Write::UpdateRun(_) | Write::Count(..) => Ok(()),
+        Write::Event(event) => insert_event(db, event),
+        Write::Attempt(attempt) => put_attempt(db, attempt),
+        Write::Instance(instance) => put_instance(db, instance),
+        Write::Shape(instance_type, shape) => put_shape(db, instance_type, shape),
+        Write::Entry(entry) => put_entry(db, entry),
+        Write::Handled(schedule, at) => run_cached(
+            db,
+            "INSERT INTO handled (schedule, at) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET at = excluded.at",
+            params![schedule.as_str(), nanos(*at)?],
+        ),
+        Write::PricePoints(points) => insert_points(db, points),
+        Write::ListPrice(price) => put_list_price(db, price),
+        Write::FargatePrice(price) => put_fargate_price(db, price),
+        Write::EnvironmentMarket(market) => run_cached(
+            db,
+            "INSERT INTO environment_markets (environment, doc) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET doc = excluded.doc",
+            params![market.environment.as_str(), to_json(market)?],
+        ),
+        Write::Experience(experience) => put_experience(db, experience),
+    }
+}
+
+fn run_cached(db: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+fn insert_run(db: &Connection, run: &Run) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "INSERT INTO runs (id, job, class, scheduled_for, state, is_open, version, doc) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        run.id.as_str(),
+        run.job.as_str(),
+        run.class.as_str(),
+        nanos(run.scheduled_for)?,
+        run.state.label(),
+        run.state.is_open(),
+        integer(run.version, "the run's version")?,
+        to_json(run)?,
+    ])
+}
+
+fn update_run(db: &Connection, run: &Run) -> rusqlite::Result<usize> {
+    let version = integer(run.version, "the run's version")?;
+    db.prepare_cached(
+        "UPDATE runs SET state = ?3, is_open = ?4, version = ?5, doc = ?6 \
+         WHERE id = ?1 AND version = ?2",
+    )?
+    .execute(params![
+        run.id.as_str(),
+        version - 1,
+        run.state.label(),
+        run.state.is_open(),
+        version,
+        to_json(run)?,
+    ])
+}
+
+fn insert_event(db: &Connection, event: &RunEvent) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO run_events (run, at, doc) VALUES (?1, ?2, ?3)",
+        params![event.run.as_str(), nanos(event.at)?, to_json(&event.kind)?],
+    )
+}
+
+/// `settled` stays as it is: only an entry changes it.
+fn put_attempt(db: &Connection, attempt: &AttemptRecord) -> rusqlite::Result<()> {
+    let (run, leg, child, number) = key_columns(&attempt.key);
+    run_cached(
+        db,
+        "INSERT INTO attempts (run, leg, child, number, stopped_at, doc) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT DO UPDATE SET stopped_at = excluded.stopped_at, doc = excluded.doc",
+        params![
+            run,
+            leg,
+            child,
+            number,
+            attempt.stopped_at.map(nanos).transpose()?,
+            to_json(attempt)?,
+        ],
+    )
+}
+
+fn put_entry(db: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let (run, leg, child, number) = key_columns(&entry.key);
+    let state = match entry.state {
+        EntryState::Provisional(_) => "provisional",
+        EntryState::Final(_) => "final",
+        EntryState::Unpriced { .. } => "unpriced",
+    };
+    let priced = entry.priced();
+    run_cached(
+        db,
+        "INSERT INTO entries (run, leg, child, number, job, class, environment, state, ended_at, \
+             cost_nanos, on_demand_nanos, waste_nanos, doc) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+         ON CONFLICT DO UPDATE SET job = excluded.job, class = excluded.class, \
+             environment = excluded.environment, state = excluded.state, \
+             ended_at = excluded.ended_at, cost_nanos = excluded.cost_nanos, \
+             on_demand_nanos = excluded.on_demand_nanos, waste_nanos = excluded.waste_nanos, \
+             doc = excluded.doc",
+        params![
+            run,
+            leg,
+            child,
+            number,
+            entry.job.as_str(),
+            entry.class.as_str(),
+            entry.environment.as_str(),
+            state,
+            nanos(entry.ended_at)?,
+            priced.map(|priced| amount(priced.cost)).transpose()?,
+            priced.map(|priced| amount(priced.on_demand)).transpose()?,
+            priced.map(|priced| amount(priced.waste)).transpose()?,
+            to_json(entry)?,
+        ],
+    )?;
+    run_cached(
+        db,
+        "UPDATE attempts SET settled = ?5 \
+         WHERE run = ?1 AND leg = ?2 AND child = ?3 AND number = ?4 AND settled <> ?5",
+        params![run, leg, child, number, !entry.is_provisional()],
+    )
+}
+
+/// A sum beyond 64 bits is refused by the table (see the migration).
+fn count(db: &Connection, counter: &Counter, by: i128) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO counters (counter, value) VALUES (?1, ?2) \
+         ON CONFLICT DO UPDATE SET value = value + excluded.value",
+        params![to_json(counter)?, integer(by, "the count")?],
+    )
+}
+
+fn put_instance(db: &Connection, instance: &InstanceFacts) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO instances (id, ended_at, doc) VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, doc = excluded.doc",
+        params![
+            instance.id.as_str(),
+            instance.ended_at.map(nanos).transpose()?,
+            to_json(instance)?
+        ],
+    )
+}
+
+fn put_shape(
+    db: &Connection,
+    instance_type: &InstanceType,
+    shape: &InstanceShape,
+) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO shapes (instance_type, vcpus, memory_mib, gpus, architecture) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO UPDATE SET vcpus = excluded.vcpus, memory_mib = excluded.memory_mib, \
+             gpus = excluded.gpus, architecture = excluded.architecture",
+        params![
+            instance_type.as_str(),
+            shape.vcpus,
+            shape.memory_mib,
+            shape.gpus,
+            shape.architecture
+        ],
+    )
+}
+
+fn insert_points(db: &Connection, points: &[PricePoint]) -> rusqlite::Result<()> {
+    let mut insert: CachedStatement<'_> = db.prepare_cached(
+        "INSERT INTO price_points (zone, instance_type, effective_from, units) \
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
+    for point in points {
+        insert.execute(params![
+            point.pool.zone.as_str(),
+            point.pool.instance_type.as_str(),
+            nanos(point.effective_from)?,
+            point.price.units(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn put_list_price(db: &Connection, price: &ListPrice) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO list_prices (region, instance_type, effective_from, units) \
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET units = excluded.units",
+        params![
+            price.region.as_str(),
+            price.instance_type.as_str(),
+            nanos(price.effective_from)?,
+            price.price.units()
+        ],
+    )
+}
+
+fn put_fargate_price(db: &Connection, price: &FargatePrice) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO fargate_prices (region, architecture, effective_from, vcpu_units, gib_units) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO UPDATE SET vcpu_units = excluded.vcpu_units, \
+             gib_units = excluded.gib_units",
+        params![
+            price.region.as_str(),
+            price.architecture,
+            nanos(price.effective_from)?,
+            price.vcpu_hour.units(),
+            price.gib_hour.units()
+        ],
+    )
+}
+
+/// The whole of it: environments that it no longer names go.
+fn put_experience(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    for (environment, seen) in &experience.environments {
+        let placements: Vec<(&str, &str, u64)> = seen
+            .placements
+            .iter()
+            .map(|(pool, count)| (pool.zone.as_str(), pool.instance_type.as_str(), *count))
+            .collect();
+        run_cached(
+            db,
+            "INSERT INTO experience (environment, attempts, running_millis, interruptions, \
+                 last_trouble, troubles_in_a_row, placements) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT DO UPDATE SET attempts = excluded.attempts, \
+                 running_millis = excluded.running_millis, \
+                 interruptions = excluded.interruptions, last_trouble = excluded.last_trouble, \
+                 troubles_in_a_row = excluded.troubles_in_a_row, \
+                 placements = excluded.placements",
+            params![
+                environment.as_str(),
+                integer(seen.attempts, "the number of attempts")?,
+                seen.running_millis,
+                integer(seen.interruptions, "the number of interruptions")?,
+                seen.last_trouble.map(nanos).transpose()?,
+                seen.troubles_in_a_row,
+                to_json(&placements)?,
+            ],
+        )?;
+    }
+    let stored: i64 =
+        db.prepare_cached("SELECT count(*) FROM experience")?.query_row([], |row| row.get(0))?;
+    if stored == experience.environments.len() as i64 {
+        return Ok(());
+    }
+    let named: Vec<&str> = experience.environments.keys().map(|name| name.as_str()).collect();
+    run_cached(
+        db,
+        "DELETE FROM experience WHERE environment NOT IN (SELECT value FROM json_each(?1))",
+        [to_json(&named)?],
+    )
+}

@@ -1,0 +1,105 @@
+//! Every attempt is counted once, whatever its line goes through.
+
+use proptest::prelude::*;
+use spotcron::domain::{AttemptEnd, Lifecycle, Share, Usd};
+use spotcron::ledger::{
+    CorrectedAmount, Counter, Entry, EntryState, Priced, Tally, Unpriced, counter_deltas,
+};
+
+use super::fixture::{Facts, attempt, between, instance};
+
+fn entry(state: EntryState) -> Entry {
+    let line = attempt(between(0, 3600), AttemptEnd::Interrupted);
+    let facts = Facts { instance: Some(instance(Lifecycle::Spot)), ..Facts::spot() };
+    Entry { state, ..facts.settle(&line) }
+}
+
+fn priced(cost: i128, on_demand: i128, waste: i128) -> Priced {
+    Priced {
+        cost: Usd::from_nanos(cost),
+        on_demand: Usd::from_nanos(on_demand),
+        waste: Usd::from_nanos(waste),
+        share: Share::WHOLE,
+        charged: between(0, 3600),
+        first_hour_credit: false,
+    }
+}
+
+fn any_state() -> impl Strategy<Value = EntryState> {
+    let amounts = (0i128..50, 0i128..50, 0i128..50).prop_map(|(c, o, w)| priced(c, o, w));
+    prop_oneof![
+        amounts.clone().prop_map(EntryState::Provisional),
+        amounts.prop_map(EntryState::Final),
+        prop_oneof![Just(Unpriced::HostUnknown), Just(Unpriced::SpotPriceUnknown)]
+            .prop_map(|why| EntryState::Unpriced { why }),
+    ]
+}
+
+/// First counts and corrections of one amount, together.
+fn counted(tally: &Tally, amount: CorrectedAmount) -> i128 {
+    tally.sum(|counter| match counter {
+        Counter::CostNanos { .. } => amount == CorrectedAmount::Cost,
+        Counter::OnDemandNanos { .. } => amount == CorrectedAmount::OnDemand,
+        Counter::WasteNanos { .. } => amount == CorrectedAmount::Waste,
+        Counter::CorrectionNanos { amount: corrected, .. } => amount == *corrected,
+        _ => false,
+    })
+}
+
+fn unpriced_now(tally: &Tally) -> i128 {
+    tally.sum(|counter| matches!(counter, Counter::UnpricedAttempts { .. }))
+        - tally.sum(|counter| matches!(counter, Counter::ResolvedUnpricedAttempts { .. }))
+}
+
+proptest! {
+    #[test]
+    fn totals_always_say_what_the_line_says_now(
+        states in proptest::collection::vec((any_state(), 1usize..3), 1..8)
+    ) {
+        let mut tally = Tally::default();
+        let mut stored: Option<Entry> = None;
+        for (state, times) in states {
+            let after = entry(state);
+            // A repeated activation, or one after a restart, finds the line as it left it.
+            for _ in 0..times {
+                for (counter, by) in counter_deltas(stored.as_ref(), &after) {
+                    let money_or_gauge = matches!(counter, Counter::CorrectionNanos { .. });
+                    prop_assert!(by >= 0 || money_or_gauge, "{:?} fell by {}", counter, by);
+                    tally.add(counter, by);
+                }
+                stored = Some(after.clone());
+            }
+            let last = match &after.state {
+                EntryState::Final(amounts) => amounts.clone(),
+                _ => priced(0, 0, 0),
+            };
+            for amount in CorrectedAmount::ALL {
+                prop_assert_eq!(counted(&tally, amount), amount.of(&last).nanos());
+            }
+            prop_assert_eq!(unpriced_now(&tally), i128::from(after.unpriced().is_some()));
+            prop_assert_eq!(tally.realized_savings(), last.on_demand - last.cost);
+        }
+    }
+}
+
+#[test]
+fn a_provisional_line_is_counted_when_it_becomes_final_and_only_then() {
+    let provisional = entry(EntryState::Provisional(priced(50, 0, 50)));
+    let settled = entry(EntryState::Final(priced(0, 0, 0)));
+    assert_eq!(counter_deltas(None, &provisional), []);
+    let tally: Tally = counter_deltas(Some(&provisional), &settled).into_iter().collect();
+    assert_eq!(tally.sum(|_| true), 0);
+    assert_eq!(counter_deltas(Some(&settled), &settled), []);
+}
+
+#[test]
+fn a_final_line_that_changes_leaves_its_first_count_and_adds_a_correction() {
+    let first = entry(EntryState::Final(priced(50, 80, 0)));
+    let repriced = entry(EntryState::Final(priced(40, 80, 0)));
+    let deltas = counter_deltas(Some(&first), &repriced);
+    assert_eq!(deltas.len(), 1, "{deltas:?}");
+    assert!(matches!(
+        deltas[0],
+        (Counter::CorrectionNanos { amount: CorrectedAmount::Cost, .. }, -10)
+    ));
+}

@@ -1,0 +1,164 @@
+//! Values to store, with every optional part set somewhere.
+
+use jiff::Timestamp;
+
+use spotcron::domain::{
+    AttemptEnd, Capacity, InstanceFacts, InstanceShape, LegCause, Lifecycle, Pool, Resources,
+    RunId, RunOutcome, Share, Usd, Window,
+};
+use spotcron::ledger::{Counter, Entry, EntryState, Priced, Unpriced};
+use spotcron::run::{
+    AttemptKey, AttemptRecord, HostRecord, Leg, Run, RunEvent, RunEventKind, RunState, Trigger,
+    batch_job_name,
+};
+
+/// Seconds after a fixed moment, and a nanosecond, so that a store that rounds is found out.
+pub fn at(secs: i64) -> Timestamp {
+    Timestamp::new(1_780_000_000 + secs, 1).unwrap()
+}
+
+pub fn run(job: &str, hour: i64) -> Run {
+    let scheduled_for = at(hour * 3600);
+    let id = RunId::of(&job.into(), scheduled_for);
+    Run {
+        id: id.clone(),
+        job: job.into(),
+        class: format!("{job}-class").into(),
+        trigger: Trigger::Schedule,
+        scheduled_for,
+        created_at: at(hour * 3600 + 1),
+        deadline_at: Some(at(hour * 3600 + 7200)),
+        deadline_missed: false,
+        state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: scheduled_for },
+        legs: vec![leg(&id)],
+        failures: 1,
+        progress_millis: 1500,
+        version: 1,
+    }
+}
+
+fn leg(run: &RunId) -> Leg {
+    Leg {
+        index: 0,
+        cause: LegCause::Scheduled,
+        environment: "spot-a".into(),
+        capacity: Capacity::Spot,
+        region: "eu-west-1".into(),
+        queue: "queue-a".into(),
+        batch_name: batch_job_name("scope", run, 0),
+        intended_at: at(2),
+        wait_until: Some(at(900)),
+        job_id: Some("job-1".into()),
+        submitted_at: Some(at(3)),
+        status: None,
+        runnable_since: None,
+        started_at: None,
+        ended_at: None,
+        reason: Some("quote \" and \u{1F980}".into()),
+        attempts_seen: 0,
+    }
+}
+
+/// The run's next version, ended or not.
+pub fn next(run: &Run, outcome: Option<RunOutcome>) -> Run {
+    let state = match outcome {
+        Some(outcome) => RunState::Ended { outcome, at: at(99) },
+        None => RunState::Watching,
+    };
+    Run { state, version: run.version + 1, ..run.clone() }
+}
+
+pub fn event(run: &Run, secs: i64, kind: RunEventKind) -> RunEvent {
+    RunEvent { run: run.id.clone(), at: at(secs), kind }
+}
+
+pub fn key(run: &Run, leg: u16, child: Option<u32>, number: u32) -> AttemptKey {
+    AttemptKey { run: run.id.clone(), leg, child, number }
+}
+
+pub fn attempt(run: &Run, key: AttemptKey, stopped: Option<i64>) -> AttemptRecord {
+    AttemptRecord {
+        key,
+        job: run.job.clone(),
+        class: run.class.clone(),
+        batch_job_id: "job-1".into(),
+        environment: "spot-a".into(),
+        capacity: Capacity::Spot,
+        region: "eu-west-1".into(),
+        resources: Some(Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 }),
+        started_at: Some(at(10)),
+        stopped_at: stopped.map(at),
+        end: stopped.map(|_| AttemptEnd::Interrupted),
+        exit_code: Some(-137),
+        reason: Some("Host EC2 terminated".into()),
+        log_stream: Some("default/abc".into()),
+        container_instance_arn: Some("arn:ci".into()),
+        task_arn: Some("arn:task".into()),
+        host: Some(HostRecord {
+            instance_id: "i-1".into(),
+            instance_type: "m6i.xlarge".into(),
+            zone: "eu-west-1a".into(),
+            lifecycle: Lifecycle::Spot,
+            launched_at: at(5),
+            shape: Some(shape()),
+        }),
+    }
+}
+
+pub fn shape() -> InstanceShape {
+    InstanceShape { vcpus: 4, memory_mib: 16384, gpus: 1, architecture: "x86_64".into() }
+}
+
+pub fn priced(nanos: i128) -> Priced {
+    Priced {
+        cost: Usd::from_nanos(nanos),
+        on_demand: Usd::from_nanos(nanos * 3),
+        waste: Usd::from_nanos(nanos / 2),
+        share: Share::new(22, 52).unwrap(),
+        charged: Window::new(at(10), at(20)),
+        first_hour_credit: true,
+    }
+}
+
+pub fn entry(attempt: &AttemptRecord, state: EntryState) -> Entry {
+    Entry {
+        key: attempt.key.clone(),
+        job: attempt.job.clone(),
+        class: attempt.class.clone(),
+        environment: attempt.environment.clone(),
+        capacity: attempt.capacity,
+        region: attempt.region.clone(),
+        end: AttemptEnd::Interrupted,
+        ended_at: attempt.stopped_at.unwrap(),
+        instance_id: Some("i-1".into()),
+        instance_type: Some("m6i.xlarge".into()),
+        zone: Some("eu-west-1a".into()),
+        state,
+    }
+}
+
+pub fn unpriced() -> EntryState {
+    EntryState::Unpriced { why: Unpriced::HostUnknown }
+}
+
+pub fn instance(id: &str, ended: Option<i64>) -> InstanceFacts {
+    InstanceFacts {
+        id: id.into(),
+        region: "eu-west-1".into(),
+        instance_type: "m6i.xlarge".into(),
+        zone: "eu-west-1a".into(),
+        lifecycle: Lifecycle::Other("capacity-block".into()),
+        launched_at: at(0),
+        ended_at: ended.map(at),
+        end: ended.map(|_| spotcron::domain::InstanceEnd::Reclaimed),
+        seen_at: at(50),
+    }
+}
+
+pub fn pool(zone: &str, instance_type: &str) -> Pool {
+    Pool { zone: zone.into(), instance_type: instance_type.into() }
+}
+
+pub fn runs_counter(job: &str) -> Counter {
+    Counter::Runs { job: job.into(), class: "nightly".into(), outcome: RunOutcome::Succeeded }
+}
