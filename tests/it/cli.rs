@@ -1,1 +1,11 @@
-//!
+//! The command line: every verb over a store that tells a small story, compared with golden texts.
+//! `UPDATE_GOLDEN=1` rewrites them.
+
+mod binary;
+mod golden;
+mod live;
+mod memory;
+mod reference;
+mod story;
+mod summary;
+mod verbs;

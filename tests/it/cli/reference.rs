@@ -1,0 +1,141 @@
+//! docs/reference/cli.md is what the program says of itself.
+
+use anstream::adapter::strip_str;
+use spotcron::cli::reference::command_line;
+use spotcron::cli::render::sentence;
+use spotcron::decision::{Guard, Reason};
+use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome};
+use spotcron::ledger::Unpriced;
+use spotcron::run::{RunEventKind, RunState};
+
+use super::golden::{assert_file, assert_golden};
+use super::story::at;
+
+#[test]
+fn the_reference_of_the_command_line_is_current() {
+    assert_file("docs/reference/cli.md", &strip_str(&command_line()).to_string());
+}
+
+fn guards() -> Vec<Guard> {
+    vec![
+        Guard::Unusable { reason: "job queue spot-b is DISABLED".to_owned() },
+        Guard::DoesNotFit,
+        Guard::PriceUnknown,
+        Guard::PriceStale { age_secs: 7500, max_age_secs: 1800 },
+        Guard::AboveMaxPrice { price: "0.3104".parse().unwrap(), max: "0.25".parse().unwrap() },
+        Guard::SavingTooSmall {
+            saving: spotcron::domain::Ppm(31_000),
+            min: spotcron::domain::Ppm::from_percent(10),
+        },
+        Guard::DeadlineTooNear { slack_secs: 300 },
+        Guard::DeadlineTooNear { slack_secs: -720 },
+        Guard::CoolingDown { until: at("02:15:00") },
+        Guard::LastLeg,
+        Guard::MovedAway,
+    ]
+}
+
+fn reasons() -> Vec<Reason> {
+    let expected_cost = "0.0509".parse().unwrap();
+    vec![
+        Reason::Cheapest {
+            expected_cost,
+            second: Some(("on-demand-a".into(), "0.1602".parse().unwrap())),
+        },
+        Reason::Cheapest { expected_cost, second: None },
+        Reason::OnlyCandidate,
+        Reason::PriceUnknown,
+        Reason::Fallback { guard: Guard::MovedAway },
+        Reason::Hold { until: at("02:15:00") },
+    ]
+}
+
+fn events() -> Vec<RunEventKind> {
+    let error = || "SubmitJob: too many requests".to_owned();
+    let ended = |child, end, reason: Option<&str>| RunEventKind::AttemptEnded {
+        leg: 1,
+        child,
+        end,
+        reason: reason.map(str::to_owned),
+        log_stream: None,
+    };
+    let mut events = vec![
+        RunEventKind::Due,
+        RunEventKind::Submitted {
+            leg: 0,
+            environment: "spot-a".into(),
+            capacity: Capacity::Spot,
+            job_id: "1f2e".into(),
+        },
+        RunEventKind::OutcomeUnknown { leg: 0, error: error() },
+        RunEventKind::LookedUp { leg: 0, found: true },
+        RunEventKind::LookedUp { leg: 0, found: false },
+        RunEventKind::DuplicateFound { leg: 0, terminated: "3d4c".into() },
+        RunEventKind::SubmitFailed { leg: 0, error: error(), will_repeat: true },
+        RunEventKind::SubmitFailed { leg: 0, error: error(), will_repeat: false },
+        RunEventKind::Started {
+            leg: 0,
+            instance_type: Some("m6i.xlarge".into()),
+            zone: Some("eu-west-1a".into()),
+        },
+        RunEventKind::Started { leg: 0, instance_type: None, zone: None },
+        ended(None, AttemptEnd::Interrupted, Some("Host EC2 (instance i-0) terminated.")),
+        ended(Some(3), AttemptEnd::Succeeded, None),
+        RunEventKind::DeadlineMissed,
+        RunEventKind::Settled {
+            leg: 0,
+            cost: Some("0.0509".parse().unwrap()),
+            on_demand: Some("0.1602".parse().unwrap()),
+        },
+        RunEventKind::Settled { leg: 0, cost: None, on_demand: None },
+    ];
+    let causes = [
+        LegCause::Scheduled,
+        LegCause::Interrupted,
+        LegCause::Starved,
+        LegCause::DeadlineNear,
+        LegCause::Infrastructure,
+        LegCause::Failed,
+        LegCause::NeverArrived,
+    ];
+    events.extend(causes.map(|cause| RunEventKind::StopRequested { leg: 1, cause }));
+    events.extend(AttemptEnd::ALL.map(|end| ended(None, end, None)));
+    events.extend(RunOutcome::ALL.map(|outcome| RunEventKind::Ended { outcome }));
+    events
+}
+
+#[test]
+fn every_reason_guard_and_event_reads_as_a_sentence() {
+    let mut text = String::new();
+    let mut section = |title: &str, lines: Vec<String>| {
+        text.push_str(&format!("{title}\n"));
+        lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    };
+    let chosen = "spot-a".into();
+    section("guards", guards().iter().map(sentence::guard).collect());
+    section(
+        "reasons",
+        reasons().iter().map(|reason| sentence::reason(reason, Some(&chosen))).collect(),
+    );
+    section("events", events().iter().map(sentence::event).collect());
+    let unpriced = [
+        Unpriced::HostUnknown,
+        Unpriced::ShareUnknown,
+        Unpriced::SpotPriceUnknown,
+        Unpriced::OnDemandPriceUnknown,
+        Unpriced::FargatePriceUnknown,
+        Unpriced::UnsupportedLifecycle,
+    ];
+    section("unpriced", unpriced.map(|why| sentence::unpriced(why).to_owned()).into());
+    let since = at("02:15:00");
+    let states = [
+        RunState::NeedsLeg { cause: LegCause::Interrupted, not_before: since },
+        RunState::Submitting { uncertain_since: None },
+        RunState::Submitting { uncertain_since: Some(since) },
+        RunState::Watching,
+        RunState::Stopping { cause: LegCause::DeadlineNear, since },
+        RunState::Ended { outcome: RunOutcome::Unknown, at: since },
+    ];
+    section("states", states.iter().map(sentence::state).collect());
+    assert_golden("sentences.txt", &text);
+}

@@ -1,0 +1,171 @@
+//! Verbs that read, as tables and as JSON.
+
+use anstream::adapter::strip_str;
+use clap::Parser;
+use spotcron::cli::args::Format;
+use spotcron::cli::render::{self, Report, failure_text};
+use spotcron::cli::{Cli, CliError, Verb, explain, plan, prices, runs, savings};
+
+use super::golden::assert_golden;
+use super::story;
+
+/// The verb that a command line parses to.
+fn verb(line: &str) -> Verb {
+    let words = line.split_whitespace();
+    Cli::try_parse_from(std::iter::once("spotcron").chain(words)).unwrap().verb
+}
+
+fn wait<T>(verb: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(verb)
+}
+
+fn golden<R: Report>(name: &str, report: &R) {
+    let table = render::text_of(report, Format::Table, None).unwrap();
+    assert_golden(&format!("{name}.txt"), &strip_str(&table).to_string());
+    let json = render::text_of(report, Format::Json, None).unwrap();
+    assert_golden(&format!("{name}.json"), &json);
+}
+
+fn failure(error: &CliError) -> String {
+    strip_str(&failure_text(error)).to_string()
+}
+
+fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
+    let Verb::Plan(args) = verb(line) else { panic!("{line}") };
+    let catalogue = story::catalogue();
+    let inputs = plan::Inputs {
+        catalogue: &catalogue,
+        cooldown: jiff::SignedDuration::from_mins(15),
+        now: story::now(),
+        decide: spotcron::decision::decide,
+    };
+    let memory = story::store();
+    wait(plan::run(&args, store.then_some(&memory as _), inputs))
+}
+
+fn saved(line: &str) -> Result<savings::Report, CliError> {
+    let Verb::Savings(args) = verb(line) else { panic!("{line}") };
+    let catalogue = story::catalogue();
+    wait(savings::run(&args, &story::store(), Some(&catalogue), story::now()))
+}
+
+fn listed(line: &str) -> runs::Report {
+    let Verb::Runs(args) = verb(line) else { panic!("{line}") };
+    wait(runs::run(&args, &story::store(), story::now())).unwrap()
+}
+
+fn explained(run: &str) -> Result<explain::Report, CliError> {
+    let Verb::Explain(args) = verb(&format!("explain {run}")) else { panic!("{run}") };
+    wait(explain::run(&args, &story::store()))
+}
+
+#[test]
+fn plan_shows_every_candidate_and_the_choice() {
+    golden("plan", &planned("plan --jobs 3", true).unwrap());
+}
+
+#[test]
+fn plan_follows_the_job_s_zone_over_a_change_of_the_clocks() {
+    golden(
+        "plan-clocks",
+        &planned("plan --job extract --from 2027-03-26 --count 4", true).unwrap(),
+    );
+}
+
+#[test]
+fn plan_works_before_the_daemon_first_ran() {
+    golden("plan-without-store", &planned("plan --job thumbs", false).unwrap());
+}
+
+#[test]
+fn plan_names_the_job_that_was_probably_meant() {
+    assert_eq!(
+        failure(&planned("plan --job extrakt", true).unwrap_err()),
+        "error: the catalogue has no job named extrakt\nhint: did you mean extract?\n"
+    );
+    assert_eq!(
+        failure(&planned("plan --job retired", true).unwrap_err()),
+        "error: job retired is disabled\n\
+         hint: set `enabled = true` in the catalogue to have it run\n"
+    );
+}
+
+#[test]
+fn prices_show_every_pool_with_its_discount_and_age() {
+    let Verb::Prices(args) = verb("prices") else { panic!() };
+    golden("prices", &wait(prices::run(&args, &story::store(), story::now())).unwrap());
+}
+
+#[test]
+fn runs_show_their_attempts_and_log_streams() {
+    golden("runs", &listed("runs"));
+}
+
+#[test]
+fn runs_can_be_narrowed_down() {
+    let ids = |line: &str| -> Vec<String> {
+        listed(line).runs.iter().map(|run| run.id.to_string()).collect()
+    };
+    assert_eq!(
+        ids("runs --open --class quick"),
+        ["thumbs-20261121T040000Z"],
+        "only what has not ended, of one class"
+    );
+    assert_eq!(ids("runs --job extract --since 1h"), ["extract-20261121T040800Z"]);
+    assert_eq!(ids("runs --limit 1"), ["extract-20261121T040800Z"]);
+    assert!(listed("runs --limit 1").limited);
+    assert!(ids("runs --job nothing").is_empty());
+}
+
+#[test]
+fn savings_add_up_and_show_losses_as_such() {
+    golden("savings", &saved("savings").unwrap());
+    golden("savings-label", &saved("savings --by label:team --since 2026-11-21T03:00Z").unwrap());
+    let report = saved("savings --by job").unwrap();
+    let sum: spotcron::domain::Usd = report.groups.iter().map(|group| group.cost_usd).sum();
+    assert_eq!(sum, report.total.cost_usd);
+    let attempts: usize = report.groups.iter().map(|group| group.attempts).sum();
+    assert_eq!(attempts, report.total.attempts);
+}
+
+#[test]
+fn savings_of_the_published_example_are_exact() {
+    let report = saved("savings --by job").unwrap();
+    let thumbs = report.groups.iter().find(|group| group.group == "thumbs").unwrap();
+    assert_eq!(thumbs.saved_usd.rounded(6), "0.094340");
+    assert_eq!(thumbs.saved_percent.as_ref().unwrap().to_string(), "68.3");
+}
+
+#[test]
+fn savings_of_no_time_are_refused() {
+    let error = saved("savings --since 1h --until 2h").unwrap_err();
+    assert_eq!(failure(&error), "error: --until is not after --since\n");
+    assert_eq!(error.blame.exit_code(), 2);
+}
+
+#[test]
+fn explain_tells_the_story_from_the_decision_to_the_cent() {
+    golden("explain", &explained(story::EXTRACT).unwrap());
+    golden("explain-cheap", &explained(story::THUMBS).unwrap());
+    golden("explain-provisional", &explained("report").unwrap());
+    golden("explain-unpriced", &explained("audit").unwrap());
+    golden("explain-held", &explained("rebuild-20261121").unwrap());
+    golden("explain-uncertain", &explained("extract-20261121T0408").unwrap());
+}
+
+#[test]
+fn explain_helps_with_ids_that_are_not_quite_right() {
+    assert_eq!(
+        failure(&explained("extract-20261121T020001Z").unwrap_err()),
+        "error: there is no run extract-20261121T020001Z\n\
+         hint: did you mean extract-20261121T020000Z?\n"
+    );
+    assert_eq!(
+        failure(&explained("thumbs").unwrap_err()),
+        "error: 2 runs begin with thumbs\n\
+         hint: say which: thumbs-20261121T040000Z, thumbs-20261121T030000Z\n"
+    );
+    let error = explained("x").unwrap_err();
+    assert_eq!(error.hint.as_deref(), Some("`spotcron runs` lists the runs that the store holds"));
+    assert_eq!(error.blame.exit_code(), 2);
+}
