@@ -122,6 +122,7 @@ fn attempt(run: &Run) -> AttemptRecord {
         log_stream: Some("default/0f7b3c1e".into()),
         container_instance_arn: None,
         task_arn: None,
+        pull_started_at: None,
         host: None,
     }
 }
@@ -171,7 +172,7 @@ fn life(number: i64) -> Vec<Vec<Write>> {
     let due = vec![
         Write::InsertRun(run.clone()),
         event(&run, RunEventKind::Due),
-        Write::Handled(run.job.clone(), run.scheduled_for),
+        Write::Handled(run.job.as_str().into(), run.scheduled_for),
     ];
     run.legs.push(leg(&run));
     let decided = RunEventKind::Decided {

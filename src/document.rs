@@ -17,7 +17,7 @@ pub use parse::{Parsed, parse};
 pub use reader::{FromToml, Located, Reader};
 pub use reference::{reference_head, reference_markdown, schema_text};
 pub use suggest::{did_you_mean, shown};
-pub(crate) use table::toml_table;
 pub(crate) use table::table_schema;
+pub(crate) use table::toml_table;
 pub use table::{KeyInfo, TomlTable};
 pub use values::{DurationText, Entries, Percent, Price, SecretText, Vcpus};

@@ -168,7 +168,12 @@ fn check_use(tables: &Tables, findings: &mut Vec<Diagnostic>) {
             && !used_classes.contains(name.value.as_str())
         {
             let problem = "no job belongs to this class";
-            scope.warning("class-never-used", &name.span, problem, "remove it, or name it in a job");
+            scope.warning(
+                "class-never-used",
+                &name.span,
+                problem,
+                "remove it, or name it in a job",
+            );
         }
     }
     if tables.jobs.is_empty() {

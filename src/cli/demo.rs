@@ -7,8 +7,15 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice};
 use jiff::SignedDuration;
 
+mod pace;
+mod reckoning;
+mod session;
+
+pub use session::Session;
+
 use super::CliError;
 use super::args::{Format, duration};
+use super::render;
 
 const HELP: &str = "\
 Nothing is needed but this program: no account, no network. The same seed gives the same
@@ -45,8 +52,10 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
     /// Where /metrics, /status and the health pages are served
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9188")]
-    pub listen: SocketAddr,
+    ///
+    /// Without it: 127.0.0.1:9188, or any free port where that is taken; nothing at `--speed max`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
     /// Run these jobs instead of the built-in ones: a file, or a directory of *.toml
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
@@ -100,6 +109,14 @@ fn speed(text: &str) -> Result<Speed, String> {
 }
 
 /// Runs the demo. Returns the exit code.
-pub fn run(_args: &DemoArgs, _color: ColorChoice) -> Result<u8, CliError> {
-    Err(CliError::failed("the demo is not built into this version yet"))
+pub fn run(args: &DemoArgs, color: ColorChoice) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed("the runtime could not be started").caused_by(error))?;
+    let summary = runtime.block_on(async {
+        let session = Session::open(args).await?;
+        session.run(args).await
+    })?;
+    render::show(&summary, args.format, color)
 }

@@ -148,7 +148,7 @@ impl Desk {
     }
 
     /// The on-demand list price in effect at `at`; the oldest known one where `at` is earlier.
-    pub(super) async fn list_price_at(
+    pub async fn list_price_at(
         &self,
         shared: &Shared,
         region: &Region,

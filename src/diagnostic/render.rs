@@ -89,9 +89,7 @@ fn placed<'a>(
     match excerpt(&place.source, &place.span, index) {
         Some((line, text, span)) => {
             let annotation = kind.span(span).label(label);
-            group.element(
-                Snippet::source(text).line_start(line).path(path).annotation(annotation),
-            )
+            group.element(Snippet::source(text).line_start(line).path(path).annotation(annotation))
         }
         None => {
             let at = index.position(place.span.start);

@@ -64,9 +64,13 @@ fn decimal(value: &Spanned<DeValue<'_>>, suffix: char) -> Option<Result<Decimal,
         DeValue::Float(float) => Cow::Borrowed(float.as_str()),
         DeValue::Integer(integer) => {
             let exact = super::scalar::exact(integer);
-            return Some(exact.and_then(|exact| Decimal::try_from_i128_with_scale(exact, 0).ok()).ok_or(()));
+            return Some(
+                exact.and_then(|exact| Decimal::try_from_i128_with_scale(exact, 0).ok()).ok_or(()),
+            );
         }
-        DeValue::String(text) => Cow::Owned(text.trim().trim_end_matches(suffix).trim_end().to_owned()),
+        DeValue::String(text) => {
+            Cow::Owned(text.trim().trim_end_matches(suffix).trim_end().to_owned())
+        }
         _ => return None,
     };
     let exact = if text.contains(['e', 'E']) {
@@ -129,7 +133,9 @@ impl FromToml for Price {
         let price = number.ok().map(|number| number.normalize().to_string().parse());
         match price {
             Some(Ok(price)) => Some(Price(price)),
-            Some(Err(error)) => reader.invalid(value.span(), &format!("is no price: {error}"), hint),
+            Some(Err(error)) => {
+                reader.invalid(value.span(), &format!("is no price: {error}"), hint)
+            }
             None => reader.invalid(value.span(), "is no price: not a decimal number", hint),
         }
     }

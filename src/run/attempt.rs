@@ -52,6 +52,9 @@ pub struct AttemptRecord {
     pub log_stream: Option<String>,
     pub container_instance_arn: Option<String>,
     pub task_arn: Option<String>,
+    /// Fargate only: when the image pull began, which is where AWS's bill begins.
+    #[serde(default)]
+    pub pull_started_at: Option<Timestamp>,
     pub host: Option<HostRecord>,
 }
 

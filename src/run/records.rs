@@ -90,6 +90,7 @@ fn running(
             .clone()
             .filter(|_| leg.capacity == Capacity::Spot || leg.capacity == Capacity::OnDemand),
         task_arn: container.task_arn.clone(),
+        pull_started_at: None,
         host: None,
     }
 }

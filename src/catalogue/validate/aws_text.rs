@@ -92,7 +92,10 @@ pub(super) fn pattern_problem(pattern: &str, digits_only: bool) -> Option<&'stat
         Some("`*` is only allowed at the end")
     } else if digits_only && !body.bytes().all(|b| b.is_ascii_digit()) {
         Some("an exit code is matched by digits and a `*` at the end")
-    } else if !body.chars().all(|c| c.is_ascii_alphanumeric() || ".:".contains(c) || c.is_ascii_whitespace()) {
+    } else if !body
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || ".:".contains(c) || c.is_ascii_whitespace())
+    {
         Some("only letters, digits, `.`, `:`, blanks and a `*` at the end are allowed")
     } else {
         None
@@ -105,7 +108,9 @@ mod tests {
 
     #[test]
     fn regions_and_zones_are_told_apart() {
-        for region in ["us-east-1", "us-gov-west-1", "ap-southeast-2", "us-iso-east-1", "eusc-de-east-1"] {
+        for region in
+            ["us-east-1", "us-gov-west-1", "ap-southeast-2", "us-iso-east-1", "eusc-de-east-1"]
+        {
             assert!(is_region(region), "{region}");
         }
         for other in ["us-east-1a", "us-east", "", "-", "US-EAST-1", "us-east-", "global", "1"] {

@@ -64,11 +64,8 @@ pub(super) fn check(
         labels,
     };
     check_deadline(raw, &class, &mut scope);
-    let resolved: Option<Vec<&Arc<Environment>>> = class
-        .environments
-        .iter()
-        .map(|name| known.environments.get(name.as_str()))
-        .collect();
+    let resolved: Option<Vec<&Arc<Environment>>> =
+        class.environments.iter().map(|name| known.environments.get(name.as_str())).collect();
     if let Some(environments) = resolved {
         check_capacity(raw, &environments, &mut scope);
         economics::warn_of_class(raw, &class, &environments, |code, span, problem, hint| {
@@ -165,11 +162,7 @@ fn check_deadline(raw: &RawClass, class: &Class, scope: &mut Scope<'_>) {
 }
 
 /// Contradictions between the policy and the kinds of capacity.
-fn check_capacity(
-    raw: &RawClass,
-    environments: &[&Arc<Environment>],
-    scope: &mut Scope<'_>,
-) {
+fn check_capacity(raw: &RawClass, environments: &[&Arc<Environment>], scope: &mut Scope<'_>) {
     let reclaimable = |environment: &&Arc<Environment>| environment.capacity.is_interruptible();
     let only_spot = environments.iter().all(reclaimable);
     let no_spot = !environments.iter().any(reclaimable);

@@ -192,7 +192,8 @@ pub(super) fn check_queues(entries: &[Entry<RawEnvironment>], findings: &mut Fin
             continue;
         };
         let Some(other_queue) = &other.raw.queue else { continue };
-        let shown_name = |raw: &RawEnvironment| raw.name.as_ref().map_or("?".into(), |n| shown(&n.value));
+        let shown_name =
+            |raw: &RawEnvironment| raw.name.as_ref().map_or("?".into(), |n| shown(&n.value));
         let message = format!(
             "environments {} and {} are the same queue {} in {}",
             shown_name(&other.raw),

@@ -279,7 +279,8 @@ fn check_share(raw: &RawJob, scope: &mut Scope<'_>) -> (Option<String>, Option<u
 fn check_tags(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
     let Some(Located { value: Entries(entries), span }) = &raw.tags else { return BTreeMap::new() };
     if entries.len() > MAX_TAGS {
-        let problem = format!("{} tags; at most {MAX_TAGS} fit beside spotcron's own two", entries.len());
+        let problem =
+            format!("{} tags; at most {MAX_TAGS} fit beside spotcron's own two", entries.len());
         scope.error("too-many-tags", span, &problem, "");
     }
     for (key, value) in entries {

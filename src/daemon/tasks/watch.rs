@@ -171,6 +171,10 @@ impl Watch {
         for record in &mut records {
             record.host =
                 record.container_instance_arn.as_ref().and_then(|arn| self.hosts.host(arn));
+            if leg.capacity.is_fargate() {
+                let task = record.task_arn.as_ref();
+                record.pull_started_at = task.and_then(|arn| self.hosts.pull_started_at(arn));
+            }
             let known = self.recorded.entry(run.id.clone()).or_default();
             let before = known.get(&record.key);
             if let Some(before) = before {
@@ -179,6 +183,7 @@ impl Watch {
                 record.resources = record.resources.or(before.resources);
                 record.log_stream = record.log_stream.take().or_else(|| before.log_stream.clone());
                 record.started_at = record.started_at.or(before.started_at);
+                record.pull_started_at = record.pull_started_at.or(before.pull_started_at);
             }
             if before == Some(record) {
                 continue;

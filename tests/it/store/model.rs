@@ -75,7 +75,7 @@ struct Model {
     attempts: BTreeMap<AttemptKey, AttemptRecord>,
     entries: BTreeMap<AttemptKey, Entry>,
     counters: BTreeMap<Counter, i128>,
-    handled: BTreeMap<JobName, Timestamp>,
+    handled: BTreeMap<ScheduleKey, Timestamp>,
 }
 
 /// What became of a batch.

@@ -11,7 +11,7 @@ use crate::domain::{
     Region,
 };
 use crate::ports::{ServiceError, Write};
-use crate::run::{HostRecord, Run};
+use crate::run::{HostRecord, Leg, Run};
 
 /// DescribeContainerInstances and DescribeInstances take so many at once.
 const PER_CALL: usize = 100;
@@ -29,12 +29,19 @@ struct Known {
 pub struct Hosts {
     known: HashMap<String, Known>,
     ends: BTreeMap<String, InstanceEnd>,
+    /// Fargate task ARN → when its image pull began, and when a job last named it.
+    pulls: HashMap<String, (Timestamp, Timestamp)>,
     pruned_at: Option<Timestamp>,
 }
 
 impl Hosts {
     pub fn host(&self, arn: &str) -> Option<HostRecord> {
         self.known.get(arn).map(|known| known.host.clone())
+    }
+
+    /// When a Fargate task's image pull began.
+    pub fn pull_started_at(&self, task_arn: &str) -> Option<Timestamp> {
+        self.pulls.get(task_arn).map(|(began, _)| *began)
     }
 
     /// How the instances behind ARNs ended, where that is known.
@@ -53,28 +60,30 @@ impl Hosts {
         change: &mut Change,
     ) -> Result<(), ServiceError> {
         self.prune(now);
-        let regions: HashMap<&str, &Region> = runs
+        let legs: HashMap<&str, &Leg> = runs
             .iter()
             .filter_map(|run| run.last_leg())
-            .filter_map(|leg| Some((leg.job_id.as_ref()?.as_str(), &leg.region)))
+            .filter_map(|leg| Some((leg.job_id.as_ref()?.as_str(), leg)))
             .collect();
+        self.look_up_tasks(shared, &legs, jobs, now).await?;
         let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
         let mut lost: BTreeMap<Region, BTreeSet<InstanceId>> = BTreeMap::new();
         for job in jobs.values() {
             let parent = job.id.as_str().split(':').next().unwrap_or_default();
-            let Some(region) = regions.get(parent) else { continue };
+            let Some(leg) = legs.get(parent) else { continue };
+            let region = &leg.region;
             for (container, is_lost) in containers(job) {
                 let Some(arn) = &container.container_instance_arn else { continue };
                 match self.known.get_mut(arn) {
                     Some(known) => {
                         known.named_at = now;
                         if is_lost && !self.ends.contains_key(arn) {
-                            let ids = lost.entry((*region).clone()).or_default();
+                            let ids = lost.entry(region.clone()).or_default();
                             ids.insert(known.host.instance_id.clone());
                         }
                     }
                     None => {
-                        wanted.entry((*region).clone()).or_default().insert(arn.clone());
+                        wanted.entry(region.clone()).or_default().insert(arn.clone());
                     }
                 }
             }
@@ -90,6 +99,41 @@ impl Hosts {
             for chunk in ids.chunks(PER_CALL) {
                 let facts = shared.cloud.instances.instances(&region, chunk).await?;
                 self.note_ends(shared, facts, change);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fargate's tasks have no host; what they have is the beginning of their bill.
+    async fn look_up_tasks(
+        &mut self,
+        shared: &Arc<Shared>,
+        legs: &HashMap<&str, &Leg>,
+        jobs: &HashMap<BatchJobId, JobObservation>,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
+        for job in jobs.values() {
+            let parent = job.id.as_str().split(':').next().unwrap_or_default();
+            let Some(leg) = legs.get(parent).filter(|leg| leg.capacity.is_fargate()) else {
+                continue;
+            };
+            for arn in containers(job).filter_map(|(container, _)| container.task_arn.as_ref()) {
+                match self.pulls.get_mut(arn) {
+                    Some((_, named_at)) => *named_at = now,
+                    None => {
+                        wanted.entry(leg.region.clone()).or_default().insert(arn.clone());
+                    }
+                }
+            }
+        }
+        for (region, arns) in wanted {
+            let arns: Vec<String> = arns.into_iter().collect();
+            for chunk in arns.chunks(PER_CALL) {
+                let tasks = shared.cloud.instances.fargate_tasks(&region, chunk).await?;
+                let begun =
+                    tasks.into_iter().filter_map(|t| Some((t.task_arn, t.pull_started_at?)));
+                self.pulls.extend(begun.map(|(arn, began)| (arn, (began, now))));
             }
         }
         Ok(())
@@ -152,6 +196,7 @@ impl Hosts {
         }
         self.pruned_at = Some(now);
         self.known.retain(|_, known| now.duration_since(known.named_at) < FORGET_AFTER);
+        self.pulls.retain(|_, (_, named_at)| now.duration_since(*named_at) < FORGET_AFTER);
         let known = &self.known;
         self.ends.retain(|arn, _| known.contains_key(arn));
     }
