@@ -59,7 +59,8 @@ CREATE TABLE attempts (
 ) STRICT;
 
 -- What the ledger still has to look at: small however old the store is.
-CREATE INDEX attempts_unsettled ON attempts (run) WHERE settled = 0 AND stopped_at IS NOT NULL;
+CREATE INDEX attempts_unsettled ON attempts (run, leg, child, number)
+    WHERE settled = 0 AND stopped_at IS NOT NULL;
 
 -- The ledger: one line an attempt. Amounts are NULL where the attempt has no price.
 CREATE TABLE entries (
@@ -81,7 +82,8 @@ CREATE TABLE entries (
 ) STRICT;
 
 CREATE INDEX entries_by_end ON entries (ended_at);
-CREATE INDEX entries_provisional ON entries (run) WHERE state = 'provisional';
+CREATE INDEX entries_provisional ON entries (run, leg, child, number)
+    WHERE state = 'provisional';
 
 -- Up to when each schedule (job, expression and zone) was dealt with.
 CREATE TABLE handled (

@@ -1,23 +1,25 @@
 //! What is read, one function a question. Each is one statement, so it sees one moment.
 
+mod market;
+
+pub(super) use market::{
+    environment_markets, experience, fargate_prices, latest_prices, list_prices, price_series,
+    shapes,
+};
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use crate::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
-    ScheduleKey, UsdPerHour, Window,
-};
-use crate::experience::{EnvironmentExperience, Experience};
+use crate::domain::{InstanceFacts, InstanceId, RunId, ScheduleKey, Window};
 use crate::ledger::{Counter, Entry};
-use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
 use crate::ports::RunQuery;
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
 
-use super::rows::{from_json, key_columns, name, nanos_bound, price, timestamp, unsigned};
+use super::rows::{from_json, key_columns, name, nanos_bound, timestamp};
 
 type Reading<T> = rusqlite::Result<T>;
 
@@ -164,147 +166,6 @@ pub(super) fn all_instances(db: &Connection) -> Reading<Vec<InstanceFacts>> {
     docs(db, "SELECT doc FROM instances ORDER BY id", [])
 }
 
-pub(super) fn shapes(db: &Connection) -> Reading<BTreeMap<InstanceType, InstanceShape>> {
-    let all = rows(
-        db,
-        "SELECT instance_type, vcpus, memory_mib, gpus, architecture FROM shapes",
-        [],
-        |row| {
-            let shape = InstanceShape {
-                vcpus: row.get(1)?,
-                memory_mib: row.get(2)?,
-                gpus: row.get(3)?,
-                architecture: row.get(4)?,
-            };
-            Ok((name(row, 0)?, shape))
-        },
-    )?;
-    Ok(all.into_iter().collect())
-}
-
-pub(super) fn price_series(db: &Connection, pool: &Pool, window: Window) -> Reading<PriceSeries> {
-    let points: Vec<(Timestamp, UsdPerHour)> = rows(
-        db,
-        "SELECT effective_from, units FROM price_points \
-         WHERE zone = ?1 AND instance_type = ?2 AND effective_from < ?4 \
-             AND effective_from >= coalesce( \
-                 (SELECT max(effective_from) FROM price_points \
-                  WHERE zone = ?1 AND instance_type = ?2 AND effective_from <= ?3), ?3) \
-         ORDER BY effective_from",
-        params![
-            pool.zone.as_str(),
-            pool.instance_type.as_str(),
-            nanos_bound(window.start),
-            nanos_bound(window.end)
-        ],
-        |row| Ok((timestamp(row, 0)?, price(row, 1)?)),
-    )?;
-    Ok(PriceSeries::from_points(points))
-}
-
-/// Goes through the pools from the last to the first, one look-up each, however long the archive.
-pub(super) fn latest_prices(db: &Connection, region: &Region) -> Reading<Vec<PricePoint>> {
-    // Zones of the region, and of regions whose name begins with it, lie between these two.
-    let (from, mut to) = (region.as_str(), (format!("{region}{{"), String::new()));
-    let mut previous = db.prepare_cached(
-        "SELECT zone, instance_type, effective_from, units FROM price_points \
-         WHERE zone >= ?1 AND (zone, instance_type) < (?2, ?3) \
-         ORDER BY zone DESC, instance_type DESC, effective_from DESC LIMIT 1",
-    )?;
-    let mut latest = Vec::new();
-    while let Some(point) = previous
-        .query_row(params![from, to.0, to.1], |row| {
-            Ok(PricePoint {
-                pool: Pool { zone: name(row, 0)?, instance_type: name(row, 1)? },
-                effective_from: timestamp(row, 2)?,
-                price: price(row, 3)?,
-            })
-        })
-        .optional()?
-    {
-        to = (point.pool.zone.to_string(), point.pool.instance_type.to_string());
-        if point.pool.zone.region() == *region {
-            latest.push(point);
-        }
-    }
-    latest.reverse();
-    Ok(latest)
-}
-
-/// `max` makes SQLite take the other columns from the row that has it (sqlite.org/lang_select.html
-/// §2.5, bare columns).
-pub(super) fn list_prices(
-    db: &Connection,
-    region: &Region,
-    at: Timestamp,
-) -> Reading<Vec<ListPrice>> {
-    rows(
-        db,
-        "SELECT instance_type, units, max(effective_from) FROM list_prices \
-         WHERE region = ?1 AND effective_from <= ?2 GROUP BY instance_type ORDER BY instance_type",
-        params![region.as_str(), nanos_bound(at)],
-        |row| {
-            Ok(ListPrice {
-                region: region.clone(),
-                instance_type: name(row, 0)?,
-                price: price(row, 1)?,
-                effective_from: timestamp(row, 2)?,
-            })
-        },
-    )
-}
-
-pub(super) fn fargate_prices(db: &Connection, region: &Region) -> Reading<Vec<FargatePrice>> {
-    rows(
-        db,
-        "SELECT architecture, effective_from, vcpu_units, gib_units FROM fargate_prices \
-         WHERE region = ?1 ORDER BY architecture, effective_from DESC",
-        [region.as_str()],
-        |row| {
-            Ok(FargatePrice {
-                region: region.clone(),
-                architecture: row.get(0)?,
-                effective_from: timestamp(row, 1)?,
-                vcpu_hour: price(row, 2)?,
-                gib_hour: price(row, 3)?,
-            })
-        },
-    )
-}
-
-pub(super) fn environment_markets(
-    db: &Connection,
-) -> Reading<BTreeMap<EnvironmentName, EnvironmentMarket>> {
-    let all: Vec<EnvironmentMarket> = docs(db, "SELECT doc FROM environment_markets", [])?;
-    Ok(all.into_iter().map(|market| (market.environment.clone(), market)).collect())
-}
-
-pub(super) fn experience(db: &Connection) -> Reading<Experience> {
-    let all = rows(
-        db,
-        "SELECT environment, attempts, running_millis, interruptions, last_trouble, \
-             troubles_in_a_row, placements FROM experience",
-        [],
-        |row| {
-            let placements: Vec<(String, String, u64)> = from_json(row, 6)?;
-            let placements = placements.into_iter().map(|(zone, instance_type, count)| {
-                (Pool { zone: zone.into(), instance_type: instance_type.into() }, count)
-            });
-            let has_trouble = row.get_ref(4)? != rusqlite::types::ValueRef::Null;
-            let seen = EnvironmentExperience {
-                attempts: unsigned(row, 1)?,
-                running_millis: row.get(2)?,
-                interruptions: unsigned(row, 3)?,
-                placements: placements.collect(),
-                last_trouble: has_trouble.then(|| timestamp(row, 4)).transpose()?,
-                troubles_in_a_row: row.get(5)?,
-            };
-            Ok((name(row, 0)?, seen))
-        },
-    )?;
-    Ok(Experience { environments: all.into_iter().collect() })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
@@ -314,6 +175,7 @@ mod tests {
     use super::super::connection::open_in_memory;
     use super::super::create::create_tables;
     use super::*;
+    use crate::domain::Pool;
     use crate::ports::StoreIdentity;
 
     /// Partial indexes hold few rows; the one by time is left at the limit.

@@ -1,0 +1,120 @@
+//! What was learnt of the market: prices, instance types, experience.
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use crate::domain::{InstanceShape, InstanceType};
+use crate::experience::Experience;
+use crate::market::{FargatePrice, ListPrice, PricePoint};
+
+use super::super::rows::{integer, nanos, to_json};
+use super::run_cached;
+
+pub(super) fn put_shape(
+    db: &Connection,
+    instance_type: &InstanceType,
+    shape: &InstanceShape,
+) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO shapes (instance_type, vcpus, memory_mib, gpus, architecture) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO UPDATE SET vcpus = excluded.vcpus, memory_mib = excluded.memory_mib, \
+             gpus = excluded.gpus, architecture = excluded.architecture",
+        params![
+            instance_type.as_str(),
+            shape.vcpus,
+            shape.memory_mib,
+            shape.gpus,
+            shape.architecture
+        ],
+    )
+}
+
+pub(super) fn insert_points(db: &Connection, points: &[PricePoint]) -> rusqlite::Result<()> {
+    let mut insert: CachedStatement<'_> = db.prepare_cached(
+        "INSERT INTO price_points (zone, instance_type, effective_from, units) \
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
+    for point in points {
+        insert.execute(params![
+            point.pool.zone.as_str(),
+            point.pool.instance_type.as_str(),
+            nanos(point.effective_from)?,
+            point.price.units(),
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn put_list_price(db: &Connection, price: &ListPrice) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO list_prices (region, instance_type, effective_from, units) \
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET units = excluded.units",
+        params![
+            price.region.as_str(),
+            price.instance_type.as_str(),
+            nanos(price.effective_from)?,
+            price.price.units()
+        ],
+    )
+}
+
+pub(super) fn put_fargate_price(db: &Connection, price: &FargatePrice) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO fargate_prices (region, architecture, effective_from, vcpu_units, gib_units) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO UPDATE SET vcpu_units = excluded.vcpu_units, \
+             gib_units = excluded.gib_units",
+        params![
+            price.region.as_str(),
+            price.architecture,
+            nanos(price.effective_from)?,
+            price.vcpu_hour.units(),
+            price.gib_hour.units()
+        ],
+    )
+}
+
+/// The whole of it: environments that it no longer names go.
+pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    for (environment, seen) in &experience.environments {
+        let placements: Vec<(&str, &str, u64)> = seen
+            .placements
+            .iter()
+            .map(|(pool, count)| (pool.zone.as_str(), pool.instance_type.as_str(), *count))
+            .collect();
+        run_cached(
+            db,
+            "INSERT INTO experience (environment, attempts, running_millis, interruptions, \
+                 last_trouble, troubles_in_a_row, placements) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT DO UPDATE SET attempts = excluded.attempts, \
+                 running_millis = excluded.running_millis, \
+                 interruptions = excluded.interruptions, last_trouble = excluded.last_trouble, \
+                 troubles_in_a_row = excluded.troubles_in_a_row, \
+                 placements = excluded.placements",
+            params![
+                environment.as_str(),
+                integer(seen.attempts, "the number of attempts")?,
+                seen.running_millis,
+                integer(seen.interruptions, "the number of interruptions")?,
+                seen.last_trouble.map(nanos).transpose()?,
+                seen.troubles_in_a_row,
+                to_json(&placements)?,
+            ],
+        )?;
+    }
+    let stored: i64 =
+        db.prepare_cached("SELECT count(*) FROM experience")?.query_row([], |row| row.get(0))?;
+    if stored == experience.environments.len() as i64 {
+        return Ok(());
+    }
+    let named: Vec<&str> = experience.environments.keys().map(|name| name.as_str()).collect();
+    run_cached(
+        db,
+        "DELETE FROM experience WHERE environment NOT IN (SELECT value FROM json_each(?1))",
+        [to_json(&named)?],
+    )
+}
