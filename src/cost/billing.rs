@@ -35,7 +35,9 @@ pub fn billed_window(life: Window) -> Window {
 pub fn first_hour_credit(instance: &InstanceFacts) -> bool {
     instance.lifecycle == Lifecycle::Spot
         && instance.end == Some(InstanceEnd::Reclaimed)
-        && instance.ended_at.is_some_and(|end| end.duration_since(instance.launched_at) < CREDIT_AGE)
+        && instance
+            .ended_at
+            .is_some_and(|end| end.duration_since(instance.launched_at) < CREDIT_AGE)
 }
 
 /// Whether it is certain that the first-hour credit does not apply: bought otherwise, ended otherwise

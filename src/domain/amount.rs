@@ -145,11 +145,7 @@ impl Share {
     pub fn new(num: i128, den: i128) -> Option<Self> {
         (den > 0 && num >= 0).then(|| {
             let divisor = gcd(num, den);
-            if num > den {
-                Share::WHOLE
-            } else {
-                Share { num: num / divisor, den: den / divisor }
-            }
+            if num > den { Share::WHOLE } else { Share { num: num / divisor, den: den / divisor } }
         })
     }
 

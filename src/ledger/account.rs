@@ -7,9 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cost::{
-    Exact, PriceMode, billed_window, fargate_cost, first_hour_credit, spot_accrual,
-};
+use crate::cost::{Exact, PriceMode, billed_window, fargate_cost, first_hour_credit, spot_accrual};
 use crate::domain::amount::gcd;
 use crate::domain::{
     Accrual, InstanceEnd, InstanceFacts, InstanceId, Ppm, Resources, Share, Usd, UsdPerHour, Window,

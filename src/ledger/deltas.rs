@@ -57,11 +57,7 @@ fn first_amounts(entry: &Entry, new: &Priced) -> [(Counter, i128); 3] {
     ]
 }
 
-fn corrections(
-    entry: &Entry,
-    old: &Priced,
-    new: Option<&Priced>,
-) -> [(Counter, i128); 3] {
+fn corrections(entry: &Entry, old: &Priced, new: Option<&Priced>) -> [(Counter, i128); 3] {
     CorrectedAmount::ALL.map(|amount| {
         let now = new.map_or(Usd::ZERO, |priced| amount.of(priced));
         let counter = Counter::CorrectionNanos {

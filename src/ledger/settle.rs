@@ -103,9 +103,7 @@ fn on_instance(
         Lifecycle::Spot if credit => Usd::ZERO,
         Lifecycle::Spot => evidence
             .spot
-            .and_then(|spot| {
-                spot_accrual(spot, evidence.price_mode, charged, instance.launched_at)
-            })
+            .and_then(|spot| spot_accrual(spot, evidence.price_mode, charged, instance.launched_at))
             .ok_or(Unpriced::SpotPriceUnknown)?
             .to_usd(share),
         Lifecycle::Other(_) => return Err(Unpriced::UnsupportedLifecycle),

@@ -198,7 +198,10 @@ fn every_array_child_has_its_own_line() {
             facts.settle(&one)
         })
         .collect();
-    assert_eq!(children.iter().map(|e| e.key.child).collect::<Vec<_>>(), [Some(0), Some(1), Some(2)]);
+    assert_eq!(
+        children.iter().map(|e| e.key.child).collect::<Vec<_>>(),
+        [Some(0), Some(1), Some(2)]
+    );
     assert_eq!(Summary::of(&children).cost, usd("0.050000001")); // 3 × 0.016666667
 }
 

@@ -154,8 +154,19 @@ fn names_are_unique_and_no_label_can_carry_an_id() {
     let names: BTreeSet<&str> = DESCRIPTORS.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), DESCRIPTORS.len());
     let bounded = [
-        "amount", "capacity", "cause", "class", "end", "environment", "job", "operation",
-        "outcome", "reason", "state", "task", "version",
+        "amount",
+        "capacity",
+        "cause",
+        "class",
+        "end",
+        "environment",
+        "job",
+        "operation",
+        "outcome",
+        "reason",
+        "state",
+        "task",
+        "version",
     ];
     for metric in DESCRIPTORS {
         assert!(metric.labels.iter().all(|label| bounded.contains(label)), "{}", metric.name);

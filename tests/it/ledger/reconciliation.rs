@@ -88,15 +88,16 @@ impl Machine {
             mode: PriceMode::Continuous,
             on_demand: Some(UsdPerHour::from_units(LIST).scaled(Ppm::ONE - self.discount)),
         };
-        let lines = self.attempts.iter().enumerate().map(|(number, (start, length, vcpus, blank))| {
-            let window = Window::new(after_millis(*start), after_millis(start + length));
-            let mut record = attempt(window, AttemptEnd::Succeeded);
-            record.key.run = format!("run-{index}").into();
-            record.key.number = number as u32;
-            record.capacity = if self.spot { Capacity::Spot } else { Capacity::OnDemand };
-            record.resources = (!blank).then(|| resources(*vcpus, *vcpus));
-            facts.settle(&record)
-        });
+        let lines =
+            self.attempts.iter().enumerate().map(|(number, (start, length, vcpus, blank))| {
+                let window = Window::new(after_millis(*start), after_millis(start + length));
+                let mut record = attempt(window, AttemptEnd::Succeeded);
+                record.key.run = format!("run-{index}").into();
+                record.key.number = number as u32;
+                record.capacity = if self.spot { Capacity::Spot } else { Capacity::OnDemand };
+                record.resources = (!blank).then(|| resources(*vcpus, *vcpus));
+                facts.settle(&record)
+            });
         lines.collect()
     }
 
@@ -108,10 +109,8 @@ impl Machine {
             InstanceRate::OnDemand(UsdPerHour::from_units(LIST))
         };
         let discount = if self.spot { Ppm::ZERO } else { self.discount };
-        let hosted: Vec<_> = entries
-            .iter()
-            .map(|entry| Hosted { entry, on_demand_discount: discount })
-            .collect();
+        let hosted: Vec<_> =
+            entries.iter().map(|entry| Hosted { entry, on_demand_discount: discount }).collect();
         instance_account(&self.facts(index), Some(rate), &hosted, 0, after(self.secs))
     }
 }

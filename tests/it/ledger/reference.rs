@@ -88,10 +88,8 @@ impl Case {
     }
 
     fn settled(&self) -> EntryState {
-        let spot = self
-            .points
-            .iter()
-            .map(|(secs, units)| (after(*secs), UsdPerHour::from_units(*units)));
+        let spot =
+            self.points.iter().map(|(secs, units)| (after(*secs), UsdPerHour::from_units(*units)));
         let facts = Facts {
             instance: Some(InstanceFacts {
                 ended_at: Some(after(self.instance_secs)),
