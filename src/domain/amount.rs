@@ -374,6 +374,16 @@ mod tests {
     }
 
     #[test]
+    fn shares_of_an_accrual_round_ties_to_the_even_nano() {
+        let half = Share::new(1, 2).unwrap();
+        for (nanos, expected) in [(1, 0), (3, 2), (5, 2), (7, 4), (8, 4)] {
+            let accrual = Accrual(nanos * Accrual::RAW_PER_NANO);
+            assert_eq!(accrual.to_usd(half), Usd(expected), "half of {nanos}");
+        }
+        assert_eq!(Share::new(22, 52), Share::new(11, 26));
+    }
+
+    #[test]
     fn negative_amounts_survive_text() {
         let amount = Usd::from_nanos(-94_340_278);
         assert_eq!(amount.to_string(), "-0.094340278");

@@ -1,10 +1,12 @@
 //! The checks that any implementation must pass (see docs/concepts/ledger.md), each by its name, and
 //! what cannot be priced.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use spotcron::cost::PriceMode;
 use spotcron::domain::{
-    AttemptEnd, Capacity, InstanceEnd, InstanceFacts, Lifecycle, Ppm, Share, Usd, Window,
+    AttemptEnd, Capacity, InstanceEnd, InstanceFacts, Lifecycle, Pool, Ppm, Share, Usd, Window,
 };
 use spotcron::ledger::{Entry, EntryState, Evidence, Summary, Unpriced, settle};
 use spotcron::market::FargatePrice;
@@ -227,27 +229,32 @@ fn an_attempt_is_clamped_to_its_instances_life() {
 
 #[test]
 fn zone_ids_are_never_taken_for_zone_names() {
-    // Prices are looked up by (zone name, type). A host that is only known by zone *id* finds no
-    // series, and says so.
-    let facts = Facts {
-        instance: Some(InstanceFacts { zone: "use1-az1".into(), ..instance(Lifecycle::Spot) }),
-        spot: None,
-        ..Facts::spot()
+    // Prices are kept by zone *name*: a host known by a zone id alone finds none, and says so.
+    let pool = |zone: &str| Pool { zone: zone.into(), instance_type: "m6i.xlarge".into() };
+    let archive = BTreeMap::from([(pool("us-east-1a"), series(&[(0, "0.10")]))]);
+    let done = attempt(between(0, 3600), AttemptEnd::Succeeded);
+    let settled_in = |zone: &str| {
+        let mut facts = Facts { spot: archive.get(&pool(zone)).cloned(), ..Facts::spot() };
+        facts.instance.as_mut().unwrap().zone = zone.into();
+        facts.settle(&done)
     };
-    let done = attempt(between(0, 600), AttemptEnd::Succeeded);
-    assert_eq!(unpriced(&facts, &done), Some(Unpriced::SpotPriceUnknown));
+    assert_eq!(final_amounts(&settled_in("us-east-1a")).cost, usd("0.05"));
+    assert_eq!(settled_in("use1-az1").unpriced(), Some(Unpriced::SpotPriceUnknown));
 }
 
 #[test]
-fn an_on_demand_price_change_counts_for_attempts_that_start_after_it() {
-    // The caller hands over the price effective at the attempt's start; it holds for all of it.
-    let before = Facts { on_demand: Some(price("0.40")), ..Facts::on_demand() };
-    let across = attempt(between(-1800, 1800), AttemptEnd::Succeeded);
-    let mut across_on_demand = across.clone();
-    across_on_demand.capacity = Capacity::OnDemand;
-    assert_eq!(cost(&before, &across_on_demand), usd("0.1"));
-    let after_change = Facts { on_demand: Some(price("0.36")), ..Facts::on_demand() };
-    assert_eq!(cost(&after_change, &attempt(between(0, 3600), AttemptEnd::Succeeded)), usd("0.18"));
+fn an_on_demand_price_holds_for_an_attempt_from_its_start_to_its_end() {
+    // 0.40 until noon, 0.36 after; the price is looked up for the attempt's start.
+    let noon = 4 * 3600;
+    let list = series(&[(-86_400, "0.40"), (noon, "0.36")]);
+    let started_at = |secs: i64| {
+        let mut record = attempt(between(secs, secs + 3600), AttemptEnd::Succeeded);
+        record.capacity = Capacity::OnDemand;
+        let on_demand = list.at(record.started_at.unwrap());
+        cost(&Facts { on_demand, ..Facts::on_demand() }, &record)
+    };
+    assert_eq!(started_at(noon - 1), usd("0.20"));
+    assert_eq!(started_at(noon), usd("0.18"));
 }
 
 #[test]
