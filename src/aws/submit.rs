@@ -200,3 +200,64 @@ fn retry_strategy_of(strategy: &catalogue::RetryStrategy) -> RetryStrategy {
     }
     built.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_sdk_batch::config::{BehaviorVersion, ProvideCredentials, Region};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn vcpus_are_spelled_as_batch_lists_them() {
+        for (millis, text) in [(250, "0.25"), (1000, "1"), (1500, "1.5"), (16_000, "16")] {
+            assert_eq!(vcpus_text(millis), text);
+        }
+    }
+
+    #[derive(Debug)]
+    struct NoCredentials;
+
+    impl ProvideCredentials for NoCredentials {
+        fn provide_credentials<'a>(
+            &'a self,
+        ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let none = CredentialsError::not_loaded("nobody is logged in");
+            aws_credential_types::provider::future::ProvideCredentials::ready(Err(none))
+        }
+    }
+
+    #[tokio::test]
+    async fn without_credentials_nothing_is_sent_and_it_may_be_tried_again() {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(NoCredentials)
+            // The discard port: a request that did go out would be refused, and say so.
+            .endpoint_url("http://127.0.0.1:9")
+            .build();
+        let request = SubmitRequest {
+            region: "us-east-1".into(),
+            name: "n".into(),
+            queue: "q".to_owned(),
+            definition: "d".to_owned(),
+            parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            command: None,
+            resources: None,
+            array_size: None,
+            retry_strategy: None,
+            timeout: None,
+            share_identifier: None,
+            scheduling_priority: None,
+            tags: BTreeMap::new(),
+        };
+        let error = submit(&Client::from_conf(config), &request).await.unwrap_err();
+        let SubmitError::NotAccepted(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind, FailureKind::Denied, "{error}");
+        assert!(error.message.contains("no usable AWS credentials"), "{error}");
+    }
+}

@@ -1,8 +1,9 @@
 //! The AWS adapters, against a server of our own on loopback that says exactly what the test wants,
 //! and against moto.
 
-mod answers;
+mod jobs;
 mod moto;
+mod places;
 mod prices;
 mod submit;
 mod wire;
