@@ -1,5 +1,17 @@
 //! The job catalogue: environments, classes and jobs, validated and immutable. TOML comes in through
-//! `raw` (a serde mirror), `read` and `validate`, which report every problem at once.
+//! `load` (files), `read` (tables) and `validate`, which report every problem at once.
+
+mod aws_cron;
+mod economics;
+mod load;
+mod raw;
+mod read;
+mod schema;
+mod secrets;
+mod validate;
+
+pub use load::{Loaded, load, load_sources};
+pub use schema::{reference_markdown, schema};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 // Layer 0: the vocabulary that every other layer speaks.
 pub mod clock;
 pub mod diagnostic;
+pub mod document;
 pub mod domain;
 
 // Layer 1: the pure core. No I/O, no async, no clock: values in, values and reasons out.

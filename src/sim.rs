@@ -1,1 +1,171 @@
-//! The simulated cloud.
+//! The simulated cloud: AWS Batch, ECS, EC2 and the Price List of one account and region, with a
+//! seeded spot market. It moves only when it is called: every call first lets everything happen
+//! that is due by the clock, in time order, so that the same seed and the same calls give the same
+//! answers to the byte. No threads, no timers, nothing to await.
+
+mod agenda;
+mod bill;
+mod environment;
+mod faults;
+mod fleet;
+mod hosts;
+mod instance_types;
+mod instant;
+mod job;
+mod lifecycle;
+mod market;
+mod placement;
+mod random;
+pub mod replay;
+mod retry;
+mod scenario;
+mod service;
+mod state;
+mod submit;
+mod tasks;
+mod workload;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Clock;
+use crate::domain::{InstanceFacts, Pool};
+
+pub use bill::{Bill, BillLine};
+pub use faults::{Fault, Faults, Operation, ScriptedFault};
+pub use instance_types::{InstanceOffer, LIST_PRICE_DATE, expand, offer, offers};
+pub use market::MarketQuote;
+pub use market::hazard::{AGE_BUCKETS, DOWN_TO_UP, UP_TO_DOWN};
+pub use scenario::{
+    DefinitionSpec, EnvironmentSpec, MarketSettings, PriceMode, QueueSpec, ReplaySummary, Scenario,
+    ScenarioError, Timing,
+};
+pub use submit::SubmittedJob;
+
+use instant::{millis, timestamp};
+use state::State;
+
+/// A simulated account. Clones are the same account.
+#[derive(Clone)]
+pub struct SimCloud {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SimCloud {
+    /// The account of `scenario` at the clock's time. Fails if the scenario does not hold together.
+    pub fn new(
+        scenario: Scenario,
+        seed: u64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SimCloud, ScenarioError> {
+        scenario.validate()?;
+        let state = State::new(scenario, seed, millis(clock.now()));
+        Ok(SimCloud { state: Arc::new(Mutex::new(state)), clock })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account at the clock's time.
+    fn at_now(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.advance(millis(self.clock.now()));
+        state
+    }
+
+    /// Lets everything happen up to `to`, also past the clock: time is then `to` until the clock
+    /// has caught up.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.lock().advance(millis(to));
+    }
+
+    /// When something happens next; `None` when nothing is planned.
+    pub fn next_event_at(&self) -> Option<Timestamp> {
+        self.lock().agenda.next_at().map(timestamp)
+    }
+
+    /// What the account is billed up to `until`; what runs then is billed in open lines.
+    pub fn bill(&self, until: Timestamp) -> Bill {
+        let state = self.at_now();
+        bill::bill(&state.usages, &state.market, state.scenario.market.price_mode, until)
+    }
+
+    /// Replaces the faults; calls are counted anew.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults.set(faults);
+    }
+
+    /// Everything that SubmitJob accepted, oldest first, whatever the caller was told.
+    pub fn submissions(&self) -> Vec<SubmittedJob> {
+        self.lock().submitted.iter().cloned().collect()
+    }
+
+    /// Keeps only the newest `limit` submissions in memory.
+    pub fn keep_submissions(&self, limit: usize) {
+        self.lock().submitted_limit = limit;
+    }
+
+    /// How many submissions were accepted in all.
+    pub fn submission_count(&self) -> u64 {
+        self.lock().submissions
+    }
+
+    /// Spot Instances that are launched and not ended, oldest first.
+    pub fn running_spot_instances(&self) -> Vec<InstanceFacts> {
+        let mut running = self.running_instances();
+        running.retain(|facts| facts.lifecycle == crate::domain::Lifecycle::Spot);
+        running
+    }
+
+    /// Instances that are launched and not ended, by environment, oldest first.
+    pub fn running_instances(&self) -> Vec<InstanceFacts> {
+        let state = self.at_now();
+        let keys = state.environments.iter().flat_map(|environment| &environment.instances);
+        let instances = keys.filter_map(|key| state.fleet.get(*key));
+        let launched = instances.filter(|i| i.state != fleet::InstanceState::Requested);
+        launched.map(|instance| instance.facts(&state.scenario.region, state.now)).collect()
+    }
+
+    /// Every spot pool with its price and whether it has capacity.
+    pub fn market_quotes(&self) -> Vec<MarketQuote> {
+        let state = self.at_now();
+        state.market.quotes(state.now)
+    }
+
+    /// Takes a spot pool's capacity away for `duration`, and with it the instances there. `false`
+    /// when no environment uses the pool.
+    pub fn crunch(&self, pool: &Pool, duration: SignedDuration) -> bool {
+        let mut state = self.at_now();
+        let Some(ix) = state.market.find(pool) else { return false };
+        let until = state.now.saturating_add(duration.as_millis() as i64);
+        state.crunch(ix, until);
+        true
+    }
+
+    /// Takes every spot pool's capacity away for `duration`.
+    pub fn crunch_all(&self, duration: SignedDuration) {
+        let mut state = self.at_now();
+        let until = state.now.saturating_add(duration.as_millis() as i64);
+        for ix in state.market.indices() {
+            state.crunch(ix, until);
+        }
+    }
+
+    /// How many jobs and instances the account remembers: bounded by AWS's retention.
+    pub fn remembered(&self) -> (usize, usize) {
+        let state = self.at_now();
+        (state.jobs.len(), state.fleet.len())
+    }
+}
+
+impl fmt::Debug for SimCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimCloud")
+            .field("now", &self.lock().now_timestamp())
+            .finish_non_exhaustive()
+    }
+}

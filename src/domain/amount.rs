@@ -131,7 +131,8 @@ impl Accrual {
 }
 
 /// An exact fraction between 0 and 1, such as the part of an instance that a container reserves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Its text is `22/52`, not reduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Share {
     num: i128,
     den: i128,
@@ -264,6 +265,21 @@ impl FromStr for Usd {
     }
 }
 
+impl FromStr for Share {
+    type Err = ParseAmountError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let part = |digits: &str| digits.parse().map_err(|_| ParseAmountError::NotDecimal);
+        let (num, den) = text.split_once('/').ok_or(ParseAmountError::NotDecimal)?;
+        Share::new(part(num)?, part(den)?).ok_or(ParseAmountError::NotDecimal)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.num, self.den)
+    }
+}
+
 impl fmt::Display for UsdPerHour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format_fixed(i128::from(self.0), PRICE_PLACES, 4))
@@ -292,7 +308,8 @@ macro_rules! serde_as_text {
         }
     )+};
 }
-serde_as_text!(UsdPerHour, Usd);
+// A share is text because serde cannot read 128-bit numbers inside tagged enums.
+serde_as_text!(UsdPerHour, Usd, Share);
 
 macro_rules! additive {
     ($($type:ident),+) => {$(
@@ -362,6 +379,16 @@ mod tests {
         assert_eq!(amount.to_string(), "-0.094340278");
         assert_eq!(amount.to_string().parse::<Usd>().unwrap(), amount);
         assert_eq!(amount.rounded(2), "-0.09");
+    }
+
+    #[test]
+    fn shares_survive_text_as_they_are() {
+        let share = Share::new(22, 52).unwrap();
+        assert_eq!(share.to_string(), "22/52");
+        assert_eq!("22/52".parse(), Ok(share));
+        for text in ["", "22", "1/0", "-1/2", "1/2/3", "a/b"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
     }
 
     #[test]

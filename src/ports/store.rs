@@ -47,6 +47,7 @@ pub enum Write {
     FargatePrice(FargatePrice),
     /// The latest view of an environment, for the verbs that read.
     EnvironmentMarket(EnvironmentMarket),
+    /// Replaces all of it.
     Experience(Experience),
 }
 
@@ -85,7 +86,8 @@ pub struct RunQuery {
 
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// All or nothing, durable when it returns.
+    /// All or nothing, durable when it returns. Writes of one batch may come in any order; what
+    /// names a run (an event, an attempt) or an attempt (an entry) that is not there is refused.
     async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError>;
 
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
@@ -95,7 +97,8 @@ pub trait Store: Send + Sync {
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError>;
     /// In order of key.
     async fn attempts(&self, id: &RunId) -> Result<Vec<AttemptRecord>, StoreError>;
-    /// Attempts that are not settled for good: no entry, or a provisional one.
+    /// Attempts that ended and are not settled for good: no entry, or a provisional one.
+    /// In order of key.
     async fn unsettled_attempts(&self) -> Result<Vec<AttemptRecord>, StoreError>;
     async fn attempt(&self, key: &AttemptKey) -> Result<Option<AttemptRecord>, StoreError>;
     async fn entries(&self, id: &RunId) -> Result<Vec<Entry>, StoreError>;
@@ -104,6 +107,7 @@ pub trait Store: Send + Sync {
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError>;
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError>;
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
+    /// In the order asked for; unknown ones are left out.
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError>;
     /// Instances whose end is not known.
     async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
@@ -119,6 +123,7 @@ pub trait Store: Send + Sync {
         region: &Region,
         at: Timestamp,
     ) -> Result<Vec<ListPrice>, StoreError>;
+    /// Every known price of a region: by architecture, newest first.
     async fn fargate_prices(&self, region: &Region) -> Result<Vec<FargatePrice>, StoreError>;
     async fn environment_markets(
         &self,

@@ -49,10 +49,12 @@ pub struct SqliteStore {
     access: Access,
 }
 
-/// How the database is reached. Fields drop in order: the lock goes last.
+/// How the database is reached. Fields drop in order: the writer after the readers, because only the
+/// last connection to close folds the write-ahead log into the file, and a reader cannot; the lock
+/// last.
 enum Access {
     Inline(Mutex<Connection>),
-    File { writer: Writer, readers: Readers, _lock: lock::FileLock },
+    File { readers: Readers, writer: Writer, _lock: lock::FileLock },
     ReadOnly { readers: Readers },
 }
 

@@ -1,1 +1,5 @@
-//!
+//! The catalogue from outside: files in, a catalogue or a complete report out.
+
+mod fixtures;
+mod generated;
+mod hostile;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::ports::{StoreError, StoreIdentity};
 
-use super::connection::open_for_reading;
+use super::connection::{beside, open_for_reading};
 use super::migrate::SCHEMA_VERSION;
 use super::refusal::{failed, in_words, refused, refused_file};
 
@@ -18,6 +18,7 @@ pub(super) const APPLICATION_ID: i32 = 0x7370_6372;
 
 /// Offsets in SQLite's 100-byte file header (sqlite.org/fileformat.html §1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const PAGE_SIZE_AT: usize = 16;
 const APPLICATION_ID_AT: usize = 68;
 const HEADER_LEN: usize = 100;
 
@@ -97,16 +98,32 @@ fn check_header(path: &Path) -> Result<u64, StoreError> {
             "Name another file as the store, or move this one away",
         ));
     }
-    let field = header.get(APPLICATION_ID_AT..APPLICATION_ID_AT + 4);
-    match field.and_then(|field| field.try_into().ok()).map(i32::from_be_bytes) {
-        Some(APPLICATION_ID) => Ok(bytes),
-        Some(_) => Err(refused_file(
+    let field = |at: usize, len: usize| header.get(at..at + len);
+    let application = field(APPLICATION_ID_AT, 4).and_then(|id| id.try_into().ok());
+    match (application.map(i32::from_be_bytes), field(PAGE_SIZE_AT, 2)) {
+        (Some(APPLICATION_ID), Some(&[high, low])) => {
+            check_length(path, bytes, u16::from_be_bytes([high, low]))?;
+            Ok(bytes)
+        }
+        (Some(_), _) => Err(refused_file(
             path,
             "is a SQLite database of another program",
             "Name another file as the store",
         )),
-        None => Err(refused_file(path, "is cut off inside its header", RESTORE_ADVICE)),
+        (None, _) => Err(refused_file(path, "is cut off inside its header", RESTORE_ADVICE)),
     }
+}
+
+/// SQLite reads the rest of a page that is cut off as zeros. Only a log, whose replay a crash may
+/// have interrupted, can mend that.
+fn check_length(path: &Path, bytes: u64, page_size: u16) -> Result<(), StoreError> {
+    // The header writes 65,536 as 1.
+    let page_size = if page_size == 1 { 65_536 } else { u64::from(page_size).max(1) };
+    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    if bytes.is_multiple_of(page_size) || has_log {
+        return Ok(());
+    }
+    Err(refused_file(path, "is damaged (cut off inside a page)", RESTORE_ADVICE))
 }
 
 fn check_pages(path: &Path, connection: &Connection) -> Result<(), StoreError> {

@@ -61,3 +61,71 @@ pub(super) fn apply(
     }
     connection.pragma_update(None, "user_version", migrations.len() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::create::create_file;
+    use super::super::inspect::inspect;
+    use super::*;
+    use crate::ports::StoreIdentity;
+
+    fn first_version() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spotcron.db");
+        create_file(&path, &StoreIdentity::Simulation { seed: 1 }).unwrap();
+        (folder, path)
+    }
+
+    fn version(path: &Path) -> i64 {
+        let connection = open_for_reading(path).unwrap();
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    fn with_one_more(sql: &'static str) -> Vec<&'static str> {
+        MIGRATIONS.iter().copied().chain([sql]).collect()
+    }
+
+    #[test]
+    fn an_upgrade_leaves_a_copy_that_the_older_version_opens() {
+        let (folder, path) = first_version();
+        let found = inspect(&path).unwrap();
+        assert_eq!(found.schema_version, SCHEMA_VERSION);
+        let migrations = with_one_more("ALTER TABLE handled ADD COLUMN note TEXT");
+        upgrade_file(&path, &found, &migrations).unwrap();
+        assert_eq!(version(&path), SCHEMA_VERSION + 1);
+        assert!(inspect(&path).is_err(), "this version refuses what a newer one made");
+
+        let copy = folder.path().join(format!("spotcron.db.v{SCHEMA_VERSION}.bak"));
+        assert_eq!(inspect(&copy).unwrap().schema_version, SCHEMA_VERSION);
+        // A second upgrade after a rollback does not replace the first copy.
+        std::fs::copy(&copy, &path).unwrap();
+        upgrade_file(&path, &found, &migrations).unwrap();
+        let second = folder.path().join(format!("spotcron.db.v{SCHEMA_VERSION}.bak-2"));
+        assert_eq!(inspect(&second).unwrap().schema_version, SCHEMA_VERSION);
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_changes_nothing() {
+        for broken in [
+            "CREATE TABLE extra (a TEXT) STRICT; CREATE TABLE runs (a TEXT);",
+            // Leaves an event without its run.
+            "INSERT INTO run_events (run, at, doc) VALUES ('none', 0, '{}');",
+        ] {
+            let (_folder, path) = first_version();
+            let before = std::fs::read(&path).unwrap();
+            let found = inspect(&path).unwrap();
+            let error = upgrade_file(&path, &found, &with_one_more(broken)).unwrap_err();
+            assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+            assert!(std::fs::read(&path).unwrap() == before);
+        }
+    }
+
+    #[test]
+    fn a_current_file_is_left_alone() {
+        let (folder, path) = first_version();
+        upgrade_file(&path, &inspect(&path).unwrap(), MIGRATIONS).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

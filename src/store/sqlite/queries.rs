@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use serde::de::DeserializeOwned;
 
 use crate::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, ScheduleKey,
-    RunId, UsdPerHour, Window,
+    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
+    ScheduleKey, UsdPerHour, Window,
 };
 use crate::experience::{EnvironmentExperience, Experience};
 use crate::ledger::{Counter, Entry};
@@ -49,7 +49,13 @@ pub(super) fn run(db: &Connection, id: &RunId) -> Reading<Option<Run>> {
 
 /// Newest first by scheduled time; the window is half-open like every other.
 pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
-    let mut sql = String::from("SELECT doc FROM runs WHERE TRUE");
+    // The few open ones are found by their own index and then sorted; the planner, which does not
+    // know how few they are, would walk through time.
+    let mut sql = String::from(if query.open_only {
+        "SELECT doc FROM runs INDEXED BY runs_open WHERE is_open = 1"
+    } else {
+        "SELECT doc FROM runs WHERE TRUE"
+    });
     let mut values: Vec<Value> = Vec::new();
     let mut narrow = |condition: &str, value: Value| {
         sql.push_str(condition);
@@ -66,9 +72,6 @@ pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
     }
     if let Some(until) = query.until {
         narrow(" AND scheduled_for < ?", Value::Integer(nanos_bound(until)));
-    }
-    if query.open_only {
-        narrow(" AND is_open = ?", Value::Integer(1));
     }
     narrow(
         " ORDER BY scheduled_for DESC, id DESC LIMIT ?",
@@ -130,8 +133,9 @@ pub(super) fn provisional_entries(db: &Connection) -> Reading<Vec<Entry>> {
 }
 
 pub(super) fn handled(db: &Connection) -> Reading<BTreeMap<ScheduleKey, Timestamp>> {
-    let all =
-        rows(db, "SELECT schedule, at FROM handled", [], |row| Ok((name(row, 0)?, timestamp(row, 1)?)))?;
+    let all = rows(db, "SELECT schedule, at FROM handled", [], |row| {
+        Ok((name(row, 0)?, timestamp(row, 1)?))
+    })?;
     Ok(all.into_iter().collect())
 }
 
@@ -299,4 +303,72 @@ pub(super) fn experience(db: &Connection) -> Reading<Experience> {
         },
     )?;
     Ok(Experience { environments: all.into_iter().collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+    use super::super::connection::open_in_memory;
+    use super::super::create::create_tables;
+    use super::*;
+    use crate::ports::StoreIdentity;
+
+    /// Partial indexes hold few rows; the one by time is left at the limit.
+    const MAY_WALK: [&str; 5] = [
+        "runs_open",
+        "attempts_unsettled",
+        "entries_provisional",
+        "instances_live",
+        "runs_by_time",
+    ];
+
+    /// Asks everything that a daemon asks again and again, and looks at how SQLite answers: a table
+    /// that grows with the years is never read from end to end, nor sorted to find the newest.
+    #[test]
+    fn what_is_asked_often_never_scans_what_grows() {
+        let mut db = open_in_memory().unwrap();
+        create_tables(&mut db, &StoreIdentity::Simulation { seed: 1 }).unwrap();
+        let (seen, asked) = channel();
+        let remember = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(statement, _) = event {
+                seen.send(statement.sql().into_owned()).unwrap();
+            }
+        };
+        db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(remember)).unwrap();
+        let window = Window::new(Timestamp::MIN, Timestamp::MAX);
+        let id = RunId::from("a");
+        let pool = Pool { zone: "eu-west-1a".into(), instance_type: "m6i.large".into() };
+        open_runs(&db).unwrap();
+        run(&db, &id).unwrap();
+        runs(&db, &RunQuery { job: Some("a".into()), ..RunQuery::default() }).unwrap();
+        runs(&db, &RunQuery { since: Some(Timestamp::MIN), ..RunQuery::default() }).unwrap();
+        runs(&db, &RunQuery { open_only: true, ..RunQuery::default() }).unwrap();
+        events(&db, &id).unwrap();
+        attempts(&db, &id).unwrap();
+        unsettled_attempts(&db).unwrap();
+        entries(&db, &id).unwrap();
+        entries_between(&db, window).unwrap();
+        provisional_entries(&db).unwrap();
+        instances(&db, &["i-1".into()]).unwrap();
+        live_instances(&db).unwrap();
+        price_series(&db, &pool, window).unwrap();
+        latest_prices(&db, &"eu-west-1".into()).unwrap();
+        let asked: Vec<String> = asked.try_iter().collect();
+        assert_eq!(asked.len(), 15, "{asked:#?}");
+        for sql in asked {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let unknown = vec![Value::Null; db.prepare(&sql).unwrap().parameter_count()];
+            let plan = rows(&db, &sql, params_from_iter(unknown), |row| row.get(3));
+            for step in plan.unwrap() as Vec<String> {
+                let scans = step.starts_with("SCAN") && !MAY_WALK.iter().any(|i| step.ends_with(i));
+                assert!(!scans, "{sql}\n{step}");
+                let sorts =
+                    step.contains("TEMP B-TREE FOR ORDER BY") && sql.contains("FROM runs WHERE T");
+                assert!(!sorts, "{sql}\n{step}");
+            }
+        }
+    }
 }

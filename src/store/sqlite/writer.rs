@@ -33,10 +33,16 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(connection: Connection, epoch: i64) -> Result<Self, StoreError> {
+        Writer::spawn(move |requests| serve(&connection, epoch, requests))
+    }
+
+    fn spawn(
+        work: impl FnOnce(mpsc::Receiver<Request>) + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let (queue, requests) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&connection, epoch, requests))
+            .spawn(move || work(requests))
             .map_err(failed("starting the store's writer thread"))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
@@ -205,5 +211,96 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 fn roll_back(connection: &Connection) {
     if !connection.is_autocommit() {
         let _ = run(connection, "ROLLBACK");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::{open_in_memory, raise_epoch};
+    use super::super::{create, queries};
+    use super::*;
+    use crate::domain::InstanceShape;
+    use crate::ledger::Counter;
+    use crate::ports::StoreIdentity;
+
+    fn database() -> Connection {
+        let mut connection = open_in_memory().unwrap();
+        let identity = StoreIdentity::Simulation { seed: 1 };
+        create::create_tables(&mut connection, &identity).unwrap();
+        assert_eq!(raise_epoch(&mut connection).unwrap(), 1);
+        connection
+    }
+
+    fn shape(name: &str, text: &str) -> Write {
+        let shape =
+            InstanceShape { vcpus: 1, memory_mib: 1, gpus: 0, architecture: text.to_owned() };
+        Write::Shape(name.into(), shape)
+    }
+
+    fn shapes(connection: &Connection) -> Vec<String> {
+        queries::shapes(connection).unwrap().into_keys().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn one_failing_batch_of_a_group_leaves_the_others() {
+        let connection = database();
+        let bad = vec![shape("bad", "x"), Write::Count(Counter::ScheduleLags, i128::MAX)];
+        let (a, b) = (vec![shape("a", "x")], vec![shape("b", "x")]);
+        let outcomes = commit_group(&connection, 1, &[&a, &bad, &b]);
+        assert!(matches!(outcomes[..], [Ok(()), Err(StoreError::Failed { .. }), Ok(())]));
+        assert_eq!(shapes(&connection), ["a", "b"]);
+        assert!(connection.is_autocommit());
+    }
+
+    #[test]
+    fn a_group_of_a_deposed_process_is_refused_whole() {
+        let connection = database();
+        let (a, b) = (vec![shape("a", "x")], vec![shape("b", "x")]);
+        for outcome in commit_group(&connection, 0, &[&a, &b]) {
+            assert!(matches!(outcome, Err(StoreError::Deposed { ours: 0, theirs: 1 })));
+        }
+        assert_eq!(shapes(&connection), [""; 0]);
+        commit_one(&connection, 1, &a).unwrap();
+    }
+
+    /// What is reported as written is there, what is reported as failed is not, alone or in a
+    /// group; and with room again, writing goes on.
+    #[test]
+    fn a_full_disk_fails_what_does_not_fit() {
+        let connection = database();
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+        let limit = |pages: i64| connection.pragma_update(None, "max_page_count", pages).unwrap();
+        limit(pages + 2);
+        let large = vec![shape("early", "x"), shape("large", &"x".repeat(100_000))];
+        let small = vec![shape("small", "x")];
+        let error = commit_one(&connection, 1, &large).unwrap_err();
+        let StoreError::Failed { doing: "writing an instance type", source } = error else {
+            panic!("{error:?}")
+        };
+        assert!(source.to_string().contains("full"), "{source}");
+        assert_eq!(shapes(&connection), [""; 0]);
+
+        let outcomes = commit_group(&connection, 1, &[&small, &large]);
+        assert!(outcomes[1].is_err());
+        let expected: &[&str] = if outcomes[0].is_ok() { &["small"] } else { &[] };
+        assert_eq!(shapes(&connection), expected);
+
+        limit(pages + 1000);
+        commit_one(&connection, 1, &large).unwrap();
+        assert!(shapes(&connection).contains(&"large".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_dead_writer_fails_every_commit_and_hangs_none() {
+        // It dies with a request in hand and others queued.
+        let writer = Writer::spawn(|mut requests| {
+            let _in_hand = requests.blocking_recv();
+        })
+        .unwrap();
+        for _ in 0..3 {
+            let error = writer.commit(vec![shape("a", "x")]).await.unwrap_err();
+            let StoreError::Failed { source, .. } = error else { panic!("{error:?}") };
+            assert!(source.to_string().contains("writer thread has ended"), "{source}");
+        }
     }
 }

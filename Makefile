@@ -1,0 +1,41 @@
+# spotcron: `make test` runs every test; `make help` lists the rest.
+
+SHELL := bash
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Builds with the AWS SDKs use the compiler's hint that most of a generated crate is unused: it
+# halves the time and the memory that the EC2 SDK takes. Set SDK_CARGO=cargo to do without.
+SDK_CARGO ?= RUSTC_BOOTSTRAP=1 cargo -Zprofile-hint-mostly-unused
+export SDK_CARGO
+
+.PHONY: help test test-fast fmt lint golden bench fuzz demo clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+test: ## Run every test (what continuous integration runs)
+	@tests/run
+
+test-fast: ## Run the tests that need neither the AWS SDKs nor Python
+	cargo test --no-default-features
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Formatting and lints, everything but the AWS adapters
+	cargo fmt --check
+	cargo clippy --no-default-features --all-targets -- -D warnings
+
+golden: ## Write golden files and generated references anew
+	UPDATE_GOLDEN=1 cargo test --no-default-features
+
+bench: ## Run the benchmarks
+	cargo bench --no-default-features
+
+fuzz: ## Fuzz the catalogue for SECONDS (default 600)
+	tests/fuzz $(or $(SECONDS_TO_FUZZ),600)
+
+demo: ## The daemon on the simulated cloud
+	cargo demo
+
+clean: ## Remove what was built here
+	cargo clean

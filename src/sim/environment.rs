@@ -1,0 +1,213 @@
+//! Compute environments and job queues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{InstanceType, Pool, Region, Zone};
+use crate::ports::{ComputeEnvironment, QueueDescription};
+
+use super::fleet::InstanceKey;
+use super::instance_types::{self, InstanceOffer};
+use super::instant::Millis;
+use super::job::{JobKey, QueueIx};
+use super::market::{FARGATE_SPOT, PoolIx, SpotMarket};
+use super::random::Seed;
+use super::scenario::{EnvironmentSpec, QueueSpec, Scenario};
+use super::tasks::TaskKey;
+
+/// Index of a compute environment.
+pub(crate) type EnvironmentIx = usize;
+
+/// One thing that an environment may launch.
+#[derive(Debug, Clone)]
+pub(crate) struct LaunchOption {
+    pub(crate) offer: &'static InstanceOffer,
+    /// The pool and its zone; `None` on demand, where any zone will do.
+    pub(crate) pool: Option<(PoolIx, Zone)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) spec: EnvironmentSpec,
+    pub(crate) zones: Vec<Zone>,
+    pub(crate) cluster: String,
+    /// In the order of pools, or of types.
+    pub(crate) options: Vec<LaunchOption>,
+    /// Behind Fargate Spot, one a zone.
+    pub(crate) task_pools: Vec<PoolIx>,
+    /// The queues that it serves.
+    pub(crate) queues: Vec<QueueIx>,
+    /// Instances asked for or alive, oldest first.
+    pub(crate) instances: Vec<InstanceKey>,
+    pub(crate) tasks: BTreeSet<TaskKey>,
+    /// Of the instances or tasks above, in thousandths.
+    pub(crate) vcpu_millis: u64,
+    next_zone: usize,
+}
+
+/// Why the head of a queue cannot be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// No pool has capacity.
+    NoCapacity,
+    /// No instance type is large enough.
+    TooLarge,
+    /// The environments have as many vCPUs as they may: an ordinary wait.
+    Full,
+    /// No environment is enabled and valid.
+    Unusable,
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) spec: QueueSpec,
+    pub(crate) arn: String,
+    /// In the queue's order.
+    pub(crate) environments: Vec<EnvironmentIx>,
+    /// RUNNABLE jobs by their place.
+    pub(crate) waiting: BTreeMap<i64, JobKey>,
+    next_back: i64,
+    next_front: i64,
+    /// The job that cannot be placed, why, and since when.
+    pub(crate) blocked: Option<(JobKey, Blocked, Millis)>,
+}
+
+impl Blocked {
+    /// Batch's own words, where it has any.
+    pub(crate) fn reason(self) -> Option<&'static str> {
+        match self {
+            Blocked::NoCapacity => Some(
+                "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity \
+                 requested for instance type(s) of the compute environment(s)",
+            ),
+            Blocked::TooLarge => Some(
+                "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - Job resource requirement (vCPU/memory/\
+                 GPU) is higher than that can be met by the CE(s) attached to the job queue.",
+            ),
+            Blocked::Unusable => {
+                Some("ACTION_REQUIRED - CE(s) associated with the job queue are invalid.")
+            }
+            Blocked::Full => None,
+        }
+    }
+}
+
+impl Environment {
+    pub(crate) fn new(
+        spec: &EnvironmentSpec,
+        scenario: &Scenario,
+        market: &SpotMarket,
+        seed: Seed,
+    ) -> Self {
+        let zones = spec.zones.clone().unwrap_or_else(|| scenario.zones.clone());
+        let types = instance_types::expand(&spec.instance_types).unwrap_or_default();
+        let offers: Vec<_> = types.iter().filter_map(instance_types::offer).collect();
+        let pool_of = |zone: &Zone, instance_type: InstanceType| {
+            market.find(&Pool { zone: zone.clone(), instance_type })
+        };
+        let mut options = Vec::new();
+        for offer in offers {
+            if !spec.capacity.is_interruptible() {
+                options.push(LaunchOption { offer, pool: None });
+                continue;
+            }
+            for zone in &zones {
+                if let Some(pool) = pool_of(zone, offer.name.clone()) {
+                    options.push(LaunchOption { offer, pool: Some((pool, zone.clone())) });
+                }
+            }
+        }
+        let is_fargate_spot = spec.capacity.is_fargate() && spec.capacity.is_interruptible();
+        let task_pools = if is_fargate_spot {
+            zones.iter().filter_map(|zone| pool_of(zone, FARGATE_SPOT.into())).collect()
+        } else {
+            Vec::new()
+        };
+        Environment {
+            cluster: format!("AWSBatch-{}-{}", spec.name, seed.uuid("cluster", &spec.name)),
+            spec: spec.clone(),
+            zones,
+            options,
+            task_pools,
+            queues: Vec::new(),
+            instances: Vec::new(),
+            tasks: BTreeSet::new(),
+            vcpu_millis: 0,
+            next_zone: 0,
+        }
+    }
+
+    /// Zones in turn.
+    pub(crate) fn take_zone(&mut self) -> usize {
+        let zone = self.next_zone % self.zones.len().max(1);
+        self.next_zone = zone + 1;
+        zone
+    }
+
+    pub(crate) fn is_usable(&self) -> bool {
+        self.spec.enabled && self.spec.invalid_reason.is_none()
+    }
+
+    pub(crate) fn max_vcpu_millis(&self) -> u64 {
+        u64::from(self.spec.max_vcpus) * 1000
+    }
+
+    pub(crate) fn describe(&self, region: &Region, account: &str) -> ComputeEnvironment {
+        let cluster = &self.cluster;
+        ComputeEnvironment {
+            name: self.spec.name.clone(),
+            capacity: Some(self.spec.capacity),
+            enabled: self.spec.enabled,
+            valid: self.spec.invalid_reason.clone().map_or(Ok(()), Err),
+            instance_types: self.spec.instance_types.clone(),
+            zones: self.zones.clone(),
+            ecs_cluster_arn: Some(format!("arn:aws:ecs:{region}:{account}:cluster/{cluster}")),
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(spec: &QueueSpec, arn: String, environments: &[Environment]) -> Self {
+        let by_name = |name: &String| environments.iter().position(|e| e.spec.name == *name);
+        Queue {
+            arn,
+            environments: spec.compute_environments.iter().filter_map(by_name).collect(),
+            spec: spec.clone(),
+            waiting: BTreeMap::new(),
+            next_back: 0,
+            next_front: -1,
+            blocked: None,
+        }
+    }
+
+    /// The place behind everyone.
+    pub(crate) fn back(&mut self) -> i64 {
+        self.next_back += 1;
+        self.next_back - 1
+    }
+
+    /// The place before everyone: where Batch puts retries.
+    pub(crate) fn front(&mut self) -> i64 {
+        self.next_front -= 1;
+        self.next_front + 1
+    }
+
+    /// What Batch says of a job that is blocked at the head of this queue.
+    pub(crate) fn blocked_reason(
+        &self,
+        job: JobKey,
+        now: Millis,
+        after: Millis,
+    ) -> Option<&'static str> {
+        let (blocked, why, since) = self.blocked?;
+        (blocked == job && now - since >= after).then(|| why.reason())?
+    }
+
+    pub(crate) fn describe(&self, environments: Vec<ComputeEnvironment>) -> QueueDescription {
+        QueueDescription {
+            arn: self.arn.clone(),
+            enabled: self.spec.enabled,
+            valid: self.spec.invalid_reason.clone().map_or(Ok(()), Err),
+            environments,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Batch's scheduler: first in, first out per queue, the head blocks those behind it. Several jobs
+//! share an instance by vCPU, memory and GPUs.
+
+use crate::domain::{BatchStatus, Resources};
+
+use super::agenda::Event;
+use super::environment::{Blocked, EnvironmentIx, LaunchOption};
+use super::fleet::{Instance, InstanceKey, InstanceState, Room};
+use super::instant::{SECOND, whole_second};
+use super::job::{JobKey, Placement, QueueIx};
+use super::random::between;
+use super::state::State;
+
+/// How many waiting jobs are looked at to size the next instance.
+const DEMAND_HORIZON: usize = 64;
+
+enum Placed {
+    /// It left the queue.
+    Started,
+    /// Room is set aside on an instance that is coming up.
+    Reserved,
+    Blocked(Blocked),
+}
+
+impl State {
+    /// Places the waiting jobs of a queue in order, until one cannot be placed.
+    pub(crate) fn schedule(&mut self, queue: QueueIx) {
+        let mut from = i64::MIN;
+        let mut blocked = None;
+        while let Some((order, job)) = self.next_waiting(queue, from) {
+            from = order + 1;
+            match self.place(queue, job) {
+                Placed::Started | Placed::Reserved => {}
+                Placed::Blocked(why) => {
+                    blocked = Some((job, why));
+                    break;
+                }
+            }
+        }
+        let now = self.now;
+        let before = &mut self.queues[queue].blocked;
+        let same = before.is_some_and(|(job, why, _)| Some((job, why)) == blocked);
+        if !same {
+            *before = blocked.map(|(job, why)| (job, why, now));
+        }
+    }
+
+    fn next_waiting(&self, queue: QueueIx, from: i64) -> Option<(i64, JobKey)> {
+        self.queues[queue].waiting.range(from..).next().map(|(order, job)| (*order, *job))
+    }
+
+    fn place(&mut self, queue: QueueIx, key: JobKey) -> Placed {
+        let Some(job) = self.jobs.get(key) else { return Placed::Started };
+        let (need, placement) = (job.spec.resources, job.placement);
+        let environments = self.queues[queue].environments.clone();
+        let usable = |state: &State, ix: &EnvironmentIx| state.environments[*ix].is_usable();
+        let usable: Vec<_> = environments.into_iter().filter(|ix| usable(self, ix)).collect();
+        for environment in &usable {
+            if let Some(instance) = self.joined_room(*environment, &need) {
+                self.unreserve(key);
+                self.start_on(instance, key);
+                return Placed::Started;
+            }
+        }
+        if matches!(placement, Placement::Reserved(_)) {
+            return Placed::Reserved;
+        }
+        let mut why = Blocked::Unusable;
+        for environment in &usable {
+            let tried = if self.environments[*environment].spec.capacity.is_fargate() {
+                self.start_task(*environment, key, &need).map(|()| Placed::Started)
+            } else {
+                self.reserve(queue, *environment, key, &need).map(|()| Placed::Reserved)
+            };
+            match tried {
+                Ok(placed) => return placed,
+                // Of several environments' reasons the first one counts: Batch prefers it.
+                Err(reason) if why == Blocked::Unusable => why = reason,
+                Err(_) => {}
+            }
+        }
+        Placed::Blocked(why)
+    }
+
+    /// An instance in the cluster with room: the fullest that holds the job, so that the others can
+    /// be given back.
+    fn joined_room(&self, environment: EnvironmentIx, need: &Resources) -> Option<InstanceKey> {
+        let joined = |key: InstanceKey| {
+            self.fleet.get(key).filter(|instance| instance.state == InstanceState::Joined)
+        };
+        let keys = self.environments[environment].instances.iter();
+        let candidates = keys.filter_map(|key| joined(*key).map(|instance| (*key, instance)));
+        candidates
+            .filter(|(_, instance)| instance.room.holds(need))
+            .min_by_key(|(key, instance)| {
+                (instance.room.vcpu_millis, instance.room.memory_mib, *key)
+            })
+            .map(|(key, _)| key)
+    }
+
+    /// Sets room aside on an instance that is coming up, or asks for one more.
+    fn reserve(
+        &mut self,
+        queue: QueueIx,
+        environment: EnvironmentIx,
+        key: JobKey,
+        need: &Resources,
+    ) -> Result<(), Blocked> {
+        let coming = |instance: &Instance| {
+            matches!(instance.state, InstanceState::Requested | InstanceState::Booting)
+                && instance.room.holds(need)
+        };
+        let keys = self.environments[environment].instances.iter().copied();
+        let found = keys.into_iter().find(|key| self.fleet.get(*key).is_some_and(coming));
+        let instance = match found {
+            Some(instance) => instance,
+            None => self.request_instance(queue, environment, need)?,
+        };
+        if let Some(host) = self.fleet.get_mut(instance) {
+            host.assign(key, need);
+        }
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.placement = Placement::Reserved(instance);
+        }
+        Ok(())
+    }
+
+    /// Gives a reservation back.
+    pub(crate) fn unreserve(&mut self, key: JobKey) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Placement::Reserved(instance) = job.placement else { return };
+        job.placement = Placement::Nowhere;
+        let need = job.spec.resources;
+        if let Some(host) = self.fleet.get_mut(instance) {
+            host.release(key, &need);
+        }
+    }
+
+    fn request_instance(
+        &mut self,
+        queue: QueueIx,
+        environment: EnvironmentIx,
+        need: &Resources,
+    ) -> Result<InstanceKey, Blocked> {
+        let choice = self.choose(queue, environment, need)?;
+        let timing = self.scenario.timing.scale_up_secs;
+        let key = self.fleet.next_key();
+        let mut rng = self.seed.stream("launch", &key.to_string());
+        let launched = whole_second(self.now + between(&mut rng, timing));
+        let zone = match &choice.pool {
+            Some((_, zone)) => zone.clone(),
+            None => {
+                let zone = self.environments[environment].take_zone();
+                self.zone_of(environment, zone)
+            }
+        };
+        let (region, account) = (&self.scenario.region, &self.scenario.account_id);
+        let cluster = &self.environments[environment].cluster;
+        let host = self.seed.hex("container-instance", &key.to_string(), 32);
+        let instance = Instance {
+            id: format!("i-{}", self.seed.hex("instance", &key.to_string(), 17)).into(),
+            arn: format!("arn:aws:ecs:{region}:{account}:container-instance/{cluster}/{host}"),
+            environment,
+            offer: choice.offer,
+            zone,
+            pool: choice.pool.map(|(pool, _)| pool),
+            state: InstanceState::Requested,
+            launched,
+            ended: None,
+            room: Room::of(&choice.offer.shape),
+            jobs: Vec::new(),
+            uses: 0,
+            usage: None,
+        };
+        let inserted = self.fleet.insert(instance);
+        let home = &mut self.environments[environment];
+        home.instances.push(inserted);
+        home.vcpu_millis += u64::from(choice.offer.shape.vcpus) * 1000;
+        self.agenda.plan(launched.max(self.now + SECOND), Event::InstanceLaunches(inserted));
+        Ok(inserted)
+    }
+
+    /// What to launch: for spot a pool that has had capacity for a while (if any has), then the
+    /// least price per vCPU that the waiting jobs can use.
+    fn choose(
+        &self,
+        queue: QueueIx,
+        environment: EnvironmentIx,
+        need: &Resources,
+    ) -> Result<LaunchOption, Blocked> {
+        let home = &self.environments[environment];
+        let fitting = || home.options.iter().filter(|option| need.fits(&option.offer.shape));
+        if fitting().next().is_none() {
+            return Err(Blocked::TooLarge);
+        }
+        // As Batch does, the last instance may exceed the maximum.
+        if home.vcpu_millis >= home.max_vcpu_millis() {
+            return Err(Blocked::Full);
+        }
+        let demand = self.demand(queue, need);
+        let priced = fitting().filter_map(|option| {
+            let (price, shallow) = match &option.pool {
+                None => (option.offer.on_demand.units(), false),
+                Some((pool, _)) => {
+                    let pool = self.market.pool(*pool);
+                    (pool.offers_at(self.now)?, !pool.is_deep(self.now))
+                }
+            };
+            let useful = demand.min(u64::from(option.offer.shape.vcpus) * 1000).max(1);
+            // Price per vCPU, in integers that keep the order.
+            Some((shallow, i128::from(price) * 1_000_000 / i128::from(useful), option))
+        });
+        let best = priced.min_by_key(|(shallow, cost, _)| (*shallow, *cost));
+        best.map(|(_, _, option)| option.clone()).ok_or(Blocked::NoCapacity)
+    }
+
+    /// vCPUs, in thousandths, that the next waiting jobs without a place need.
+    fn demand(&self, queue: QueueIx, need: &Resources) -> u64 {
+        let waiting = self.queues[queue].waiting.values().filter_map(|key| self.jobs.get(*key));
+        let homeless = waiting.filter(|job| job.placement == Placement::Nowhere);
+        let needs =
+            homeless.take(DEMAND_HORIZON).map(|job| u64::from(job.spec.resources.vcpu_millis));
+        needs.sum::<u64>().max(u64::from(need.vcpu_millis))
+    }
+
+    /// Takes a waiting job out of its queue.
+    pub(crate) fn leave_queue(&mut self, key: JobKey) {
+        self.unreserve(key);
+        if let Some(job) = self.jobs.get(key) {
+            self.queues[job.queue].waiting.remove(&job.order);
+        }
+    }
+
+    /// Puts a job into its queue as RUNNABLE: at the back, or for a retry at the front.
+    pub(crate) fn enter_queue(&mut self, key: JobKey, retry: bool) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let queue = &mut self.queues[job.queue];
+        job.order = if retry { queue.front() } else { queue.back() };
+        queue.waiting.insert(job.order, key);
+        self.jobs.set_status(key, BatchStatus::Runnable);
+    }
+}

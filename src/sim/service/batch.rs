@@ -1,0 +1,200 @@
+//! AWS Batch.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::PAGE;
+use crate::domain::{
+    BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, Region,
+};
+use crate::ports::{
+    BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
+};
+use crate::run::SubmitRequest;
+use crate::sim::SimCloud;
+use crate::sim::faults::{Fault, Operation};
+use crate::sim::instance_types;
+use crate::sim::instant::{Millis, SECOND, millis, timestamp};
+use crate::sim::job::JobKey;
+use crate::sim::state::State;
+
+#[async_trait]
+impl BatchService for SimCloud {
+    async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        let operation = Operation::SubmitJob;
+        let mut state = self.at_now();
+        let fault = state.faults.next(operation);
+        if let Some(fault) = fault
+            && !fault.takes_effect()
+        {
+            let error = fault.error(operation);
+            return Err(match fault {
+                Fault::Throttled => SubmitError::NotAccepted(error),
+                Fault::Denied => SubmitError::Rejected(error),
+                _ => SubmitError::OutcomeUnknown(error),
+            });
+        }
+        let accepted = state.accept(request);
+        match fault {
+            // Even a refusal got lost.
+            Some(fault) => Err(SubmitError::OutcomeUnknown(fault.error(operation))),
+            None => accepted.map_err(|why| {
+                let message = format!("ClientException: {why}");
+                SubmitError::Rejected(ServiceError::new(
+                    operation.name(),
+                    FailureKind::Rejected,
+                    message,
+                ))
+            }),
+        }
+    }
+
+    async fn describe(
+        &self,
+        region: &Region,
+        ids: &[BatchJobId],
+    ) -> Result<Vec<JobObservation>, ServiceError> {
+        self.call(Operation::DescribeJobs, |state| {
+            if ids.len() > PAGE {
+                let message = format!("ClientException: {} job ids, at most {PAGE}", ids.len());
+                let kind = FailureKind::Rejected;
+                return Err(ServiceError::new("DescribeJobs", kind, message));
+            }
+            if *region != state.scenario.region {
+                return Ok(Vec::new());
+            }
+            let found = ids.iter().filter_map(|id| state.jobs.find(id));
+            Ok(found.filter_map(|key| state.observe(key)).collect())
+        })
+    }
+
+    async fn find_by_name(
+        &self,
+        region: &Region,
+        queue: &str,
+        name: &BatchJobName,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        self.call(Operation::ListJobs, |state| {
+            let queue = state.queue_in(region, queue, "ListJobs")?;
+            let lag = Millis::from(state.scenario.timing.listing_lag_secs) * SECOND;
+            let newest = state.now - lag;
+            let listed = state
+                .jobs
+                .named(queue, name.as_str())
+                .filter(|job| job.created >= millis(since) && (lag == 0 || job.created <= newest));
+            let found = listed.map(|job| FoundJob {
+                id: job.id.clone(),
+                name: job.name.clone(),
+                created_at: Some(timestamp(job.created)),
+                status: job.status(),
+            });
+            // ListJobs answers newest first.
+            let mut found: Vec<_> = found.collect();
+            found.reverse();
+            Ok(found)
+        })
+    }
+
+    async fn cancel(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.call(Operation::CancelJob, |state| {
+            let key = state.job_in(region, id, "CancelJob")?;
+            state.cancel(key, reason);
+            Ok(())
+        })
+    }
+
+    async fn terminate(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.call(Operation::TerminateJob, |state| {
+            let key = state.job_in(region, id, "TerminateJob")?;
+            state.terminate(key, reason);
+            Ok(())
+        })
+    }
+
+    async fn describe_queue(
+        &self,
+        region: &Region,
+        queue: &str,
+    ) -> Result<QueueDescription, ServiceError> {
+        self.call(Operation::DescribeJobQueues, |state| {
+            let queue = &state.queues[state.queue_in(region, queue, "DescribeJobQueues")?];
+            let account = &state.scenario.account_id;
+            let environments = queue.environments.iter().map(|ix| &state.environments[*ix]);
+            Ok(queue.describe(environments.map(|e| e.describe(region, account)).collect()))
+        })
+    }
+
+    async fn expand_instance_types(
+        &self,
+        region: &Region,
+        patterns: &[String],
+    ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
+        self.call(Operation::DescribeInstanceTypes, |state| {
+            if *region != state.scenario.region {
+                return Ok(BTreeMap::new());
+            }
+            let types = instance_types::expand(patterns).map_err(|unknown| {
+                let unknown = unknown.join(", ");
+                ServiceError::new(
+                    "DescribeInstanceTypes",
+                    FailureKind::Rejected,
+                    format!("InvalidInstanceType: the instance types do not exist: {unknown}"),
+                )
+            })?;
+            let shapes = types.into_iter().filter_map(|name| {
+                instance_types::offer(&name).map(|offer| (name, offer.shape.clone()))
+            });
+            Ok(shapes.collect())
+        })
+    }
+}
+
+impl State {
+    fn observe(&self, key: JobKey) -> Option<JobObservation> {
+        let job = self.jobs.get(key)?;
+        let after = Millis::from(self.scenario.timing.blocked_reason_secs) * SECOND;
+        let waits = job.status() == BatchStatus::Runnable;
+        let queue = &self.queues[job.queue];
+        let blocked = if waits { queue.blocked_reason(key, self.now, after) } else { None };
+        Some(job.observe(blocked))
+    }
+
+    fn queue_in(
+        &self,
+        region: &Region,
+        queue: &str,
+        operation: &'static str,
+    ) -> Result<usize, ServiceError> {
+        let here = *region == self.scenario.region;
+        self.find_queue(queue).filter(|_| here).ok_or_else(|| {
+            let message = format!("job queue {queue} does not exist in {region}");
+            ServiceError::new(operation, FailureKind::NotFound, message)
+        })
+    }
+
+    fn job_in(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        operation: &'static str,
+    ) -> Result<JobKey, ServiceError> {
+        let here = *region == self.scenario.region;
+        self.jobs.find(id).filter(|_| here).ok_or_else(|| {
+            let message = format!("job {id} does not exist in {region}");
+            ServiceError::new(operation, FailureKind::NotFound, message)
+        })
+    }
+}

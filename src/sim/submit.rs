@@ -1,0 +1,201 @@
+//! SubmitJob: what Batch refuses, and what it makes of the rest.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::catalogue::RetryStrategy;
+use crate::domain::{BatchJobId, Resources};
+use crate::run::SubmitRequest;
+
+use super::agenda::Event;
+use super::instant::{Millis, SECOND};
+use super::job::{ArrayState, Job, JobSpec, QueueIx};
+use super::random::between;
+use super::scenario::DefinitionSpec;
+use super::state::State;
+
+/// The variable by which a checkpointed workload knows its run, over all legs.
+const RUN_VARIABLE: &str = "SPOTCRON_RUN_ID";
+
+/// A submission as the cloud saw it, whatever the caller was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmittedJob {
+    pub name: String,
+    pub id: BatchJobId,
+    pub queue: String,
+    pub at: Timestamp,
+}
+
+/// Memory that Fargate sells for each size, in MiB: least, most, step.
+/// Source: AWS Batch API reference, `ResourceRequirement`.
+const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
+    (250, 512, 2_048, 512),
+    (500, 1_024, 4_096, 1_024),
+    (1_000, 2_048, 8_192, 1_024),
+    (2_000, 4_096, 16_384, 1_024),
+    (4_000, 8_192, 30_720, 1_024),
+    (8_000, 16_384, 61_440, 4_096),
+    (16_000, 32_768, 122_880, 8_192),
+];
+
+impl State {
+    /// Accepts a submission, or says why Batch refuses it.
+    pub(crate) fn accept(&mut self, request: &SubmitRequest) -> Result<BatchJobId, String> {
+        let queue = self.check(request)?;
+        let definition = base_name(&request.definition);
+        let known = self.scenario.definitions.iter().find(|spec| spec.name == definition);
+        if known.is_none() && self.scenario.refuse_unknown_definitions {
+            return Err(format!("JobDefinition {} not found", request.definition));
+        }
+        let behaviour = known.unwrap_or(&self.scenario.default_definition).clone();
+        let resources = request.resources.unwrap_or(behaviour.resources);
+        self.check_resources(queue, &resources)?;
+        let number = self.submissions.to_string();
+        self.submissions += 1;
+        let id = BatchJobId::from(self.seed.uuid("job", &number));
+        let mut job = Job::new(
+            id.clone(),
+            request.name.to_string(),
+            Arc::new(job_spec(request, definition, behaviour, resources)),
+            queue,
+            self.now,
+        );
+        job.array = request.array_size.map(|size| ArrayState::of(u32::from(size)));
+        let key = self.jobs.insert(job);
+        let mut rng = self.seed.stream("admit", request.name.as_str());
+        let delay = between(&mut rng, self.scenario.timing.submitted_secs);
+        self.agenda.plan(self.now + delay, Event::JobAdmitted(key));
+        self.note(request, &id);
+        Ok(id)
+    }
+
+    fn note(&mut self, request: &SubmitRequest, id: &BatchJobId) {
+        self.submitted.push_back(SubmittedJob {
+            name: request.name.to_string(),
+            id: id.clone(),
+            queue: request.queue.clone(),
+            at: self.now_timestamp(),
+        });
+        while self.submitted.len() > self.submitted_limit {
+            self.submitted.pop_front();
+        }
+    }
+
+    /// AWS's rules for a submission. Gives the queue.
+    fn check(&self, request: &SubmitRequest) -> Result<QueueIx, String> {
+        let name = request.name.as_str();
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts || name.len() > 128 || !name.chars().all(legal) {
+            return Err(format!(
+                "jobName {name:?} must be up to 128 letters, digits, hyphens and underscores and \
+                 begin with a letter or digit"
+            ));
+        }
+        let queue = self.find_queue(&request.queue).filter(|_| self.is_here(request));
+        let queue = queue.ok_or_else(|| format!("JobQueue {} not found", request.queue))?;
+        let spec = &self.queues[queue].spec;
+        if !spec.enabled {
+            return Err(format!("JobQueue {} is disabled", spec.name));
+        }
+        if request.array_size.is_some_and(|size| !(2..=10_000).contains(&size)) {
+            return Err("array size must be between 2 and 10000".to_owned());
+        }
+        if request.timeout.is_some_and(|timeout| timeout.as_secs() < 60) {
+            return Err("timeout attemptDurationSeconds must be at least 60".to_owned());
+        }
+        if let Some(retry) = &request.retry_strategy {
+            if !(1..=10).contains(&retry.attempts) {
+                return Err("retry strategy attempts must be between 1 and 10".to_owned());
+            }
+            if retry.evaluate_on_exit.len() > 5 {
+                return Err("evaluateOnExit can have at most 5 entries".to_owned());
+            }
+        }
+        if request.environment.keys().any(|name| name.starts_with("AWS_BATCH")) {
+            return Err("environment variables cannot start with AWS_BATCH".to_owned());
+        }
+        if request.command.iter().flatten().any(String::is_empty) {
+            return Err("command cannot contain an empty string".to_owned());
+        }
+        if request.share_identifier.is_some() || request.scheduling_priority.is_some() {
+            return Err("shareIdentifier and schedulingPriority need a fair-share queue".to_owned());
+        }
+        if request.tags.len() > 50 {
+            return Err("a job can have at most 50 tags".to_owned());
+        }
+        Ok(queue)
+    }
+
+    fn is_here(&self, request: &SubmitRequest) -> bool {
+        request.region == self.scenario.region
+    }
+
+    fn check_resources(&self, queue: QueueIx, need: &Resources) -> Result<(), String> {
+        let mut environments = self.queues[queue].environments.iter();
+        let fargate = environments.any(|ix| self.environments[*ix].spec.capacity.is_fargate());
+        if !fargate {
+            let whole = need.vcpu_millis >= 1000 && need.vcpu_millis.is_multiple_of(1000);
+            return if whole && need.memory_mib >= 4 {
+                Ok(())
+            } else {
+                Err("vCPUs must be a whole number from 1 and memory at least 4 MiB".to_owned())
+            };
+        }
+        let sold = |(vcpus, least, most, step): &(u32, u32, u32, u32)| {
+            let memory = need.memory_mib;
+            let listed =
+                (*least..=*most).contains(&memory) && (memory - least).is_multiple_of(*step);
+            // A quarter of a vCPU comes with 512, 1,024 or 2,048 MiB.
+            need.vcpu_millis == *vcpus && listed && (*vcpus != 250 || memory != 1_536)
+        };
+        if need.gpus == 0 && FARGATE_SIZES.iter().any(sold) {
+            Ok(())
+        } else {
+            Err(format!(
+                "Fargate resource requirements ({} vCPU, {} MiB) not valid",
+                f64::from(need.vcpu_millis) / 1000.0,
+                need.memory_mib
+            ))
+        }
+    }
+}
+
+fn job_spec(
+    request: &SubmitRequest,
+    definition: &str,
+    behaviour: DefinitionSpec,
+    resources: Resources,
+) -> JobSpec {
+    let once = || RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() };
+    let run = request.environment.get(RUN_VARIABLE);
+    JobSpec {
+        definition: definition.to_owned(),
+        behaviour: Arc::new(behaviour),
+        resources,
+        retry: request.retry_strategy.clone().unwrap_or_else(once),
+        timeout: request.timeout.map(|timeout| Millis::from(timeout.as_secs()) * SECOND),
+        progress_key: run.map_or_else(|| request.name.to_string(), |id| id.expose().to_owned()),
+        tags: request.tags.clone(),
+    }
+}
+
+/// The name in `name`, `name:revision` or an ARN.
+fn base_name(definition: &str) -> &str {
+    let name = definition.rsplit('/').next().unwrap_or(definition);
+    name.split(':').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_are_known_by_name_revision_and_arn() {
+        let arn = "arn:aws:batch:us-east-1:123456789012:job-definition/demo-report:7";
+        for text in ["demo-report", "demo-report:7", arn] {
+            assert_eq!(base_name(text), "demo-report");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The decision: worked examples, and the independent verifier over random questions.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use spotcron::catalogue::{Class, Environment, Restart, WhenPriceUnknown};
+use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
+use spotcron::domain::{Capacity, LegCause, Ppm};
+use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::market::Market;
+
+use crate::samples;
+
+const NOW: &str = "2026-11-21T02:00:00Z";
+
+#[derive(Debug)]
+struct Case {
+    class: Class,
+    environments: Vec<Environment>,
+    market: Market,
+    experience: Experience,
+    now: Timestamp,
+    deadline: Option<SignedDuration>,
+    cause: LegCause,
+    legs: u16,
+    progress: SignedDuration,
+}
+
+impl Case {
+    fn usual() -> Self {
+        let now = samples::at(NOW);
+        let spot = samples::quotes(
+            "spot",
+            Capacity::Spot,
+            &[Some("0.06"), Some("0.07")],
+            Some("0.192"),
+            now,
+        );
+        let steady = samples::quotes("steady", Capacity::OnDemand, &[None], Some("0.192"), now);
+        Case {
+            class: samples::class("c", &["spot", "steady"]),
+            environments: vec![
+                samples::environment("spot", Capacity::Spot),
+                samples::environment("steady", Capacity::OnDemand),
+            ],
+            market: samples::market(vec![spot, steady], now),
+            experience: Experience::default(),
+            now,
+            deadline: Some(samples::mins(360)),
+            cause: LegCause::Scheduled,
+            legs: 0,
+            progress: SignedDuration::ZERO,
+        }
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question {
+            class: &self.class,
+            environments: self.environments.iter().collect(),
+            resources: samples::resources(),
+            market: &self.market,
+            experience: &self.experience,
+            now: self.now,
+            deadline_at: self.deadline.map(|after| self.now + after),
+            cause: self.cause,
+            legs: self.legs,
+            progress: self.progress,
+            cooldown: samples::mins(15),
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        decide(&self.question())
+    }
+}
+
+fn chosen(decision: &Decision) -> &str {
+    decision.chosen.as_ref().map_or("-", |name| name.as_str())
+}
+
+#[test]
+fn cheap_spot_wins_with_its_arithmetic_shown() {
+    let decision = Case::usual().decide();
+    assert_eq!(chosen(&decision), "spot");
+    let spot = &decision.candidates[0];
+    // Share 22/52 of 0.065 on average; λ = 0.1/h over one hour: (e^0.1 − 1)/0.1 − 1 = 5.17 %.
+    assert_eq!(spot.price.unwrap().to_string(), "0.0275");
+    assert_eq!(spot.expected_rework, Ppm(51_709));
+    assert_eq!(spot.expected_cost.unwrap().to_string(), "0.028921998");
+    assert!(matches!(&decision.reasons[0], Reason::Cheapest { second: Some((name, _)), .. }
+        if name.as_str() == "steady"));
+    assert_eq!(decision.wait_until, Some(samples::at("2026-11-21T02:15:00Z")));
+}
+
+#[test]
+fn a_deadline_without_room_for_a_second_run_goes_on_demand() {
+    let mut case = Case::usual();
+    case.deadline = Some(samples::mins(126) - SignedDuration::from_secs(1));
+    let decision = case.decide();
+    assert_eq!(chosen(&decision), "steady");
+    assert_eq!(
+        decision.reasons[0],
+        Reason::Fallback { guard: Guard::DeadlineTooNear { slack_secs: -1 } }
+    );
+    case.deadline = Some(samples::mins(126));
+    assert_eq!(chosen(&case.decide()), "spot", "exactly enough is enough");
+}
+
+#[test]
+fn the_wait_for_spot_is_cut_short_by_the_deadline() {
+    let mut case = Case::usual();
+    case.deadline = Some(samples::mins(130));
+    assert_eq!(case.decide().wait_until, Some(samples::at("2026-11-21T02:04:00Z")));
+}
+
+#[test]
+fn checkpointed_work_needs_less_room() {
+    let mut case = Case::usual();
+    case.class.restart =
+        Restart::Checkpoint { interval: samples::mins(10), restore: samples::mins(2) };
+    // 60 + 2·(3 + 2) + 10 = 80 minutes instead of 126.
+    case.deadline = Some(samples::mins(80));
+    assert_eq!(chosen(&case.decide()), "spot");
+    case.deadline = Some(samples::mins(79));
+    assert_eq!(chosen(&case.decide()), "steady");
+}
+
+#[test]
+fn guards_speak_against_spot_one_by_one() {
+    let stale = |case: &mut Case| {
+        let old = case.now - samples::mins(31);
+        let spot = samples::quotes("spot", Capacity::Spot, &[Some("0.06")], Some("0.192"), old);
+        case.market.environments.insert("spot".into(), spot.into());
+    };
+    let cases: [(&str, &dyn Fn(&mut Case)); 7] = [
+        ("price-stale", &stale),
+        ("above-max-price", &|case| case.class.max_price = Some("0.01".parse().unwrap())),
+        ("saving-too-small", &|case| case.class.min_saving = Ppm::from_percent(90)),
+        ("last-leg", &|case| case.legs = 5),
+        ("moved-away", &|case| case.cause = LegCause::Starved),
+        ("cooling-down", &|case| {
+            let mut seen = EnvironmentExperience::default();
+            seen.record_trouble(case.now);
+            seen.record_trouble(case.now);
+            case.experience.environments.insert("spot".into(), seen);
+        }),
+        ("deadline-too-near", &|case| case.deadline = Some(samples::mins(70))),
+    ];
+    for (label, change) in cases {
+        let mut case = Case::usual();
+        change(&mut case);
+        let decision = case.decide();
+        assert_eq!(chosen(&decision), "steady", "{label}");
+        let labels: Vec<_> = decision.candidates[0].guards.iter().map(Guard::label).collect();
+        assert_eq!(labels, [label]);
+    }
+}
+
+#[test]
+fn many_interruptions_make_cheap_spot_dear() {
+    let mut case = Case::usual();
+    case.class.expected_duration = samples::mins(8 * 60);
+    case.deadline = None;
+    assert_eq!(chosen(&case.decide()), "spot");
+    let seen = EnvironmentExperience {
+        interruptions: 40,
+        running_millis: 100 * 3_600_000,
+        ..EnvironmentExperience::default()
+    };
+    case.experience.environments.insert("spot".into(), seen);
+    // λ ≈ 0.37/h over 8 h: (e^2.98 − 1)/2.98 = 6.3 times the work at a third of the price.
+    assert_eq!(chosen(&case.decide()), "steady");
+}
+
+#[test]
+fn unknown_prices_follow_the_class() {
+    for (rule, expected) in [
+        (WhenPriceUnknown::OnDemand, "steady"),
+        (WhenPriceUnknown::Spot, "spot"),
+        (WhenPriceUnknown::Hold, "-"),
+    ] {
+        let mut case = Case::usual();
+        case.class.when_price_unknown = rule;
+        let spot = samples::quotes("spot", Capacity::Spot, &[None], None, case.now);
+        let steady = samples::quotes("steady", Capacity::OnDemand, &[None], None, case.now);
+        case.market = samples::market(vec![spot, steady], case.now);
+        assert_eq!(chosen(&case.decide()), expected);
+    }
+    let mut case = Case::usual();
+    case.class.when_price_unknown = WhenPriceUnknown::Hold;
+    case.deadline = Some(samples::mins(127));
+    let spot = samples::quotes("spot", Capacity::Spot, &[None], None, case.now);
+    case.market.environments.insert("spot".into(), spot.into());
+    assert_eq!(chosen(&case.decide()), "steady", "no time to hold");
+}
+
+#[test]
+fn a_class_of_spot_alone_waits_out_a_cooldown() {
+    let mut case = Case::usual();
+    case.environments.pop();
+    case.class.environments.pop();
+    let mut seen = EnvironmentExperience::default();
+    seen.record_trouble(case.now);
+    seen.record_trouble(case.now);
+    case.experience.environments.insert("spot".into(), seen);
+    let decision = case.decide();
+    assert_eq!(decision.chosen, None);
+    assert_eq!(decision.reasons, [Reason::Hold { until: samples::at("2026-11-21T02:15:00Z") }]);
+}
+
+#[test]
+fn a_job_too_large_for_every_pool_is_not_sent_there() {
+    let mut case = Case::usual();
+    let tiny = samples::quotes("spot", Capacity::Spot, &[Some("0.01")], Some("0.192"), case.now);
+    case.market.environments.insert("spot".into(), tiny.into());
+    let mut question = case.question();
+    question.resources.memory_mib = 1 << 20;
+    let decision = decide(&question);
+    assert!(decision.candidates[0].guards.contains(&Guard::DoesNotFit));
+    assert_ne!(chosen(&decision), "spot");
+}
+
+fn price() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![
+        1 => Just(None),
+        9 => (1u32..500_000).prop_map(|units| Some(format!("{}.{:06}", units / 1_000_000, units % 1_000_000))),
+    ]
+}
+
+prop_compose! {
+    fn any_case()(
+        spot in prop::collection::vec(price(), 0..5),
+        list in price(),
+        age_mins in 0i64..90,
+        deadline_mins in prop::option::of(-60i64..2000),
+        duration_mins in 1i64..1000,
+        checkpoint in prop::option::of((1i64..60, 0i64..10)),
+        rule in prop_oneof![Just(WhenPriceUnknown::OnDemand), Just(WhenPriceUnknown::Spot), Just(WhenPriceUnknown::Hold)],
+        cause in prop_oneof![Just(LegCause::Scheduled), Just(LegCause::Interrupted), Just(LegCause::Starved), Just(LegCause::DeadlineNear)],
+        (legs, max_legs) in (0u16..8, 1u16..8),
+        max_price in price(),
+        min_saving in 0i64..100,
+        (troubles, trouble_mins) in (0u32..4, 0i64..40),
+        (interruptions, hours) in (0u64..50, 0i64..500),
+        which in 1u8..4,
+    ) -> Case {
+        let now = samples::at(NOW);
+        let seen = now - samples::mins(age_mins);
+        let prices: Vec<Option<&str>> = spot.iter().map(|p| p.as_deref()).collect();
+        let mut case = Case::usual();
+        case.market = samples::market(vec![
+            samples::quotes("spot", Capacity::Spot, &prices, list.as_deref(), seen),
+            samples::quotes("steady", Capacity::OnDemand, &[None], list.as_deref(), seen),
+        ], now);
+        case.deadline = deadline_mins.map(samples::mins);
+        case.class.expected_duration = samples::mins(duration_mins);
+        if let Some((interval, restore)) = checkpoint {
+            case.class.restart = Restart::Checkpoint {
+                interval: samples::mins(interval), restore: samples::mins(restore),
+            };
+        }
+        case.class.when_price_unknown = rule;
+        case.class.max_price = max_price.map(|price| price.parse().unwrap());
+        case.class.min_saving = Ppm::from_percent(min_saving);
+        case.class.max_legs = max_legs;
+        case.cause = cause;
+        case.legs = legs;
+        case.experience.environments.insert("spot".into(), EnvironmentExperience {
+            interruptions,
+            running_millis: hours * 3_600_000,
+            troubles_in_a_row: troubles,
+            last_trouble: Some(now - samples::mins(trouble_mins)),
+            ..EnvironmentExperience::default()
+        });
+        case.environments.retain(|e| match e.capacity {
+            Capacity::Spot => which & 1 != 0,
+            _ => which & 2 != 0,
+        });
+        case
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_decision_passes_the_verifier(case in any_case()) {
+        let decision = case.decide();
+        prop_assert_eq!(verify(&case.question(), &decision), vec![]);
+        prop_assert_eq!(&case.decide(), &decision);
+    }
+
+    #[test]
+    fn the_verifier_objects_to_tampering(case in any_case()) {
+        let mut decision = case.decide();
+        decision.candidates.pop();
+        prop_assert!(!verify(&case.question(), &decision).is_empty());
+        let mut decision = case.decide();
+        decision.reasons.clear();
+        prop_assert!(!verify(&case.question(), &decision).is_empty());
+    }
+}
+
+#[test]
+fn the_verifier_objects_to_spot_that_endangers_the_deadline() {
+    let mut case = Case::usual();
+    case.deadline = Some(samples::mins(70));
+    let mut decision = case.decide();
+    decision.chosen = Some("spot".into());
+    decision.wait_until = Some(case.now);
+    let found = verify(&case.question(), &decision);
+    assert!(found.iter().any(|v| v.0.contains("time to finish on demand")), "{found:?}");
+}

@@ -1,0 +1,309 @@
+//! The state machine of a run at Batch, case by case.
+
+use jiff::{SignedDuration, Timestamp};
+use spotcron::catalogue::{Class, Restart, RetryOwner};
+use spotcron::domain::{
+    AttemptEnd, BatchStatus, Capacity, JobObservation, LegCause, Ppm, RunOutcome,
+};
+use spotcron::run::{
+    Action, Leg, Observation, Run, RunEventKind, RunState, Step, StepContext, Trigger,
+    batch_job_name, step,
+};
+
+use crate::samples::{self, at, mins};
+
+const SUBMITTED: &str = "2026-11-21T02:00:00Z";
+
+fn run(capacity: Capacity) -> Run {
+    let submitted = at(SUBMITTED);
+    Run {
+        id: "report-20261121T020000Z".into(),
+        job: "report".into(),
+        class: "c".into(),
+        trigger: Trigger::Schedule,
+        scheduled_for: submitted,
+        created_at: submitted,
+        deadline_at: Some(submitted + mins(240)),
+        deadline_missed: false,
+        state: RunState::Watching,
+        legs: vec![Leg {
+            index: 0,
+            cause: LegCause::Scheduled,
+            environment: "spot".into(),
+            capacity,
+            region: "us-east-1".into(),
+            queue: "q".into(),
+            batch_name: "name".into(),
+            intended_at: submitted,
+            wait_until: capacity.is_interruptible().then(|| submitted + mins(15)),
+            job_id: Some("job-1".into()),
+            submitted_at: Some(submitted),
+            status: None,
+            runnable_since: None,
+            started_at: None,
+            ended_at: None,
+            reason: None,
+            attempts_seen: 0,
+        }],
+        failures: 0,
+        progress_millis: 0,
+        version: 3,
+    }
+}
+
+fn job(status: BatchStatus, started: Option<&str>, reason: Option<&str>) -> JobObservation {
+    JobObservation {
+        id: "job-1".into(),
+        name: "name".to_owned(),
+        status,
+        status_reason: reason.map(str::to_owned),
+        created_at: Some(at(SUBMITTED)),
+        started_at: started.map(at),
+        stopped_at: None,
+        container: None,
+        attempts: Vec::new(),
+        array: None,
+        resources: None,
+        tags: Default::default(),
+    }
+}
+
+struct Look<'a> {
+    class: &'a Class,
+    now: Timestamp,
+    end: Option<AttemptEnd>,
+    ran: SignedDuration,
+    hazard: Ppm,
+}
+
+fn look(run: &Run, job: Option<&JobObservation>, look: Look<'_>) -> Step {
+    let seen = Observation { job, end: look.end, ran: look.ran, host: None };
+    step(
+        run,
+        seen,
+        StepContext {
+            class: look.class,
+            now: look.now,
+            hazard_per_hour: look.hazard,
+            has_steady_capacity: true,
+            is_array: false,
+        },
+    )
+}
+
+fn simple<'a>(class: &'a Class, now: &str, end: Option<AttemptEnd>) -> Look<'a> {
+    Look { class, now: at(now), end, ran: SignedDuration::ZERO, hazard: Ppm(100_000) }
+}
+
+#[test]
+fn nothing_new_changes_nothing() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let before = run(Capacity::Spot);
+    let seen = job(BatchStatus::Runnable, None, None);
+    let first = look(&before, Some(&seen), simple(&class, "2026-11-21T02:01:00Z", None));
+    let run = first.run.unwrap();
+    assert_eq!(run.version, 4);
+    let second = look(&run, Some(&seen), simple(&class, "2026-11-21T02:02:00Z", None));
+    assert!(second.run.is_none() && second.events.is_empty() && second.action.is_none());
+}
+
+#[test]
+fn a_starved_leg_is_cancelled_and_moved_only_once_it_is_seen_failed() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let waiting = job(BatchStatus::Runnable, None, None);
+    let now = "2026-11-21T02:15:00Z";
+    let asked = look(&run(Capacity::Spot), Some(&waiting), simple(&class, now, None));
+    assert!(matches!(asked.action, Some(Action::Cancel { .. })));
+    let stopping = asked.run.unwrap();
+    assert!(matches!(stopping.state, RunState::Stopping { cause: LegCause::Starved, .. }));
+    // Still waiting: nothing is sent twice within a minute, and again after it.
+    let later = look(&stopping, Some(&waiting), simple(&class, "2026-11-21T02:15:30Z", None));
+    assert_eq!(later.action, None);
+    let later = look(&stopping, Some(&waiting), simple(&class, "2026-11-21T02:16:00Z", None));
+    assert!(matches!(later.action, Some(Action::Cancel { .. })));
+    let failed = job(BatchStatus::Failed, None, Some("spotcron: no capacity in spot"));
+    let moved = look(&stopping, Some(&failed), simple(&class, "2026-11-21T02:17:00Z", None));
+    let state = moved.run.unwrap().state;
+    assert!(matches!(state, RunState::NeedsLeg { cause: LegCause::Starved, .. }), "{state:?}");
+}
+
+#[test]
+fn a_leg_that_was_placed_before_the_cancel_is_kept() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let waiting = job(BatchStatus::Runnable, None, None);
+    let now = "2026-11-21T02:15:00Z";
+    let stopping = look(&run(Capacity::Spot), Some(&waiting), simple(&class, now, None));
+    let placed = job(BatchStatus::Starting, None, None);
+    let kept =
+        look(&stopping.run.unwrap(), Some(&placed), simple(&class, "2026-11-21T02:15:20Z", None));
+    assert_eq!(kept.run.unwrap().state, RunState::Watching);
+    assert_eq!(kept.action, None);
+}
+
+#[test]
+fn each_end_of_an_attempt_has_its_consequence() {
+    use AttemptEnd::*;
+    let class = samples::class("c", &["spot", "steady"]);
+    let failed = job(BatchStatus::Failed, Some("2026-11-21T02:05:00Z"), None);
+    let after = |end| {
+        let step = look(
+            &run(Capacity::Spot),
+            Some(&failed),
+            simple(&class, "2026-11-21T02:30:00Z", Some(end)),
+        );
+        step.run.unwrap().state.label()
+    };
+    assert_eq!(after(Interrupted), "needs-leg");
+    assert_eq!(after(Infrastructure), "needs-leg");
+    assert_eq!(after(Failed), "failed");
+    assert_eq!(after(TimedOut), "failed");
+    assert_eq!(after(Stopped), "cancelled", "someone else stopped it");
+}
+
+#[test]
+fn application_failures_are_repeated_as_often_as_the_class_says() {
+    let mut class = samples::class("c", &["spot", "steady"]);
+    class.failure_retries = 1;
+    let failed = job(BatchStatus::Failed, Some("2026-11-21T02:05:00Z"), None);
+    let now = "2026-11-21T02:30:00Z";
+    let first =
+        look(&run(Capacity::Spot), Some(&failed), simple(&class, now, Some(AttemptEnd::Failed)));
+    let mut again = first.run.unwrap();
+    match again.state {
+        RunState::NeedsLeg { cause: LegCause::Failed, not_before } => {
+            assert_eq!(not_before, at("2026-11-21T02:30:30Z"));
+        }
+        other => panic!("{other:?}"),
+    }
+    again.state = RunState::Watching;
+    let second = look(&again, Some(&failed), simple(&class, now, Some(AttemptEnd::Failed)));
+    assert_eq!(second.run.unwrap().state.label(), "failed");
+}
+
+#[test]
+fn the_last_leg_is_the_last() {
+    let mut class = samples::class("c", &["spot", "steady"]);
+    class.max_legs = 1;
+    let failed = job(BatchStatus::Failed, Some("2026-11-21T02:05:00Z"), None);
+    let step = look(
+        &run(Capacity::Spot),
+        Some(&failed),
+        simple(&class, "2026-11-21T02:30:00Z", Some(AttemptEnd::Interrupted)),
+    );
+    assert_eq!(step.run.unwrap().state.label(), "failed");
+}
+
+#[test]
+fn batch_keeps_the_retries_where_the_class_gives_them_to_it() {
+    let mut class = samples::class("c", &["spot", "steady"]);
+    class.retry_owner = RetryOwner::Batch;
+    let failed = job(BatchStatus::Failed, Some("2026-11-21T02:05:00Z"), None);
+    let step = look(
+        &run(Capacity::Spot),
+        Some(&failed),
+        simple(&class, "2026-11-21T02:30:00Z", Some(AttemptEnd::Interrupted)),
+    );
+    assert_eq!(step.run.unwrap().state.label(), "failed");
+}
+
+#[test]
+fn a_risky_attempt_moves_at_the_last_moment_and_a_safe_one_stays() {
+    let class = samples::class("c", &["spot", "steady"]);
+    // On demand needs 63 minutes: with the deadline at 06:00 the last moment is 04:57.
+    let running = job(BatchStatus::Running, Some("2026-11-21T04:40:00Z"), None);
+    let at_time = |now: &str, hazard| {
+        let mut given = simple(&class, now, None);
+        given.hazard = hazard;
+        look(&run(Capacity::Spot), Some(&running), given).action
+    };
+    let risky = Ppm(100_000);
+    assert_eq!(at_time("2026-11-21T04:55:00Z", risky), None, "too early");
+    assert!(matches!(at_time("2026-11-21T04:56:30Z", risky), Some(Action::Terminate { .. })));
+    assert_eq!(at_time("2026-11-21T04:57:30Z", risky), None, "too late to be of use");
+    assert_eq!(at_time("2026-11-21T04:56:30Z", Ppm(10_000)), None, "1 %/h is accepted");
+}
+
+#[test]
+fn an_attempt_that_overran_its_estimate_is_not_started_over() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let running = job(BatchStatus::Running, Some("2026-11-21T03:00:00Z"), None);
+    let given = simple(&class, "2026-11-21T04:56:30Z", None);
+    assert_eq!(look(&run(Capacity::Spot), Some(&running), given).action, None);
+}
+
+#[test]
+fn on_demand_is_never_moved() {
+    let class = samples::class("c", &["spot", "steady"]);
+    for (status, now) in [
+        (BatchStatus::Runnable, "2026-11-21T03:00:00Z"),
+        (BatchStatus::Running, "2026-11-21T04:56:30Z"),
+    ] {
+        let seen = job(status, None, None);
+        let given = simple(&class, now, None);
+        assert_eq!(look(&run(Capacity::OnDemand), Some(&seen), given).action, None);
+    }
+}
+
+#[test]
+fn checkpoints_keep_whole_intervals_of_an_interrupted_attempt() {
+    let mut class = samples::class("c", &["spot", "steady"]);
+    class.restart = Restart::Checkpoint { interval: mins(10), restore: mins(2) };
+    let failed = job(BatchStatus::Failed, Some("2026-11-21T02:05:00Z"), None);
+    let mut given = simple(&class, "2026-11-21T02:50:00Z", Some(AttemptEnd::Interrupted));
+    given.ran = mins(37);
+    let mut next = look(&run(Capacity::Spot), Some(&failed), given).run.unwrap();
+    assert_eq!(next.progress_millis, 30 * 60_000);
+    next.state = RunState::Watching;
+    let mut given = simple(&class, "2026-11-21T03:10:00Z", Some(AttemptEnd::Interrupted));
+    given.ran = mins(13);
+    let again = look(&next, Some(&failed), given).run.unwrap();
+    assert_eq!(again.progress_millis, 40 * 60_000, "the restore is no progress");
+}
+
+#[test]
+fn a_job_that_batch_forgot_is_unknown_but_not_at_once() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let early = look(&run(Capacity::Spot), None, simple(&class, "2026-11-21T02:05:00Z", None));
+    assert!(early.run.is_none());
+    let late = look(&run(Capacity::Spot), None, simple(&class, "2026-11-21T02:11:00Z", None));
+    let RunState::Ended { outcome, .. } = late.run.unwrap().state else { panic!("still open") };
+    assert_eq!(outcome, RunOutcome::Unknown);
+}
+
+#[test]
+fn a_late_success_misses_the_deadline_once() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let running = job(BatchStatus::Running, Some("2026-11-21T02:05:00Z"), None);
+    let late =
+        look(&run(Capacity::Spot), Some(&running), simple(&class, "2026-11-21T06:00:01Z", None));
+    let missed = |step: &Step| {
+        step.events.iter().filter(|e| matches!(e, RunEventKind::DeadlineMissed)).count()
+    };
+    assert_eq!(missed(&late), 1);
+    let mut done = job(BatchStatus::Succeeded, Some("2026-11-21T02:05:00Z"), None);
+    done.stopped_at = Some(at("2026-11-21T06:05:00Z"));
+    let end = look(&late.run.unwrap(), Some(&done), simple(&class, "2026-11-21T06:06:00Z", None));
+    assert_eq!(missed(&end), 0);
+    assert_eq!(end.run.unwrap().state.label(), "succeeded");
+}
+
+#[test]
+fn a_success_seen_late_but_in_time_meets_its_deadline() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let mut done = job(BatchStatus::Succeeded, Some("2026-11-21T02:05:00Z"), None);
+    done.stopped_at = Some(at("2026-11-21T05:59:59Z"));
+    let end = look(&run(Capacity::Spot), Some(&done), simple(&class, "2026-11-21T09:00:00Z", None));
+    assert!(!end.run.unwrap().deadline_missed);
+}
+
+#[test]
+fn batch_names_are_lawful_and_tell_legs_apart() {
+    let id = "a".repeat(80) + "-20261121T020000Z";
+    let name = |scope: &str, leg| batch_job_name(scope, &id.as_str().into(), leg);
+    let first = name("123456789012", 0);
+    assert!(first.as_str().len() <= 128);
+    assert!(first.as_str().chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+    assert_eq!(first, name("123456789012", 0));
+    assert_ne!(first, name("123456789012", 1));
+    assert_ne!(first, name("999999999999", 0));
+}

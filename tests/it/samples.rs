@@ -1,0 +1,124 @@
+//! Small values that several tests begin with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use spotcron::catalogue::{
+    Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
+};
+use spotcron::domain::{Capacity, InstanceShape, Pool, Ppm, Region, Resources};
+use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn mins(mins: i64) -> SignedDuration {
+    SignedDuration::from_mins(mins)
+}
+
+pub fn class(name: &str, environments: &[&str]) -> Class {
+    Class {
+        name: name.into(),
+        environments: environments.iter().map(|name| (*name).into()).collect(),
+        expected_duration: mins(60),
+        deadline: Some(mins(360)),
+        start_up: mins(3),
+        restart: Restart::FromZero,
+        retry_owner: RetryOwner::Spotcron,
+        max_legs: 6,
+        failure_retries: 0,
+        wait_budget: mins(15),
+        max_price: None,
+        min_saving: Ppm::from_percent(10),
+        on_demand_discount: Ppm::ZERO,
+        max_price_age: mins(30),
+        when_price_unknown: WhenPriceUnknown::OnDemand,
+        idempotent_outputs: false,
+        labels: BTreeMap::new(),
+    }
+}
+
+pub fn environment(name: &str, capacity: Capacity) -> Environment {
+    Environment {
+        name: name.into(),
+        queue: format!("queue-{name}"),
+        capacity,
+        region: Region::from("us-east-1"),
+        instance_types: None,
+        zones: None,
+        definitions: BTreeMap::new(),
+        fargate_spot_discount: None,
+    }
+}
+
+pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
+    Job {
+        name: name.into(),
+        class: class.into(),
+        cron: cron.parse().unwrap(),
+        time_zone: jiff::tz::TimeZone::get(zone).unwrap(),
+        enabled: true,
+        submission: Submission {
+            definition: "work:1".to_owned(),
+            resources: Some(resources()),
+            ..Submission::default()
+        },
+    }
+}
+
+pub fn resources() -> Resources {
+    Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 }
+}
+
+pub fn catalogue(environments: Vec<Environment>, class: Class, jobs: Vec<Job>) -> Catalogue {
+    let environments = environments.into_iter().map(|e| (e.name.clone(), Arc::new(e))).collect();
+    let classes = [(class.name.clone(), Arc::new(class))].into();
+    let jobs: BTreeMap<_, _> = jobs.into_iter().map(|j| (j.name.clone(), Arc::new(j))).collect();
+    let fingerprint = format!("{:?}", jobs.keys().collect::<Vec<_>>());
+    Catalogue { environments, classes, jobs, fingerprint }
+}
+
+/// One pool of m6i.xlarge a zone, at the spot prices given.
+pub fn quotes(
+    name: &str,
+    capacity: Capacity,
+    spot: &[Option<&str>],
+    on_demand: Option<&str>,
+    seen_at: Timestamp,
+) -> EnvironmentMarket {
+    let shape = Arc::new(InstanceShape {
+        vcpus: 4,
+        memory_mib: 16_384,
+        gpus: 0,
+        architecture: "x86_64".to_owned(),
+    });
+    let pools = spot.iter().zip('a'..).map(|(price, letter)| PoolQuote {
+        pool: Pool {
+            zone: format!("us-east-1{letter}").into(),
+            instance_type: "m6i.xlarge".into(),
+        },
+        shape: Arc::clone(&shape),
+        spot: price.map(|price| price.parse().unwrap()),
+        on_demand: on_demand.map(|price| price.parse().unwrap()),
+        seen_at: price.map(|_| seen_at),
+    });
+    EnvironmentMarket {
+        environment: name.into(),
+        capacity,
+        pools: pools.collect(),
+        fargate: None,
+        unusable: None,
+    }
+}
+
+pub fn market(quotes: Vec<EnvironmentMarket>, now: Timestamp) -> Market {
+    Market {
+        environments: quotes
+            .into_iter()
+            .map(|quotes| (quotes.environment.clone(), Arc::new(quotes)))
+            .collect(),
+        refreshed_at: Some(now),
+    }
+}
