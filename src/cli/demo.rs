@@ -34,7 +34,7 @@ Examples:
 #[command(after_help = HELP)]
 pub struct DemoArgs {
     /// End after this much virtual time, with a summary; without it, run until told to stop
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub length: Option<SignedDuration>,
     /// Virtual seconds a second, or `max`
     #[arg(long, value_name = "FACTOR", default_value = "600", value_parser = speed)]

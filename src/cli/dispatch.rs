@@ -10,6 +10,7 @@ use super::{Cli, CliError, Verb, args, check, demo, explain, open, plan, prices,
 use super::{run, runs, savings, store};
 use crate::clock::{Clock, WallClock};
 use crate::decision;
+use crate::ledger::GroupBy;
 use crate::ports::Store;
 
 /// Runs the verb and prints its answer.
@@ -59,12 +60,12 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {
     // Labels stand in the catalogue, not in the ledger.
-    let catalogue = match args.by.needs_catalogue() {
-        true => {
+    let catalogue = match &args.by {
+        GroupBy::Label(_) => {
             let path = args::config_path(args.source.config.as_deref());
             Some(open::catalogue(&open::settings(path.as_deref())?)?)
         }
-        false => None,
+        _ => None,
     };
     wait(savings::run(args, store, catalogue.as_ref(), WallClock.now()))?
 }

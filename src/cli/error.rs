@@ -62,7 +62,7 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         match error {
             // A refusal says by itself what to do.
-            StoreError::Refused(text) => CliError::input(text),
+            StoreError::Refused(text) => CliError::input(text.trim_end_matches('.')),
             other => CliError::failed("the store could not be read").caused_by(other),
         }
     }

@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::render::decision::DecisionView;
 use super::render::sentence;
 use super::runs::AttemptLine;
-use super::savings::{Group, summarise};
+use super::savings::Group;
 use crate::domain::{ClassName, InstanceId, InstanceType, JobName, LegCause, RunId, Zone};
 use crate::ledger::Entry;
 use crate::ports::{RunQuery, Store};
@@ -65,6 +65,8 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 pub struct TimelineEntry {
     pub at: Timestamp,
+    /// A stable label.
+    pub event: &'static str,
     pub text: String,
 }
 
@@ -156,9 +158,11 @@ impl Report {
             }
             _ => None,
         });
-        let timeline = events
-            .iter()
-            .map(|event| TimelineEntry { at: event.at, text: sentence::event(&event.kind) });
+        let timeline = events.iter().map(|event| TimelineEntry {
+            at: event.at,
+            event: sentence::event_label(&event.kind),
+            text: sentence::event(&event.kind),
+        });
         // Nothing here counts a running attempt's time: the last event stands for now.
         let now = events.last().map_or(run.created_at, |event| event.at);
         Report {
@@ -175,7 +179,7 @@ impl Report {
             timeline: timeline.collect(),
             decisions: decisions.collect(),
             attempts: attempts.iter().map(|one| AttemptDetail::of(one, entries, now)).collect(),
-            total: summarise("total", &entries.iter().collect::<Vec<_>>()),
+            total: Group::of("total", &entries.iter().collect::<Vec<_>>()),
         }
     }
 }

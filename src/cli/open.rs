@@ -10,6 +10,7 @@ use super::live::LiveModel;
 use crate::catalogue::Catalogue;
 use crate::ports::Store;
 use crate::settings::Settings;
+use crate::store::SqliteStore;
 
 /// The settings of `--config`, of the default file where it exists, or the defaults.
 pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
@@ -22,12 +23,17 @@ pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
 /// The store that a verb reads. `--store` wins over the settings. Opened read-only: a running daemon
 /// keeps writing meanwhile.
 pub fn store(source: &Source) -> Result<Box<dyn Store>, CliError> {
-    let path = match &source.store {
-        Some(path) => path.clone(),
-        None => settings(source.config.as_deref())?.store_path,
-    };
+    let path = store_path(source)?;
     existing_store(&path)?;
-    Err(not_wired(&format!("reading the store {}", path.display())))
+    Ok(Box::new(SqliteStore::open_read_only(&path)?))
+}
+
+/// The file of the store that a verb is about.
+pub fn store_path(source: &Source) -> Result<PathBuf, CliError> {
+    match &source.store {
+        Some(path) => Ok(path.clone()),
+        None => Ok(settings(source.config.as_deref())?.store_path),
+    }
 }
 
 /// The store if there is one already: `plan` works before the daemon first ran.

@@ -145,7 +145,8 @@ pub fn typical(market: &EnvironmentMarket) -> (Option<UsdPerHour>, Option<UsdPer
         let count = i64::try_from(prices.len()).ok().filter(|count| *count > 0)?;
         Some(UsdPerHour::from_units(sum / count))
     };
-    (mean(|quote| quote.spot), mean(|quote| quote.on_demand))
+    let spot = market.capacity.is_interruptible().then(|| mean(|quote| quote.spot)).flatten();
+    (spot, mean(|quote| quote.on_demand))
 }
 
 fn two_vcpus_of(quote: &PoolQuote) -> Option<Share> {

@@ -4,6 +4,7 @@ use clap::{Command, CommandFactory, Subcommand};
 
 use super::live::svg;
 use super::{Cli, CliError, open};
+use crate::metrics;
 
 /// Which reference to print.
 #[derive(Debug, Clone, Subcommand)]
@@ -28,7 +29,7 @@ pub fn run(verb: &ReferenceVerb) -> Result<String, CliError> {
     let missing = |what| Err(CliError::failed(format!("the {what} is not generated yet")));
     match verb {
         ReferenceVerb::Cli => Ok(command_line()),
-        ReferenceVerb::Metrics => missing("reference of metrics"),
+        ReferenceVerb::Metrics => Ok(metrics::reference_page()),
         ReferenceVerb::Catalogue => missing("schema of the catalogue"),
         ReferenceVerb::Config => missing("reference of the settings"),
         ReferenceVerb::DemoPicture => Ok(svg::picture(&open::demo_model()?, PICTURE.0, PICTURE.1)),

@@ -1,7 +1,6 @@
 //! `spotcron savings`: what was spent, what on-demand capacity would have cost, and what was saved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use super::render::table::{Grid, Text, Tone, or_dash, plain, toned};
 use super::render::{self, FAINT, Page, value};
 use crate::catalogue::Catalogue;
 use crate::domain::{Ppm, RunId, Usd, Window};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, GroupBy, Summary};
 use crate::ports::Store;
 
 const HELP: &str = "\
@@ -38,7 +37,7 @@ pub struct SavingsArgs {
     pub source: Source,
     /// One line for each: job, class, environment, capacity, or label:KEY
     #[arg(long, value_name = "WHAT", default_value = "class")]
-    pub by: By,
+    pub by: GroupBy,
     /// Only attempts that ended since: a time, a date, or a distance back
     #[arg(long, value_name = "TIME", value_parser = when)]
     pub since: Option<When>,
@@ -49,66 +48,20 @@ pub struct SavingsArgs {
     pub format: FormatArg,
 }
 
-/// What a line of the table stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum By {
-    Job,
-    Class,
-    Environment,
-    Capacity,
-    /// A label of the class, by its key.
-    Label(String),
-}
-
-impl By {
-    /// Labels stand in the catalogue.
-    pub fn needs_catalogue(&self) -> bool {
-        matches!(self, By::Label(_))
-    }
-
-    fn title(&self) -> &'static str {
-        match self {
-            By::Job => "JOB",
-            By::Class => "CLASS",
-            By::Environment => "ENVIRONMENT",
-            By::Capacity => "CAPACITY",
-            By::Label(_) => "LABEL",
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            By::Label(key) => format!("label:{key}"),
-            other => other.title().to_ascii_lowercase(),
-        }
-    }
-
-    fn group(&self, entry: &Entry, catalogue: Option<&Catalogue>) -> String {
-        match self {
-            By::Job => entry.job.to_string(),
-            By::Class => entry.class.to_string(),
-            By::Environment => entry.environment.to_string(),
-            By::Capacity => entry.capacity.to_string(),
-            By::Label(key) => catalogue
-                .and_then(|catalogue| catalogue.classes.get(&entry.class)?.labels.get(key))
-                .map_or_else(|| "(none)".to_owned(), String::clone),
-        }
+fn title(by: &GroupBy) -> &'static str {
+    match by {
+        GroupBy::Job => "JOB",
+        GroupBy::Class => "CLASS",
+        GroupBy::Environment => "ENVIRONMENT",
+        GroupBy::Capacity => "CAPACITY",
+        GroupBy::Label(_) => "LABEL",
     }
 }
 
-impl FromStr for By {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "job" => Ok(By::Job),
-            "class" => Ok(By::Class),
-            "environment" => Ok(By::Environment),
-            "capacity" => Ok(By::Capacity),
-            _ => match text.strip_prefix("label:") {
-                Some(key) if !key.is_empty() => Ok(By::Label(key.to_owned())),
-                _ => Err("expected job, class, environment, capacity, or label:KEY".to_owned()),
-            },
-        }
+fn name(by: &GroupBy) -> String {
+    match by {
+        GroupBy::Label(key) => format!("label:{key}"),
+        other => title(other).to_ascii_lowercase(),
     }
 }
 
@@ -131,7 +84,8 @@ pub struct Report {
 pub struct Group {
     pub group: String,
     pub runs: usize,
-    pub attempts: usize,
+    pub attempts: u64,
+    pub interruptions: u64,
     /// Provisional cost included.
     pub cost_usd: Usd,
     pub on_demand_equivalent_usd: Usd,
@@ -140,7 +94,7 @@ pub struct Group {
     pub saved_percent: Option<Number>,
     /// The part of the cost that bought nothing.
     pub waste_usd: Usd,
-    pub unpriced_attempts: usize,
+    pub unpriced_attempts: u64,
     /// The part of the cost that may still change.
     pub provisional_cost_usd: Usd,
     #[serde(skip)]
@@ -162,48 +116,48 @@ pub async fn run(
     }
     let entries = store.entries_between(window).await?;
     let mut grouped: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    let empty = Catalogue::default();
+    let catalogue = catalogue.unwrap_or(&empty);
     for entry in &entries {
-        grouped.entry(args.by.group(entry, catalogue)).or_default().push(entry);
+        let group = args.by.key(entry, catalogue).unwrap_or("(none)");
+        grouped.entry(group.to_owned()).or_default().push(entry);
     }
     Ok(Report {
-        by: args.by.name(),
+        by: name(&args.by),
         since,
         until,
-        groups: grouped.iter().map(|(name, entries)| summarise(name, entries)).collect(),
-        total: summarise("total", &entries.iter().collect::<Vec<_>>()),
+        groups: grouped.iter().map(|(name, entries)| Group::of(name, entries)).collect(),
+        total: Group::of("total", &entries.iter().collect::<Vec<_>>()),
         assumptions: ASSUMPTIONS,
-        title: args.by.title(),
+        title: title(&args.by),
     })
 }
 
-/// The sums over some lines of the ledger.
-pub fn summarise(group: &str, entries: &[&Entry]) -> Group {
-    let runs: BTreeSet<&RunId> = entries.iter().map(|entry| &entry.key.run).collect();
-    let mut sums = Group {
-        group: group.to_owned(),
-        runs: runs.len(),
-        attempts: entries.len(),
-        ..Group::default()
-    };
-    for entry in entries {
-        let Some(priced) = entry.priced() else {
-            sums.unpriced_attempts += 1;
-            continue;
-        };
-        sums.cost_usd += priced.cost;
-        sums.on_demand_equivalent_usd += priced.on_demand;
-        sums.waste_usd += priced.waste;
-        if entry.is_provisional() {
-            sums.provisional_cost_usd += priced.cost;
+impl Group {
+    /// The sums over some lines of the ledger.
+    pub fn of(group: &str, entries: &[&Entry]) -> Self {
+        let summary = Summary::of(entries.iter().copied());
+        let runs: BTreeSet<&RunId> = entries.iter().map(|entry| &entry.key.run).collect();
+        let provisional = entries.iter().filter(|entry| entry.is_provisional());
+        Group {
+            group: group.to_owned(),
+            runs: runs.len(),
+            attempts: summary.attempts,
+            interruptions: summary.interrupted,
+            cost_usd: summary.cost,
+            on_demand_equivalent_usd: summary.on_demand,
+            saved_usd: summary.savings(),
+            saved_percent: summary.ratio().map(value::percent_number),
+            waste_usd: summary.waste,
+            unpriced_attempts: summary.unpriced,
+            provisional_cost_usd: provisional
+                .filter_map(|entry| entry.priced())
+                .map(|priced| priced.cost)
+                .sum(),
+            saved: summary.ratio(),
         }
     }
-    sums.saved_usd = sums.on_demand_equivalent_usd - sums.cost_usd;
-    sums.saved = sums.saved_usd.ratio_to(sums.on_demand_equivalent_usd);
-    sums.saved_percent = sums.saved.map(value::percent_number);
-    sums
-}
 
-impl Group {
     fn cells(&self, name: Tone) -> [Text; 10] {
         let saved = if self.saved_usd.is_negative() { Tone::Bad } else { Tone::Good };
         let unpriced = if self.unpriced_attempts > 0 { Tone::Warn } else { Tone::Plain };
@@ -258,7 +212,7 @@ impl render::Report for Report {
         page.table(0, &grid);
         page.gap();
         if self.total.unpriced_attempts > 0 {
-            let attempts = value::count(self.total.unpriced_attempts, "attempt");
+            let attempts = value::count(self.total.unpriced_attempts as usize, "attempt");
             page.line(format!("{attempts} without a price: in no sum, never guessed."));
         }
         self.assumptions.lines().for_each(|line| page.styled(FAINT, line));

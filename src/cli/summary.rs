@@ -10,7 +10,7 @@ use serde_json::Number;
 use super::render::table::{Grid, Tone, plain, toned};
 use super::render::{self, Page, value};
 use crate::domain::{AttemptEnd, Capacity, Ppm, RunOutcome, Usd};
-use crate::ledger::{Counter, Tally};
+use crate::ledger::{CorrectedAmount, Counter, Tally};
 
 /// What the tally does not know.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl DemoSummary {
             interruptions: totals.interruptions,
             fallbacks: totals.fallbacks,
             deadlines: totals.deadlines,
-            unpriced_attempts: tally.sum(|c| matches!(c, Counter::UnpricedAttempts { .. })),
+            unpriced_attempts: unpriced(tally),
             cost_usd: totals.cost,
             on_demand_equivalent_usd: totals.on_demand,
             waste_usd: totals.waste,
@@ -121,7 +121,7 @@ pub struct Totals {
     pub interruptions: i128,
     pub fallbacks: i128,
     pub deadlines: Deadlines,
-    /// Final.
+    /// Final, corrections included.
     pub cost: Usd,
     pub on_demand: Usd,
     pub waste: Usd,
@@ -140,9 +140,15 @@ impl Totals {
                 met: tally.sum(|c| matches!(c, Counter::DeadlinesMet { .. })),
                 missed: tally.sum(|c| matches!(c, Counter::DeadlinesMissed { .. })),
             },
-            cost: tally.usd(|c| matches!(c, Counter::CostNanos { .. })),
-            on_demand: tally.usd(|c| matches!(c, Counter::OnDemandNanos { .. })),
-            waste: tally.usd(|c| matches!(c, Counter::WasteNanos { .. })),
+            cost: tally.usd(|c| {
+                matches!(c, Counter::CostNanos { .. }) || corrects(c, CorrectedAmount::Cost)
+            }),
+            on_demand: tally.usd(|c| {
+                matches!(c, Counter::OnDemandNanos { .. }) || corrects(c, CorrectedAmount::OnDemand)
+            }),
+            waste: tally.usd(|c| {
+                matches!(c, Counter::WasteNanos { .. }) || corrects(c, CorrectedAmount::Waste)
+            }),
         }
     }
 
@@ -153,6 +159,16 @@ impl Totals {
     pub fn saved_ratio(&self) -> Option<Ppm> {
         self.saved().ratio_to(self.on_demand)
     }
+}
+
+fn corrects(counter: &Counter, which: CorrectedAmount) -> bool {
+    matches!(counter, Counter::CorrectionNanos { amount, .. } if *amount == which)
+}
+
+/// Attempts that are without a price still.
+fn unpriced(tally: &Tally) -> i128 {
+    tally.sum(|c| matches!(c, Counter::UnpricedAttempts { .. }))
+        - tally.sum(|c| matches!(c, Counter::ResolvedUnpricedAttempts { .. }))
 }
 
 impl render::Report for DemoSummary {

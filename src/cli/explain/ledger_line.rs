@@ -64,22 +64,26 @@ impl LedgerLine {
 
 fn arithmetic(entry: &Entry, priced: &Priced) -> Vec<String> {
     let mut text = vec![cost(entry, priced)];
-    if priced.on_demand != Usd::ZERO {
-        let saved = priced.on_demand - priced.cost;
+    let saved = priced.on_demand - priced.cost;
+    if priced.on_demand != Usd::ZERO && saved == Usd::ZERO {
+        text.push("On demand the same time would have cost the same.".to_owned());
+    } else if priced.on_demand != Usd::ZERO {
         let verb = if saved.is_negative() { "lost" } else { "saved" };
         let ratio = saved.ratio_to(priced.on_demand).unwrap_or(Ppm::ZERO);
         text.push(format!(
             "On demand the same time would have cost {}{}: {verb} {}, {}.",
-            value::usd(priced.on_demand),
+            value::usd_exact(priced.on_demand),
             rate(priced.on_demand, priced),
-            value::usd(if saved.is_negative() { -saved } else { saved }),
+            value::usd_exact(if saved.is_negative() { -saved } else { saved }),
             if saved.is_negative() { Ppm(-ratio.0) } else { ratio }
         ));
     } else if !entry.end.ended_by_itself() {
         text.push("On demand it would not have existed, so nothing stands against it.".to_owned());
     }
-    if priced.waste != Usd::ZERO {
-        text.push(format!("{} of it bought nothing.", value::usd(priced.waste)));
+    if priced.waste != Usd::ZERO && priced.waste == priced.cost {
+        text.push("All of it bought nothing.".to_owned());
+    } else if priced.waste != Usd::ZERO {
+        text.push(format!("{} of it bought nothing.", value::usd_exact(priced.waste)));
     }
     if entry.is_provisional() {
         text.push(
@@ -108,7 +112,7 @@ fn cost(entry: &Entry, priced: &Priced) -> String {
     };
     format!(
         "Cost {} = {} x {part} x the {kind} price{}.",
-        value::usd(priced.cost),
+        value::usd_exact(priced.cost),
         ran(priced),
         rate(priced.cost, priced)
     )
@@ -139,10 +143,5 @@ fn percent(share: Share) -> Ppm {
 }
 
 fn fraction(share: Share) -> String {
-    let common = gcd(share.num(), share.den()).max(1);
-    format!("{}/{}", share.num() / common, share.den() / common)
-}
-
-fn gcd(a: i128, b: i128) -> i128 {
-    if b == 0 { a.abs() } else { gcd(b, a % b) }
+    format!("{}/{}", share.num(), share.den())
 }

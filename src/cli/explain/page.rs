@@ -66,29 +66,34 @@ impl Report {
 
     fn sum(&self, page: &mut Page) {
         let total = &self.total;
-        let mut text = format!(
-            "Together: cost {}, on demand {}",
-            value::usd(total.cost_usd),
-            value::usd(total.on_demand_equivalent_usd)
-        );
-        match total.saved_usd {
-            lost if lost.is_negative() => {
-                text.push_str(&format!(", {} more than on demand", value::usd(-lost)));
-            }
-            saved => text.push_str(&format!(", saved {}", value::usd(saved))),
+        let unpriced = total.unpriced_attempts;
+        if total.attempts == 0 {
+            return;
         }
-        if let Some(percent) = &total.saved_percent {
-            text.push_str(&format!(" ({percent} %)"));
+        let mut parts = Vec::new();
+        if unpriced < total.attempts {
+            parts.push(format!("cost {}", value::usd_exact(total.cost_usd)));
+            parts.push(format!("on demand {}", value::usd_exact(total.on_demand_equivalent_usd)));
+            parts.push(self.saved());
         }
         if total.waste_usd != Usd::ZERO {
-            text.push_str(&format!(", of the cost {} wasted", value::usd(total.waste_usd)));
+            parts.push(format!("{} of the cost wasted", value::usd_exact(total.waste_usd)));
         }
-        if total.unpriced_attempts > 0 {
-            let attempts = value::count(total.unpriced_attempts, "attempt");
-            text.push_str(&format!(", {attempts} without a price"));
+        if unpriced > 0 {
+            parts.push(format!("{} without a price", value::count(unpriced as usize, "attempt")));
         }
         page.gap();
-        page.line(format!("  {STRONG}{text}.{STRONG:#}"));
+        page.line(format!("  {STRONG}Together: {}.{STRONG:#}", parts.join(", ")));
+    }
+
+    fn saved(&self) -> String {
+        let saved = self.total.saved_usd;
+        let percent = self.total.saved_percent.as_ref();
+        let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+        match saved.is_negative() {
+            true => format!("{} more than on demand{percent}", value::usd_exact(-saved)),
+            false => format!("saved {}{percent}", value::usd_exact(saved)),
+        }
     }
 }
 

@@ -1,18 +1,21 @@
-//! The screen: a pure function of the model. Below 80 columns or 24 rows the panels stack and the
-//! less important ones go.
+//! The screen: a pure function of the model. On a small terminal the panels stack and the less
+//! important ones go.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Borders, Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Block, BorderType, Borders, Cell, Padding, Paragraph, Row, Table};
 
 use super::model::{LiveModel, PriceLine};
 use crate::cli::render::table::Tone;
 use crate::cli::render::value;
+use crate::domain::RunId;
 
-/// Columns and rows from which all panels are shown side by side.
-const WIDE: (u16, u16) = (80, 24);
+/// Columns and rows from which all panels are shown, some side by side.
+const WIDE: (u16, u16) = (96, 24);
+/// Rows from which stacked panels leave room for the open runs.
+const TALL: u16 = 24;
 /// Width of the sparklines.
 const SPARKS: usize = 16;
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
@@ -22,20 +25,22 @@ pub fn draw(frame: &mut Frame, model: &LiveModel) {
     let area = frame.area();
     let wide = area.width >= WIDE.0 && area.height >= WIDE.1;
     let prices = (model.prices.len() as u16 + 3).clamp(4, if wide { 9 } else { 6 });
+    let open = (model.open.len() as u16 + 2).clamp(3, 8);
     if !wide {
-        let [head, totals, price_rows, events] = Layout::vertical([
+        let [head, totals, price_rows, events, runs] = Layout::vertical([
             Constraint::Length(2),
             Constraint::Length(5),
             Constraint::Length(prices),
             Constraint::Min(3),
+            Constraint::Length(if area.height < TALL { 0 } else { open.min(6) }),
         ])
         .areas(area);
         header(frame, head, model);
         savings(frame, totals, model);
         price_table(frame, price_rows, model);
-        return event_list(frame, events, model);
+        event_list(frame, events, model);
+        return open_runs(frame, runs, model);
     }
-    let open = (model.open.len() as u16 + 2).clamp(3, 8);
     let [head, top, events, runs] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(prices.max(9)),
@@ -44,7 +49,7 @@ pub fn draw(frame: &mut Frame, model: &LiveModel) {
     ])
     .areas(area);
     let [totals, price_rows] =
-        Layout::horizontal([Constraint::Length(34), Constraint::Min(40)]).areas(top);
+        Layout::horizontal([Constraint::Length(36), Constraint::Min(40)]).areas(top);
     header(frame, head, model);
     savings(frame, totals, model);
     price_table(frame, price_rows, model);
@@ -57,26 +62,41 @@ fn panel(title: &str) -> Block<'_> {
         .borders(Borders::ALL)
         .border_type(BorderType::Rounded)
         .border_style(FAINT)
+        .padding(Padding::horizontal(1))
         .title(Span::styled(format!(" {title} "), Style::new().bold()))
 }
 
 fn header(frame: &mut Frame, area: Rect, model: &LiveModel) {
     let speed = if model.paused { "paused".to_owned() } else { model.speed.to_string() };
     let passed = value::duration(model.now.duration_since(model.started_at));
-    let first = Line::from(vec![
-        " spotcron demo ".bold().reversed(),
-        format!("  {}", model.now.strftime("%a %Y-%m-%d %H:%MZ")).bold(),
-        format!("  {passed} in  {speed}  seed {}", model.seed).into(),
-    ]);
-    let url = model.metrics_url.as_deref().unwrap_or("");
-    let keys = "q quit  space pause  +/- speed";
-    let gap = usize::from(area.width).saturating_sub(keys.len() + url.len() + 2);
-    let second = Line::from(vec![
-        Span::styled(format!(" {keys}"), FAINT),
-        " ".repeat(gap).into(),
-        Span::styled(url, FAINT),
-    ]);
-    frame.render_widget(Paragraph::new(vec![first, second]), area);
+    let name = " spotcron demo ";
+    let time = format!("  {}", model.now.strftime("%a %Y-%m-%d %H:%MZ"));
+    let rest = format!("  {passed} in  {speed}");
+    let first = Line::from(vec![name.bold().reversed(), time.bold(), rest.into()]);
+    let keys = " q quit  space pause  +/- speed";
+    let second = Line::from(Span::styled(keys, FAINT));
+    frame.render_widget(
+        Paragraph::new(vec![spread(first, seed(model), area), second.clone()]),
+        area,
+    );
+    if let Some(url) = &model.metrics_url {
+        let line = spread(second, Span::styled(url.as_str(), FAINT), area);
+        frame.render_widget(line, Rect { y: area.y + 1, height: 1, ..area }.intersection(area));
+    }
+}
+
+fn seed(model: &LiveModel) -> Span<'static> {
+    Span::raw(format!("seed {}", model.seed))
+}
+
+/// Puts `right` at the right end of the line where there is room for it.
+fn spread<'a>(mut left: Line<'a>, right: Span<'a>, area: Rect) -> Line<'a> {
+    let used = left.width() + right.width() + 2;
+    if let Some(room) = usize::from(area.width).checked_sub(used) {
+        left.push_span(" ".repeat(room + 1));
+        left.push_span(right);
+    }
+    left
 }
 
 fn savings(frame: &mut Frame, area: Rect, model: &LiveModel) {
@@ -86,7 +106,7 @@ fn savings(frame: &mut Frame, area: Rect, model: &LiveModel) {
     let color = if saved.is_negative() { Color::Red } else { Color::Green };
     let missed = if totals.deadlines.missed > 0 { Style::new().red() } else { Style::new() };
     let pair = |name: &str, text: String, style: Style| {
-        Line::from(vec![Span::styled(format!(" {name:<11}"), FAINT), Span::styled(text, style)])
+        Line::from(vec![Span::styled(format!("{name:<12}"), FAINT), Span::styled(text, style)])
     };
     let plain = Style::new();
     let deadlines = format!("{} met, {} missed", totals.deadlines.met, totals.deadlines.missed);
@@ -171,15 +191,15 @@ fn sparkline(line: &PriceLine) -> String {
 fn event_list(frame: &mut Frame, area: Rect, model: &LiveModel) {
     let fits = usize::from(area.height.saturating_sub(2));
     let skip = model.events.len().saturating_sub(fits);
-    let lines: Vec<Line> = model
-        .events
-        .iter()
-        .skip(skip)
+    let shown: Vec<_> = model.events.iter().skip(skip).collect();
+    let names = shown.iter().map(|event| brief(&event.run).len()).max().unwrap_or(0);
+    let lines: Vec<Line> = shown
+        .into_iter()
         .map(|event| {
             let at = event.at.strftime("%H:%M:%S").to_string();
             Line::from(vec![
-                Span::styled(format!(" {at} "), FAINT),
-                Span::styled(format!("{} ", event.run), Style::new().bold()),
+                Span::styled(format!("{at}  "), FAINT),
+                Span::styled(format!("{:names$}  ", brief(&event.run)), Style::new().bold()),
                 Span::styled(event.text.clone(), colour(event.tone)),
             ])
         })
@@ -187,7 +207,18 @@ fn event_list(frame: &mut Frame, area: Rect, model: &LiveModel) {
     frame.render_widget(Paragraph::new(lines).block(panel("What happened")), area);
 }
 
+/// A run's id without its date: `extract 02:00`. The view shows hours, not days.
+fn brief(id: &RunId) -> String {
+    let parts = id.as_str().rsplit_once('-');
+    let at = |time: &str| time.get(9..13).map(|at| format!("{}:{}", &at[..2], &at[2..]));
+    let brief = parts.and_then(|(job, time)| Some(format!("{job} {}", at(time)?)));
+    brief.unwrap_or_else(|| id.to_string())
+}
+
 fn open_runs(frame: &mut Frame, area: Rect, model: &LiveModel) {
+    if area.is_empty() {
+        return;
+    }
     let fits = usize::from(area.height.saturating_sub(2));
     let hidden = model.open.len().saturating_sub(fits);
     let title = match hidden {
@@ -200,7 +231,7 @@ fn open_runs(frame: &mut Frame, area: Rect, model: &LiveModel) {
             place.map_or_else(String::new, |(name, capacity)| format!("{name} ({capacity})"));
         let late = if run.late { "late" } else { "" };
         Row::new([
-            Cell::from(id.to_string()),
+            Cell::from(brief(id)),
             Cell::from(run.doing),
             Cell::from(place),
             Cell::from(value::duration(model.now.duration_since(run.since))),

@@ -19,8 +19,8 @@ pub struct DecisionView {
     pub reasons: Vec<ReasonView>,
     /// In the class's order.
     pub candidates: Vec<CandidateView>,
-    /// Past this a leg that still waits for interruptible capacity is moved.
-    pub wait_until: Option<Timestamp>,
+    /// A leg that still waits for interruptible capacity after this long is moved.
+    pub wait_budget_secs: Option<i64>,
 }
 
 /// A reason or a guard: a stable label and a sentence.
@@ -55,10 +55,10 @@ pub struct CandidateView {
 impl DecisionView {
     pub fn of(decision: &Decision) -> Self {
         let chosen = decision.chosen.as_ref();
-        let reasons = decision.reasons.iter().map(|reason| ReasonView {
-            label: reason.label(),
-            text: sentence::reason(reason, chosen),
-        });
+        let reasons = decision
+            .reasons
+            .iter()
+            .map(|reason| ReasonView { label: reason.label(), text: sentence::reason(reason) });
         DecisionView {
             at: decision.at,
             chosen: chosen.cloned(),
@@ -68,7 +68,9 @@ impl DecisionView {
                 .iter()
                 .map(|candidate| CandidateView::of(candidate, chosen))
                 .collect(),
-            wait_until: decision.wait_until,
+            wait_budget_secs: decision
+                .wait_until
+                .map(|until| until.duration_since(decision.at).as_secs()),
         }
     }
 
@@ -79,10 +81,10 @@ impl DecisionView {
             .name("CAPACITY")
             .number("$/H")
             .number("AGE")
-            .number("ON DEMAND $/H")
-            .number("RISK /H")
+            .number("ON DEMAND")
+            .number("RISK/H")
             .number("REWORK")
-            .number("EXPECTED COST")
+            .number("EXPECTED")
             .number("POOLS")
             .name("VERDICT")
             .prose("WHY");
@@ -91,14 +93,16 @@ impl DecisionView {
         }
         page.table(indent, &grid);
         if self.chosen.is_none() {
-            for reason in &self.reasons {
-                page.line(format!("{:indent$}{}", "", reason.text));
-            }
+            let held = self
+                .reasons
+                .iter()
+                .map(|reason| format!("{:indent$}Held back: {}.", "", reason.text));
+            held.for_each(|line| page.line(line));
         }
-        if let Some(until) = self.wait_until {
+        if let Some(budget) = self.wait_budget_secs {
             let text = format!(
-                "Moved on demand if it still waits for capacity at {}.",
-                value::time(until)
+                "Moved on demand if it waits for capacity longer than {}.",
+                value::seconds(budget)
             );
             page.styled(super::FAINT, format!("{:indent$}{text}", ""));
         }
@@ -116,10 +120,23 @@ impl DecisionView {
             plain(&candidate.risk),
             plain(&candidate.rework),
             or_dash(candidate.expected_cost_usd.map(value::usd)),
-            plain(candidate.pools),
+            or_dash(Some(candidate.pools).filter(|pools| *pools > 0)),
             verdict,
             plain(why),
         ]
+    }
+
+    /// The reasons for the choice; what rules the others out stands in their own rows.
+    fn because(&self) -> String {
+        let texts: Vec<&str> = self
+            .reasons
+            .iter()
+            .map(|reason| match reason.label {
+                "fallback" => "interruptible capacity is ruled out",
+                _ => &*reason.text,
+            })
+            .collect();
+        texts.join("; ")
     }
 
     fn verdict(&self, candidate: &CandidateView) -> (Text, String) {
@@ -128,8 +145,7 @@ impl DecisionView {
             texts.join("; ")
         };
         if candidate.chosen {
-            let texts: Vec<&str> = self.reasons.iter().map(|reason| &*reason.text).collect();
-            return (toned(Tone::Good, "CHOSEN"), texts.join(" "));
+            return (toned(Tone::Good, "CHOSEN"), self.because());
         }
         if !candidate.guards.is_empty() {
             return (toned(Tone::Warn, "ruled out"), guards());

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::value::{clock, duration, price, seconds, time, usd};
 use crate::decision::{Decision, Guard, Reason};
-use crate::domain::{AttemptEnd, EnvironmentName, LegCause, RunOutcome};
+use crate::domain::{AttemptEnd, LegCause, RunOutcome};
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState};
 
@@ -27,15 +27,14 @@ pub fn guard(guard: &Guard) -> String {
             format!("it is expected to save {saving}, and at least {min} is asked for")
         }
         Guard::DeadlineTooNear { slack_secs } => format!(
-            "an interruption late in the attempt would leave no time for a full on-demand run \
-             before the deadline ({})",
+            "the deadline is too near: after a late interruption a full on-demand run would be {}",
             slack(*slack_secs)
         ),
         Guard::CoolingDown { until } => {
             format!("it had trouble lately and is left alone until {}", time(*until))
         }
         Guard::LastLeg => {
-            "this is the last leg allowed, and it goes to capacity that is not taken back"
+            "this is the last leg allowed, and that goes to capacity that is not taken back"
                 .to_owned()
         }
         Guard::MovedAway => "the run was moved away from interruptible capacity".to_owned(),
@@ -44,43 +43,38 @@ pub fn guard(guard: &Guard) -> String {
 
 fn slack(slack_secs: i64) -> String {
     match slack_secs {
-        0.. => format!("{} to spare", seconds(slack_secs)),
-        _ => format!("{} short", seconds(slack_secs.saturating_neg())),
+        0.. => format!("in time by only {}", seconds(slack_secs)),
+        _ => format!("{} late", seconds(slack_secs.saturating_neg())),
     }
 }
 
-/// Why a decision came out as it did, as a whole sentence.
-pub fn reason(reason: &Reason, chosen: Option<&EnvironmentName>) -> String {
-    let chosen = chosen.map_or("nothing", EnvironmentName::as_str);
+/// Why a decision came out as it did, to follow the name of what was chosen: "spot-a: the lowest
+/// expected cost".
+pub fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Cheapest { expected_cost, second: Some((name, cost)) } => format!(
-            "{chosen} has the lowest expected cost, {}; next is {name} with {}.",
+            "the lowest expected cost, {}; next is {name} with {}",
             usd(*expected_cost),
             usd(*cost)
         ),
         Reason::Cheapest { expected_cost, second: None } => {
-            format!("{chosen} has the lowest expected cost, {}.", usd(*expected_cost))
+            format!("the lowest expected cost, {}", usd(*expected_cost))
         }
-        Reason::OnlyCandidate => format!("{chosen} is the only environment allowed now."),
-        Reason::PriceUnknown => {
-            format!("No price is known; the class sends its runs to {chosen} then.")
+        Reason::OnlyCandidate => "the only environment allowed now".to_owned(),
+        Reason::PriceUnknown => "no price is known, and the class comes here then".to_owned(),
+        Reason::Fallback { guard: against } => {
+            format!("interruptible capacity is ruled out ({})", guard(against))
         }
-        Reason::Fallback { guard: against } => format!(
-            "{chosen} is not taken back; interruptible capacity was ruled out: {}.",
-            guard(against)
-        ),
         Reason::Hold { until } => {
-            format!("Nothing is allowed now; asked again at {}.", time(*until))
+            format!("nothing is allowed now; asked again at {}", time(*until))
         }
     }
 }
 
-/// A decision's main reason.
-pub fn main_reason(decision: &Decision) -> String {
-    match decision.reasons.first() {
-        Some(main) => reason(main, decision.chosen.as_ref()),
-        None => "No reason was recorded.".to_owned(),
-    }
+/// All reasons of a decision, as [`reason`] says them.
+pub fn reasons(decision: &Decision) -> String {
+    let all: Vec<String> = decision.reasons.iter().map(reason).collect();
+    all.join("; ")
 }
 
 /// Why a leg begins, to follow "because".
@@ -159,6 +153,25 @@ pub fn unpriced(why: Unpriced) -> &'static str {
     }
 }
 
+/// An event's kind, as it is stored.
+pub const fn event_label(kind: &RunEventKind) -> &'static str {
+    match kind {
+        RunEventKind::Due => "due",
+        RunEventKind::Decided { .. } => "decided",
+        RunEventKind::Submitted { .. } => "submitted",
+        RunEventKind::OutcomeUnknown { .. } => "outcome-unknown",
+        RunEventKind::LookedUp { .. } => "looked-up",
+        RunEventKind::DuplicateFound { .. } => "duplicate-found",
+        RunEventKind::SubmitFailed { .. } => "submit-failed",
+        RunEventKind::Started { .. } => "started",
+        RunEventKind::StopRequested { .. } => "stop-requested",
+        RunEventKind::AttemptEnded { .. } => "attempt-ended",
+        RunEventKind::DeadlineMissed => "deadline-missed",
+        RunEventKind::Ended { .. } => "ended",
+        RunEventKind::Settled { .. } => "settled",
+    }
+}
+
 /// One event of a run's story, as a whole sentence.
 pub fn event(kind: &RunEventKind) -> String {
     match kind {
@@ -187,8 +200,8 @@ pub fn event(kind: &RunEventKind) -> String {
         }
         RunEventKind::Started { leg, instance_type, zone } => {
             let place = match (instance_type, zone) {
-                (Some(instance_type), Some(zone)) => format!(" on an {instance_type} in {zone}"),
-                (Some(instance_type), None) => format!(" on an {instance_type}"),
+                (Some(instance_type), Some(zone)) => format!(" on {instance_type} in {zone}"),
+                (Some(instance_type), None) => format!(" on {instance_type}"),
                 (None, Some(zone)) => format!(" in {zone}"),
                 (None, None) => String::new(),
             };
@@ -219,13 +232,14 @@ pub fn event(kind: &RunEventKind) -> String {
 }
 
 fn decided(leg: u16, why: LegCause, decision: &Decision) -> String {
-    let main = main_reason(decision);
-    match (&decision.chosen, why) {
-        (None, _) => format!("Leg {leg} was held back. {main}"),
-        (Some(chosen), LegCause::Scheduled) => format!("Chose {chosen} for leg {leg}. {main}"),
-        (Some(chosen), _) => {
-            format!("Chose {chosen} for leg {leg}, because {}. {main}", cause(why))
-        }
+    let because = match why {
+        LegCause::Scheduled => String::new(),
+        why => format!(" (needed because {})", cause(why)),
+    };
+    let reasons = reasons(decision);
+    match &decision.chosen {
+        Some(chosen) => format!("Chose {chosen} for leg {leg}{because}: {reasons}."),
+        None => format!("Leg {leg}{because} is held back: {reasons}."),
     }
 }
 

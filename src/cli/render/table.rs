@@ -5,6 +5,13 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
 };
 
+/// Blanks after each column.
+const GAP: u16 = 2;
+/// Columns that prose needs at least to stand beside the rest.
+const PROSE: u16 = 40;
+/// How far prose below its row is indented.
+const NOTE_INDENT: u16 = 4;
+
 /// What a cell means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
@@ -103,33 +110,78 @@ impl Grid {
         self.rows.is_empty()
     }
 
-    /// The table's lines, at most `width` columns wide where prose can be wrapped.
+    /// The table's lines. Where a terminal of `width` columns leaves too little room beside the
+    /// other columns, prose goes below its row.
     pub fn lines(&self, width: Option<u16>) -> Vec<String> {
+        let Some(width) = width else {
+            return rendered(&mut self.table(|_| true));
+        };
+        let fixed = self.table(|layout| layout != Layout::Prose);
+        let needed: u16 = fixed.column_max_content_widths().iter().map(|column| column + GAP).sum();
+        let has_prose = self.columns.iter().any(|(_, layout)| *layout == Layout::Prose);
+        if !has_prose || needed + PROSE <= width {
+            let mut table = self.table(|_| true);
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            return rendered(&mut table);
+        }
+        self.with_notes(rendered(&mut { fixed }), width)
+    }
+
+    fn table(&self, show: impl Fn(Layout) -> bool) -> Table {
+        let shown: Vec<bool> = self.columns.iter().map(|(_, layout)| show(*layout)).collect();
+        let cells = |row: Vec<Cell>| -> Vec<Cell> {
+            row.into_iter().zip(&shown).filter(|(_, show)| **show).map(|(cell, _)| cell).collect()
+        };
         let mut table = Table::new();
         table.load_style(NOTHING).enforce_styling().style_text_only();
-        match width {
-            Some(width) => {
-                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width)
-            }
-            None => table.set_content_arrangement(ContentArrangement::Disabled),
-        };
+        table.set_content_arrangement(ContentArrangement::Disabled);
         if !self.headless {
-            table.set_header(self.columns.iter().map(|(title, _)| styled(title, Tone::Faint)));
+            let titles = self.columns.iter().map(|(title, _)| styled(title, Tone::Faint));
+            table.set_header(cells(titles.collect()));
         }
         for row in &self.rows {
-            table.add_row(row.iter().map(|text| styled(&text.content, text.tone)));
+            table.add_row(cells(row.iter().map(|text| styled(&text.content, text.tone)).collect()));
         }
-        for (column, (_, layout)) in table.column_iter_mut().zip(&self.columns) {
-            column.set_padding((0, 2));
-            if *layout == Layout::Number {
+        let layouts = self.columns.iter().map(|(_, layout)| *layout).filter(|layout| show(*layout));
+        for (column, layout) in table.column_iter_mut().zip(layouts) {
+            column.set_padding((0, GAP));
+            if layout == Layout::Number {
                 column.set_cell_alignment(CellAlignment::Right);
             }
-            if *layout != Layout::Prose {
+            if layout != Layout::Prose {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        table.lines().map(|line| line.trim_end().to_owned()).collect()
+        table
     }
+
+    /// Puts each row's prose below its line of the `table` that was made without it.
+    fn with_notes(&self, table: Vec<String>, width: u16) -> Vec<String> {
+        let head = table.len().saturating_sub(self.rows.len());
+        let mut lines: Vec<String> = table.iter().take(head).cloned().collect();
+        for (line, row) in table.into_iter().skip(head).zip(&self.rows) {
+            lines.push(line);
+            let prose =
+                row.iter().zip(&self.columns).filter(|(_, (_, kind))| *kind == Layout::Prose);
+            for (text, _) in prose.filter(|(text, _)| !text.content.is_empty()) {
+                let mut note = Table::new();
+                note.load_style(NOTHING).enforce_styling().style_text_only();
+                note.set_content_arrangement(ContentArrangement::Dynamic);
+                note.set_width(width.saturating_sub(NOTE_INDENT));
+                note.add_row([styled(&text.content, text.tone)]);
+                for column in note.column_iter_mut() {
+                    column.set_padding((0, 0));
+                }
+                let indented = rendered(&mut note).into_iter();
+                lines.extend(indented.map(|line| format!("{:1$}{line}", "", NOTE_INDENT as usize)));
+            }
+        }
+        lines
+    }
+}
+
+fn rendered(table: &mut Table) -> Vec<String> {
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn styled(content: &str, tone: Tone) -> Cell {

@@ -5,14 +5,28 @@ use serde_json::Number;
 
 use crate::domain::{Ppm, Usd, UsdPerHour};
 
-/// Amounts below this are shown with six decimals rather than four.
+/// Nano-dollars below which six decimals are shown rather than four: a cent.
 const SMALL: i128 = 10_000_000;
+/// Nano-dollars below which all nine are shown: half a millionth would round to nothing.
+const TINY: i128 = 1_000;
 
-/// Money for people: four decimals, six below a cent. `$0.1382`, `-$0.000310`.
+/// Money for people: four decimals, six below a cent, nine below a millionth. `$0.1382`,
+/// `-$0.000310`.
 pub fn usd(amount: Usd) -> String {
-    let nanos = amount.nanos();
-    let places = if nanos != 0 && nanos.abs() < SMALL { 6 } else { 4 };
-    let text = amount.rounded(places);
+    let places = match amount.nanos().abs() {
+        1..TINY => 9,
+        TINY..SMALL => 6,
+        _ => 4,
+    };
+    with_sign(&amount.rounded(places))
+}
+
+/// Money to its last known decimal, at least six: where arithmetic is shown. `$0.138194444`.
+pub fn usd_exact(amount: Usd) -> String {
+    with_sign(&amount.to_string())
+}
+
+fn with_sign(text: &str) -> String {
     match text.strip_prefix('-') {
         Some(rest) => format!("-${rest}"),
         None => format!("${text}"),
@@ -87,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_has_four_decimals_and_six_below_a_cent() {
+    fn money_has_four_decimals_and_more_below_a_cent() {
         for (nanos, expected) in [
             (0, "$0.0000"),
             (138_194_444, "$0.1382"),
@@ -96,6 +110,7 @@ mod tests {
             (9_999_999, "$0.010000"),
             (-310_400, "-$0.000310"),
             (1_234_500_000_000, "$1234.5000"),
+            (10, "$0.000000010"),
         ] {
             assert_eq!(usd(Usd::from_nanos(nanos)), expected);
         }

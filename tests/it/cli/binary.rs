@@ -1,8 +1,13 @@
 //! The built program: what it prints where, and its exit codes.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use spotcron::ports::{Store, StoreIdentity, Write};
+use spotcron::store::SqliteStore;
+
 use super::golden::assert_golden;
+use super::story;
 
 fn spotcron(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
@@ -51,6 +56,81 @@ fn a_missing_store_is_the_input_s_fault_and_comes_with_advice() {
         let said = text(&output.stderr);
         assert!(said.starts_with("error: there is no store at nowhere.db\nhint: "), "{said}");
     }
+}
+
+/// The story in a real store, as a daemon would have left it.
+fn stored_story(folder: &Path) -> PathBuf {
+    let path = folder.join("spotcron.db");
+    let identity = StoreIdentity::Account { account_id: "123456789012".to_owned() };
+    let store = SqliteStore::open(&path, identity).unwrap();
+    let story = story::store();
+    let writes = (story.runs.into_iter().map(Write::InsertRun))
+        .chain(story.events.into_iter().map(Write::Event))
+        .chain(story.attempts.into_iter().map(Write::Attempt))
+        .chain(story.entries.into_iter().map(Write::Entry))
+        .chain(story.markets.into_values().map(Write::EnvironmentMarket));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(store.commit(writes.collect())).unwrap();
+    path
+}
+
+#[test]
+fn a_real_store_gives_the_same_answers_as_the_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = stored_story(folder.path());
+    let store = path.to_str().unwrap();
+    for (golden, arguments) in [
+        ("explain.txt", &["explain", story::EXTRACT][..]),
+        ("explain.json", &["explain", story::EXTRACT, "--format", "json"]),
+        ("savings.txt", &["savings"]),
+        ("savings.json", &["savings", "--format", "json"]),
+    ] {
+        let output = spotcron(&[arguments, &["--store", store]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_golden(golden, &text(&output.stdout));
+    }
+    for arguments in [&["runs"][..], &["prices"], &["prices", "--format", "json"]] {
+        let output = spotcron(&[arguments, &["--store", store]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn colours_are_written_only_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = stored_story(folder.path());
+    let escapes = |color: &str| {
+        let output = spotcron(&["savings", "--color", color, "--store", path.to_str().unwrap()]);
+        text(&output.stdout).contains('\u{1b}')
+    };
+    assert!(escapes("always"));
+    assert!(!escapes("never") && !escapes("auto"));
+}
+
+#[test]
+fn a_backup_is_restored_only_over_nothing_or_with_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = stored_story(folder.path());
+    let (store, copy) = (path.to_str().unwrap(), folder.path().join("copy.db"));
+    let copy = copy.to_str().unwrap();
+    let code = |arguments: &[&str]| spotcron(arguments).status.code();
+    assert_eq!(code(&["store", "backup", copy, "--store", store]), Some(0));
+    assert_eq!(code(&["store", "backup", copy, "--store", store]), Some(2));
+    assert_eq!(code(&["store", "restore", copy, "--store", store]), Some(2));
+    let forced = spotcron(&["store", "restore", copy, "--store", store, "--force"]);
+    assert_eq!(forced.status.code(), Some(0), "{}", text(&forced.stderr));
+    assert!(text(&forced.stdout).contains("The store that was there is kept as"));
+    assert_eq!(code(&["explain", story::EXTRACT, "--store", store]), Some(0));
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "not a database, but long enough to look like a file\n").unwrap();
+    let output = spotcron(&["runs", "--store", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("notes.txt"), "{}", text(&output.stderr));
 }
 
 #[test]

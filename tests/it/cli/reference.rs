@@ -111,12 +111,8 @@ fn every_reason_guard_and_event_reads_as_a_sentence() {
         text.push_str(&format!("{title}\n"));
         lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     };
-    let chosen = "spot-a".into();
     section("guards", guards().iter().map(sentence::guard).collect());
-    section(
-        "reasons",
-        reasons().iter().map(|reason| sentence::reason(reason, Some(&chosen))).collect(),
-    );
+    section("reasons", reasons().iter().map(|reason| sentence::reason(reason)).collect());
     section("events", events().iter().map(sentence::event).collect());
     let unpriced = [
         Unpriced::HostUnknown,

@@ -65,6 +65,15 @@ fn plan_shows_every_candidate_and_the_choice() {
 }
 
 #[test]
+fn a_narrow_terminal_gets_the_reasons_below_their_rows() {
+    for width in [80, 110, 160] {
+        let report = planned("plan --jobs 1", true).unwrap();
+        let table = render::text_of(&report, Format::Table, Some(width)).unwrap();
+        assert_golden(&format!("plan-{width}.txt"), &strip_str(&table).to_string());
+    }
+}
+
+#[test]
 fn plan_follows_the_job_s_zone_over_a_change_of_the_clocks() {
     golden(
         "plan-clocks",
@@ -124,7 +133,7 @@ fn savings_add_up_and_show_losses_as_such() {
     let report = saved("savings --by job").unwrap();
     let sum: spotcron::domain::Usd = report.groups.iter().map(|group| group.cost_usd).sum();
     assert_eq!(sum, report.total.cost_usd);
-    let attempts: usize = report.groups.iter().map(|group| group.attempts).sum();
+    let attempts: u64 = report.groups.iter().map(|group| group.attempts).sum();
     assert_eq!(attempts, report.total.attempts);
 }
 

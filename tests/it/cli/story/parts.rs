@@ -73,7 +73,7 @@ impl Teller {
 
     pub fn submit(&mut self, clock: &str, leg: u16, cause: LegCause, to: &str, capacity: Capacity) {
         let id = self.run().id.clone();
-        let job_id = BatchJobId::new(format!("{id}-job-{leg}"));
+        let job_id = BatchJobId::new(format!("7f0e3a{:02x}-{leg}", id.as_str().len()));
         self.run().legs.push(Leg {
             index: leg,
             cause,
@@ -146,7 +146,11 @@ impl Teller {
             }
         }
         self.store.attempts.push(AttemptRecord {
-            batch_job_id: BatchJobId::new(format!("{}-job-{}", run.id, part.leg)),
+            batch_job_id: BatchJobId::new(format!(
+                "7f0e3a{:02x}-{}",
+                run.id.as_str().len(),
+                part.leg
+            )),
             key,
             job: run.job,
             class: run.class,
