@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn durations_depend_on_name_and_attempt_only() {
         let workload = Workload::new(Seed(3));
-        let plan = |job, attempt| workload.plan(&spec(), job, attempt, job).run;
+        let plan = |job: &str, attempt| workload.plan(&spec(), job, attempt, job).run;
         assert_eq!(plan("a", 1), plan("a", 1));
         assert_ne!(plan("a", 1), plan("b", 1));
         assert_ne!(plan("a", 1), plan("a", 2));

@@ -1,1 +1,9 @@
-//!
+//! The simulated cloud, through the ports that the daemon uses.
+
+mod account;
+mod bill;
+mod faults;
+mod jobs;
+mod market;
+mod placement;
+mod replay;
