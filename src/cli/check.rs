@@ -71,9 +71,10 @@ impl render::Report for Findings {
 }
 
 /// Checks the files named, or those of the settings.
-pub fn run(args: &CheckArgs) -> Result<Findings, CliError> {
+pub fn run(args: &CheckArgs, color: bool) -> Result<Findings, CliError> {
     if args.files.is_empty() {
-        return open::findings(&open::settings(args.config.as_deref())?.catalogue);
+        let settings = open::settings(args.config.as_deref())?;
+        return open::findings(&settings.catalogue, color);
     }
-    open::findings(&args.files)
+    open::findings(&args.files, color)
 }

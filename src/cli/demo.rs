@@ -120,3 +120,22 @@ pub fn run(args: &DemoArgs, color: ColorChoice) -> Result<u8, CliError> {
     })?;
     render::show(&summary, args.format, color)
 }
+
+/// The live view of a seeded demo after some virtual hours, for the picture in the README.
+pub fn picture() -> Result<super::live::LiveModel, CliError> {
+    let args = DemoArgs {
+        length: Some(SignedDuration::from_hours(30)),
+        speed: Speed::Max,
+        seed: 7,
+        prices: None,
+        format: Format::Table,
+        store: None,
+        listen: None,
+        catalogue: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed("the runtime could not be started").caused_by(error))?;
+    runtime.block_on(async { Session::open(&args).await?.picture(&args).await })
+}

@@ -7,16 +7,40 @@ use super::args::{self, Source};
 use super::check::Findings;
 use super::error::CliError;
 use super::live::LiveModel;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{self, Catalogue};
+use crate::cli::demo;
+use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::ports::Store;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::store::SqliteStore;
 
 /// The settings of `--config`, of the default file where it exists, or the defaults.
 pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
-    match args::config_path(named) {
-        Some(path) => Err(not_wired(&format!("reading the settings file {}", path.display()))),
-        None => Ok(Settings::default()),
+    let Some(path) = args::config_path(named) else { return Ok(Settings::default()) };
+    let (settings, diagnostics) = settings::load(&path);
+    match settings {
+        Some(settings) => {
+            warn(&diagnostics);
+            Ok(settings)
+        }
+        None => Err(refused("the settings have errors", &diagnostics)),
+    }
+}
+
+/// Every finding, as the error of a verb that cannot go on.
+fn refused(message: &str, diagnostics: &[Diagnostic]) -> CliError {
+    let report = diagnostic::render(diagnostics, false);
+    CliError::input(format!("{message}
+
+{}", report.trim_end()))
+        .hint("nothing was started or changed; correct the file and try again")
+}
+
+/// Findings that are no obstacle, told on the way.
+fn warn(diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        tracing::warn!("the configuration has warnings
+{}", diagnostic::render(diagnostics, false));
     }
 }
 
@@ -57,22 +81,42 @@ fn existing_store(path: &Path) -> Result<(), CliError> {
 
 /// The catalogue of the settings, whole and valid.
 pub fn catalogue(settings: &Settings) -> Result<Catalogue, CliError> {
-    let files: Vec<String> =
-        settings.catalogue.iter().map(|path| path.display().to_string()).collect();
-    Err(not_wired(&format!("reading the catalogue {}", files.join(", "))))
+    let loaded = catalogue::load(&settings.catalogue);
+    match loaded.catalogue {
+        Some(catalogue) => {
+            warn(&loaded.diagnostics);
+            Ok(catalogue)
+        }
+        None => Err(refused("the catalogue has errors", &loaded.diagnostics)),
+    }
 }
 
 /// Everything that is wrong with the catalogue of `files`.
-pub fn findings(files: &[PathBuf]) -> Result<Findings, CliError> {
-    let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-    Err(not_wired(&format!("checking {}", files.join(", "))))
+pub fn findings(files: &[PathBuf], color: bool) -> Result<Findings, CliError> {
+    let loaded = catalogue::load(files);
+    let count = |severity| loaded.diagnostics.iter().filter(|d| d.severity == severity).count();
+    let json = diagnostic::to_json(&loaded.diagnostics);
+    let diagnostics = serde_json::from_str(&json)
+        .map_err(|error| CliError::failed("the findings could not be rendered").caused_by(error))?;
+    let size = |pick: fn(&Catalogue) -> usize| loaded.catalogue.as_ref().map_or(0, pick);
+    Ok(Findings {
+        files: files.to_vec(),
+        errors: count(Severity::Error),
+        warnings: count(Severity::Warning),
+        environments: size(|catalogue| catalogue.environments.len()),
+        classes: size(|catalogue| catalogue.classes.len()),
+        jobs: size(|catalogue| catalogue.jobs.len()),
+        diagnostics,
+        text: if loaded.diagnostics.is_empty() {
+            String::new()
+        } else {
+            diagnostic::render(&loaded.diagnostics, color)
+        },
+    })
 }
 
 /// The view of a seeded demo after some virtual hours, for the picture in the README.
 pub fn demo_model() -> Result<LiveModel, CliError> {
-    Err(not_wired("running the demo for its picture"))
+    demo::picture()
 }
 
-fn not_wired(what: &str) -> CliError {
-    CliError::failed(format!("{what} is not built into this version yet"))
-}

@@ -29,6 +29,91 @@ pub struct RunArgs {
 }
 
 /// Runs the daemon until it is told to stop. Returns the exit code.
+#[cfg(not(feature = "aws"))]
 pub fn run(_args: &RunArgs) -> Result<u8, CliError> {
-    Err(CliError::failed("the daemon is not built into this version yet"))
+    Err(CliError::failed("this spotcron was built without AWS")
+        .hint("build it with default features, or try it on the simulated cloud: spotcron demo"))
+}
+
+#[cfg(feature = "aws")]
+pub use real::run;
+
+#[cfg(feature = "aws")]
+mod real {
+    use std::sync::Arc;
+
+    use tokio::net::TcpListener;
+
+    use super::RunArgs;
+    use crate::aws::{ApiCall, AwsCloud};
+    use crate::cli::{CliError, open};
+    use crate::clock::WallClock;
+    use crate::daemon::{Book, CallLog, Cloud, Mode, Parts, Shared, serve};
+    use crate::ports::{Store, StoreIdentity};
+    use crate::settings::Settings;
+    use crate::store::SqliteStore;
+    use crate::telemetry;
+
+    /// Runs the daemon until it is told to stop. Returns the exit code.
+    pub fn run(args: &RunArgs) -> Result<u8, CliError> {
+        let settings = open::settings(args.config.as_deref())?;
+        telemetry::init(&settings.log)
+            .map_err(|error| CliError::input("logs cannot be set up").caused_by(error))?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+                CliError::failed("the runtime could not be started").caused_by(error)
+            })?;
+        let mode = if args.observe { Mode::Observe } else { Mode::Submit };
+        runtime.block_on(start(settings, mode))?;
+        Ok(0)
+    }
+
+    /// Everything is validated before the first thing is bound.
+    async fn start(settings: Settings, mode: Mode) -> Result<(), CliError> {
+        let catalogue = open::catalogue(&settings)?;
+        let calls = Arc::new(CallLog::default());
+        let counting = Arc::clone(&calls);
+        let observer =
+            move |call: &ApiCall<'_>| counting.count(call.operation, call.outcome_label());
+        let aws = AwsCloud::connect(&settings.aws, &settings.limits, Arc::new(observer))
+            .await
+            .map_err(|error| CliError::input("AWS cannot be used as configured").caused_by(error))?;
+        let account_id = aws.account_id().await.map_err(|error| {
+            CliError::failed("the AWS account could not be found out")
+                .caused_by(error)
+                .hint("check the credentials with: aws sts get-caller-identity")
+        })?;
+        for endpoint in aws.custom_endpoints() {
+            tracing::warn!(service = %endpoint.service, url = %endpoint.url,
+                "an endpoint that is not AWS's own is in force");
+        }
+        let identity = StoreIdentity::Account { account_id: account_id.clone() };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.store_path, identity)?);
+        let listen = settings.http.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            CliError::failed(format!("{listen} cannot be listened on")).caused_by(error)
+        })?;
+        let shared = Arc::new(Shared::new(Parts {
+            clock: Arc::new(WallClock),
+            mode,
+            scope: account_id.clone(),
+            cloud: Cloud {
+                batch: Arc::new(aws.clone()),
+                instances: Arc::new(aws.clone()),
+                spot_prices: Arc::new(aws.clone()),
+                list_prices: Arc::new(aws.clone()),
+            },
+            book: Book::load(store).await?,
+            calls,
+            custom_endpoint: !aws.custom_endpoints().is_empty(),
+            catalogue,
+            settings,
+        }));
+        shared.restore().await?;
+        tracing::info!(account = %account_id, %listen, jobs = shared.catalogue.load().jobs.len(),
+            observe = mode == Mode::Observe, "spotcron runs");
+        serve(shared, listener)
+            .await
+            .map_err(|error| CliError::failed("the daemon ended").caused_by(error))
+    }
 }

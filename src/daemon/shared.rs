@@ -67,7 +67,7 @@ pub struct Shared {
     pub desk: Desk,
     pub status: Status,
     pub bells: Bells,
-    pub calls: CallLog,
+    pub calls: Arc<CallLog>,
     pub reloads: Reloads,
     /// An endpoint that is not AWS's own is in force.
     pub custom_endpoint: bool,
@@ -79,31 +79,36 @@ pub struct Shared {
     instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
 }
 
+/// What a daemon is made of.
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    pub mode: Mode,
+    pub scope: String,
+    pub cloud: Cloud,
+    pub catalogue: Catalogue,
+    pub book: Book,
+    pub calls: Arc<CallLog>,
+    pub custom_endpoint: bool,
+}
+
 impl Shared {
-    pub fn new(
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        mode: Mode,
-        scope: String,
-        cloud: Cloud,
-        catalogue: Catalogue,
-        book: Book,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
         Shared {
-            clock,
-            settings,
-            mode,
-            scope,
-            cloud,
-            catalogue: ArcSwap::from_pointee(catalogue),
+            clock: parts.clock,
+            settings: parts.settings,
+            mode: parts.mode,
+            scope: parts.scope,
+            cloud: parts.cloud,
+            catalogue: ArcSwap::from_pointee(parts.catalogue),
             market: ArcSwap::from_pointee(Market::default()),
-            book,
+            book: parts.book,
             desk: Desk::default(),
             status: Status::default(),
             bells: Bells::default(),
-            calls: CallLog::default(),
+            calls: parts.calls,
             reloads: Reloads::default(),
-            custom_endpoint: false,
+            custom_endpoint: parts.custom_endpoint,
             stopping: AtomicBool::new(false),
             next_due: Mutex::default(),
             experience: Mutex::default(),

@@ -41,11 +41,23 @@ pub struct Live {
     priced_at: Option<Timestamp>,
     /// Virtual time gained since the last frame, at full speed.
     steps: u32,
+    filming: bool,
 }
 
 impl Live {
     pub fn new(shared: Arc<Shared>, model: LiveModel, view: LiveView) -> Self {
-        Live { shared, model, view, told: 0, priced_at: None, steps: 0 }
+        Live { shared, model, view, told: 0, priced_at: None, steps: 0, filming: false }
+    }
+
+    /// Looks at every step and never waits: for a picture rather than a person.
+    pub fn filming(mut self) -> Self {
+        self.filming = true;
+        self
+    }
+
+    pub fn into_model(mut self, now: Timestamp) -> LiveModel {
+        self.frame(now);
+        self.model
     }
 
     /// Takes over what happened, draws, and does what was typed. `false` to end.
@@ -86,6 +98,9 @@ impl Live {
 #[async_trait]
 impl Pace for Live {
     async fn before(&mut self, from: Timestamp, to: Timestamp) -> bool {
+        if self.filming {
+            return self.frame(to);
+        }
         let mut now = from;
         loop {
             match self.model.speed {

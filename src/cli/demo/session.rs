@@ -17,7 +17,7 @@ use crate::cli::live::{LiveModel, LiveView};
 use crate::cli::summary::{DemoSummary, Facts};
 use crate::clock::{Clock, VirtualClock};
 use crate::cost::PriceMode;
-use crate::daemon::{Book, Cloud, Mode, Pace, Shared, all_tasks, http, run_virtual};
+use crate::daemon::{Book, Cloud, Mode, Pace, Parts, Shared, all_tasks, http, run_virtual};
 use crate::diagnostic::{self, Source};
 use crate::ledger::Summary;
 use crate::ports::{Store, StoreIdentity};
@@ -75,7 +75,17 @@ impl Session {
         };
         let book = Book::load(store).await.map_err(CliError::from)?;
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
-        let shared = Shared::new(time, settings, Mode::Submit, scope, ports, catalogue, book);
+        let shared = Shared::new(Parts {
+            clock: time,
+            settings,
+            mode: Mode::Submit,
+            scope,
+            cloud: ports,
+            catalogue,
+            book,
+            calls: Arc::default(),
+            custom_endpoint: false,
+        });
         shared.restore().await.map_err(CliError::from)?;
         Ok(Session { shared: Arc::new(shared), cloud, clock, begin, end, seed: args.seed })
     }
@@ -108,6 +118,16 @@ impl Session {
     pub async fn drive(&self, until: Timestamp, pace: &mut dyn Pace) {
         let tasks = all_tasks(&self.shared);
         run_virtual(&self.shared, tasks, &self.clock, until, pace).await;
+    }
+
+    /// Runs to the end and returns what the screen would show.
+    pub async fn picture(self, args: &DemoArgs) -> Result<LiveModel, CliError> {
+        let mut model = LiveModel::new(self.seed, self.begin, Speed::Times(600));
+        model.metrics_url = Some("http://127.0.0.1:9188/metrics".to_owned());
+        let sink = LiveView::log(std::io::sink());
+        let mut live = Live::new(Arc::clone(&self.shared), model, sink).filming();
+        self.drive(self.until(args.length), &mut live).await;
+        Ok(live.into_model(self.clock.now()))
     }
 
     fn until(&self, length: Option<SignedDuration>) -> Timestamp {
