@@ -19,7 +19,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let code = match cli.verb {
         Verb::Run(args) => run::run(&args)?,
         Verb::Demo(args) => demo::run(&args, cli.color)?,
-        Verb::Check(args) => show.report(&check::run(&args)?, args.format.format)?,
+        Verb::Check(args) => show.report(&check::run(&args, true)?, args.format.format)?,
         Verb::Plan(args) => {
             let settings = open::settings(args.source.config.as_deref())?;
             let catalogue = open::catalogue(&settings)?;

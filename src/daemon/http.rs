@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::exposition::{ailments, is_ready, metrics_text, status_page};
+use super::realtime::told_to_stop;
 use super::{Shared, shared::Stopping};
 use crate::{metrics, telemetry};
 
@@ -21,9 +22,7 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     axum::serve(listener, router(shared))
-        .with_graceful_shutdown(async move {
-            let _ = stop.wait_for(|stopped| *stopped).await;
-        })
+        .with_graceful_shutdown(async move { told_to_stop(&mut stop).await })
         .await
 }
 

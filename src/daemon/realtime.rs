@@ -60,7 +60,7 @@ pub async fn run_realtime(
         running.spawn(task_loop(Arc::clone(&shared), task, stop.clone()));
     }
     let panicked = tokio::select! {
-        _ = stop.wait_for(|stopped| *stopped) => None,
+        () = told_to_stop(&mut stop) => None,
         ended = running.join_next() => ended,
     };
     if let Some(ended) = panicked {
@@ -79,6 +79,11 @@ pub async fn run_realtime(
     })
 }
 
+/// Returns once `stop` is true, or nobody is left who could say so.
+pub(super) async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
 async fn task_loop(
     shared: Arc<Shared>,
     mut task: Box<dyn Task>,
@@ -92,7 +97,7 @@ async fn task_loop(
         let wake = next_wake(ended, task.period(), &result);
         shared.status.note(task.name(), began, ended, wake, &result);
         tokio::select! {
-            _ = stop.wait_for(|stopped| *stopped) => return task.name(),
+            () = told_to_stop(&mut stop) => return task.name(),
             () = bell.rung() => {}
             () = sleep_until(&shared, wake) => {}
         }

@@ -9,6 +9,7 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::{mpsc, watch};
 
 use super::Shared;
+use super::realtime::told_to_stop;
 use super::shared::lock;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::metrics::ReloadGauges;
@@ -83,7 +84,7 @@ pub async fn watch_catalogue(
         .map_err(|error| format!("SIGHUP cannot be handled: {error}"))?;
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stopped| *stopped) => return Ok(()),
+            () = told_to_stop(&mut stop) => return Ok(()),
             _ = hangup.recv() => {}
             _ = changes.recv() => {
                 tokio::time::sleep(SETTLE).await;
