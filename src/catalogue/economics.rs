@@ -6,6 +6,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::raw::{RawClass, RawJob};
+use crate::document::TomlTable;
+
 use super::{Class, Environment, Job, Restart, RetryOwner};
 
 /// From zero, an interruption of a job longer than this throws away more than spot usually saves.
@@ -22,7 +24,10 @@ pub(super) fn warn_of_class(
     let spot = environments.iter().any(|environment| environment.capacity.is_interruptible());
     let expected = raw.expected_duration.as_ref().map(|value| &value.span);
     let expected = expected.unwrap_or(&raw.table_span);
-    if spot && class.restart == Restart::FromZero && class.expected_duration > LONG_WITHOUT_CHECKPOINT {
+    if spot
+        && class.restart == Restart::FromZero
+        && class.expected_duration > LONG_WITHOUT_CHECKPOINT
+    {
         let problem = format!(
             "an interruption loses up to {:#} of work: the job starts again from zero on spot",
             class.expected_duration
@@ -89,11 +94,13 @@ pub(super) fn warn_of_job(
     }
     if let (RetryOwner::Spotcron, Some(strategy)) = (class.retry_owner, &raw.retry_strategy) {
         let problem = "`retry_strategy` is not sent: spotcron owns the retries of this class";
-        let hint = "remove it (see `failure_retries`), or set the class's `retry_owner = \"batch\"`";
+        let hint =
+            "remove it (see `failure_retries`), or set the class's `retry_owner = \"batch\"`";
         warn("retry-strategy-not-sent", &strategy.span, problem, hint);
     }
-    if job.submission.resources.is_none() && raw.vcpus.is_none() && raw.memory_mib.is_none() {
-        let problem = "without `vcpus` and `memory_mib` decisions assume the definition's container";
+    if !raw.has("vcpus") && !raw.has("memory_mib") && !raw.has("gpus") {
+        let problem =
+            "without `vcpus` and `memory_mib` decisions assume the definition's container";
         let hint = "state them: they give the job's share of an instance, and so its price";
         let span = raw.name.as_ref().map_or(&raw.table_span, |name| &name.span);
         warn("resources-not-stated", span, problem, hint);

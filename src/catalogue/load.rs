@@ -28,8 +28,7 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                 .hint("name files or directories in the configuration's `catalogue`"),
         );
     }
-    let files: Vec<PathBuf> =
-        paths.iter().flat_map(|path| files_of(path, &mut findings)).collect();
+    let files: Vec<PathBuf> = paths.iter().flat_map(|path| files_of(path, &mut findings)).collect();
     for path in files {
         if let Ok(real) = path.canonicalize()
             && let Some(first) = seen.insert(real, path.clone())

@@ -60,18 +60,42 @@ fn names_secret(name: &str) -> bool {
     let has = |word: &str| words.iter().any(|known| known == word);
     // `SECRET_ARN` names a secret and does not hold it.
     let describes = [
-        "arn", "name", "file", "path", "id", "ttl", "url", "length", "len", "count", "expiry",
-        "type", "enabled", "parameter", "region", "limit", "policy",
+        "arn",
+        "name",
+        "file",
+        "path",
+        "id",
+        "ttl",
+        "url",
+        "length",
+        "len",
+        "count",
+        "expiry",
+        "type",
+        "enabled",
+        "parameter",
+        "region",
+        "limit",
+        "policy",
     ];
     if words.last().is_some_and(|last| describes.contains(&last.as_str())) {
         return false;
     }
     let single = [
-        "password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "credential",
-        "credentials", "apikey",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "secret",
+        "secrets",
+        "token",
+        "credential",
+        "credentials",
+        "apikey",
     ];
     single.iter().any(|word| has(word))
-        || has("key") && ["api", "access", "private", "signing", "encryption"].iter().any(|word| has(word))
+        || has("key")
+            && ["api", "access", "private", "signing", "encryption"].iter().any(|word| has(word))
 }
 
 /// `dbPassword`, `DB_PASSWORD`, `db-password` → `db`, `password`.
@@ -131,7 +155,11 @@ pub fn masks(root: &DeTable<'_>) -> Vec<Range<usize>> {
             "jobs" => RawJob::NAMES,
             _ => &[],
         };
-        let known = if RawCatalogue::NAMES.contains(&key.get_ref().as_ref()) { known } else { RawJob::NAMES };
+        let known = if RawCatalogue::NAMES.contains(&key.get_ref().as_ref()) {
+            known
+        } else {
+            RawJob::NAMES
+        };
         match value.get_ref() {
             DeValue::Array(tables) => {
                 for table in tables.iter().filter_map(|table| table.get_ref().as_table()) {
@@ -247,7 +275,8 @@ mod tests {
 
     #[test]
     fn lines_of_broken_files_hide_values() {
-        let text = "[[jobs]]\nname = \"a\nenvironment = { A = \"one\",\n B = \"two\" }\n[[jobs]]\nx = 1\n";
+        let text =
+            "[[jobs]]\nname = \"a\nenvironment = { A = \"one\",\n B = \"two\" }\n[[jobs]]\nx = 1\n";
         let shown: Vec<&str> = masks_of_text(text).into_iter().map(|mask| &text[mask]).collect();
         assert_eq!(shown, [" { A = \"one\",", " \"two\" }"]);
     }

@@ -1,12 +1,11 @@
 //! The report for people: each finding with its underlined line and its advice.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::position::Lines;
 use super::{Diagnostic, LineIndex, Place, Severity, Source, sorted};
 
 /// Longer lines are not printed; their place is.
@@ -45,16 +44,6 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
 }
 
-/// The line index of each source, made when first needed.
-#[derive(Default)]
-struct Lines<'a>(HashMap<*const Source, LineIndex<'a>>);
-
-impl<'a> Lines<'a> {
-    fn of(&mut self, source: &'a Arc<Source>) -> &LineIndex<'a> {
-        self.0.entry(Arc::as_ptr(source)).or_insert_with(|| LineIndex::new(&source.text))
-    }
-}
-
 fn groups<'a>(finding: &'a Diagnostic, lines: &mut Lines<'a>) -> Vec<Group<'a>> {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
@@ -89,9 +78,7 @@ fn placed<'a>(
     match excerpt(&place.source, &place.span, index) {
         Some((line, text, span)) => {
             let annotation = kind.span(span).label(label);
-            group.element(
-                Snippet::source(text).line_start(line).path(path).annotation(annotation),
-            )
+            group.element(Snippet::source(text).line_start(line).path(path).annotation(annotation))
         }
         None => {
             let at = index.position(place.span.start);

@@ -169,8 +169,7 @@ impl Reader {
         problem: &str,
         hint: Option<String>,
     ) -> Option<T> {
-        let mut finding =
-            Diagnostic::error("invalid-value", format!("{} {problem}", self.here()));
+        let mut finding = Diagnostic::error("invalid-value", format!("{} {problem}", self.here()));
         finding.hint = hint;
         self.note(finding, span);
         None
@@ -215,8 +214,7 @@ impl Reader {
     }
 
     pub fn missing_key(&mut self, key: &str, example: &str, span: Range<usize>) {
-        let finding =
-            Diagnostic::error("missing-key", format!("{} has no `{key}`", self.here()));
+        let finding = Diagnostic::error("missing-key", format!("{} has no `{key}`", self.here()));
         let finding = match example {
             "" => finding,
             example => finding.hint(format!("add for example `{key} = {example}`")),

@@ -26,7 +26,9 @@ fn cell(text: &str) -> String {
 
 /// The head of a generated page.
 pub fn reference_head(title: &str, text: &str) -> String {
-    format!("# {title}\n\nGenerated from the program; a test says how to write it anew.\n\n{text}\n\n")
+    format!(
+        "# {title}\n\nGenerated from the program; a test says how to write it anew.\n\n{text}\n\n"
+    )
 }
 
 /// The JSON schema of `T`'s file, formatted, with a line break at its end.

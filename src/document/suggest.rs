@@ -1,10 +1,7 @@
 //! "Did you mean ...?", and user text that is safe to print.
 
 /// The known name that is most like `text`, when one is like it at all.
-pub fn did_you_mean<'a>(
-    text: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Comparing costs the product of the lengths, and no name is this long.
     if text.len() > 100 {
         return None;

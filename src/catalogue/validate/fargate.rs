@@ -13,6 +13,11 @@ const SIZES: [(u32, u32, u32, u32); 7] = [
     (16_000, 32_768, 122_880, 8_192),
 ];
 
+/// Whether Fargate sells this many vCPUs (in thousandths), with whatever memory.
+pub(super) fn sells_vcpus(vcpu_millis: u32) -> bool {
+    SIZES.iter().any(|(vcpus, ..)| *vcpus == vcpu_millis)
+}
+
 /// Why Fargate does not sell `resources`, and what it sells instead.
 pub(super) fn problem(resources: &Resources) -> Option<(String, String)> {
     let Resources { vcpu_millis, memory_mib, gpus } = *resources;
@@ -59,14 +64,26 @@ mod tests {
         let sold = |vcpu_millis, memory_mib| {
             problem(&Resources { vcpu_millis, memory_mib, gpus: 0 }).is_none()
         };
-        for (vcpus, memory) in
-            [(250, 512), (250, 2_048), (500, 3_072), (1_000, 8_192), (4_000, 30_720), (8_000, 20_480), (16_000, 122_880)]
-        {
+        for (vcpus, memory) in [
+            (250, 512),
+            (250, 2_048),
+            (500, 3_072),
+            (1_000, 8_192),
+            (4_000, 30_720),
+            (8_000, 20_480),
+            (16_000, 122_880),
+        ] {
             assert!(sold(vcpus, memory), "{vcpus} {memory}");
         }
-        for (vcpus, memory) in
-            [(250, 1_536), (500, 512), (1_000, 8_193), (4_000, 31_744), (8_000, 17_408), (3_000, 8_192), (16_000, 36_864)]
-        {
+        for (vcpus, memory) in [
+            (250, 1_536),
+            (500, 512),
+            (1_000, 8_193),
+            (4_000, 31_744),
+            (8_000, 17_408),
+            (3_000, 8_192),
+            (16_000, 36_864),
+        ] {
             assert!(!sold(vcpus, memory), "{vcpus} {memory}");
         }
         assert!(problem(&Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 1 }).is_some());

@@ -71,7 +71,9 @@ fn check_zone(raw: &RawJob, known: &mut Known<'_>, scope: &mut Scope<'_>) -> Opt
     let names = names.iter().map(String::as_str);
     // "Berlin" is like no full name, but it is the end of one.
     let city = |name: &&str| {
-        name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&value.replace(' ', "_")))
+        name.rsplit('/')
+            .next()
+            .is_some_and(|city| city.eq_ignore_ascii_case(&value.replace(' ', "_")))
     };
     let like = names.clone().find(city).or_else(|| did_you_mean(value, names));
     let hint = match like {
@@ -89,8 +91,7 @@ fn check_zone(raw: &RawJob, known: &mut Known<'_>, scope: &mut Scope<'_>) -> Opt
 }
 
 fn check_cron(raw: &RawJob, scope: &mut Scope<'_>) -> Option<Cron> {
-    const FIELDS: &str =
-        "write five fields: minute, hour, day of month, month, day of week; \"0 2 * * *\" is daily at 2:00";
+    const FIELDS: &str = "write five fields: minute, hour, day of month, month, day of week; \"0 2 * * *\" is daily at 2:00";
     let Located { value, span } = raw.cron.as_ref()?;
     if let Some(foreign) = aws_cron::recognise(value) {
         let problem = format!("{} is {}, not cron", shown(value), foreign.notation);

@@ -99,12 +99,8 @@ impl<'a> Declared<'a> {
         names.sort_by_key(|(name, _)| **name);
         for (name, (source, span)) in names {
             let Some(other) = folded.insert(name.to_ascii_lowercase(), name) else { continue };
-            let message = format!(
-                "{} {} differs from {} only in case",
-                self.kind,
-                shown(name),
-                shown(other)
-            );
+            let message =
+                format!("{} {} differs from {} only in case", self.kind, shown(name), shown(other));
             let mut finding = Diagnostic::warning("names-differ-in-case", message)
                 .at(source, span.clone())
                 .hint("AWS Batch ignores case when it searches by name; rename one of the two");
