@@ -1,5 +1,12 @@
 //! The daemon's own configuration: config/spotcron.toml. Every key has a default.
 
+mod load;
+mod raw;
+mod schema;
+
+pub use load::{load, load_source};
+pub use schema::{reference_markdown, schema};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::raw::{RawClass, RawJob};
+use crate::document::TomlTable;
+
 use super::{Class, Environment, Job, Restart, RetryOwner};
 
 /// From zero, an interruption of a job longer than this throws away more than spot usually saves.
@@ -96,7 +98,7 @@ pub(super) fn warn_of_job(
             "remove it (see `failure_retries`), or set the class's `retry_owner = \"batch\"`";
         warn("retry-strategy-not-sent", &strategy.span, problem, hint);
     }
-    if job.submission.resources.is_none() && raw.vcpus.is_none() && raw.memory_mib.is_none() {
+    if !raw.has("vcpus") && !raw.has("memory_mib") && !raw.has("gpus") {
         let problem =
             "without `vcpus` and `memory_mib` decisions assume the definition's container";
         let hint = "state them: they give the job's share of an instance, and so its price";

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::{RetryOwner, WhenPriceUnknown};
 use crate::document::{
     DurationText, Entries, FromToml, Located, Percent, Price, Reader, SecretText, TomlTable, Vcpus,
-    toml_table,
+    Whole, toml_table,
 };
 use crate::domain::Capacity;
 
@@ -76,10 +76,10 @@ toml_table! {
         retry_owner: RetryOwnerText, default "\"spotcron\"";
         /// Submissions of one run at most: interruptions, moves to on-demand and retries together,
         /// from 1 to 100.
-        max_legs: u16, default "6";
+        max_legs: Whole<1, 100>, default "6";
         /// How often an attempt that failed by itself (non-zero exit) is repeated, from 0 to 99.
         /// Interruptions do not count.
-        failure_retries: u16, default "0";
+        failure_retries: Whole<0, 99>, default "0";
         /// How long a submission may wait in RUNNABLE on spot before it is moved.
         wait_budget: DurationText, default "\"15m\"";
         /// Spot above this price, in USD per hour for the job's share of the instance, is not used.
@@ -129,11 +129,11 @@ toml_table! {
         /// Overrides the definition, and tells decisions the job's share of an instance.
         vcpus: Vcpus, optional "2";
         /// Memory that the container reserves, in MiB.
-        memory_mib: u32, optional "4096";
+        memory_mib: Whole<4, 100_000_000>, optional "4096";
         /// GPUs that the container reserves. Not on Fargate.
-        gpus: u32, default "0";
+        gpus: Whole<0, 1024>, default "0";
         /// Children of an array job, from 2 to 10000.
-        array_size: u32, optional "100";
+        array_size: Whole<2, 10_000>, optional "100";
         /// Sent to Batch only where the class says `retry_owner = "batch"`.
         retry_strategy: RawRetryStrategy, optional "";
         /// After this Batch ends an attempt, at least 60 seconds, whole seconds. Not repeated by
@@ -142,7 +142,7 @@ toml_table! {
         /// Only for queues with a fair-share policy, which need it.
         share_identifier: String, optional "\"analytics\"";
         /// From 0 to 9999, only together with `share_identifier`.
-        scheduling_priority: u32, optional "10";
+        scheduling_priority: Whole<0, 9999>, optional "10";
         /// Tags of the Batch job, at most 48: two of the 50 are spotcron's own.
         tags: Entries<String>, default "{}";
     }
@@ -152,7 +152,7 @@ toml_table! {
     /// Batch's own retries.
     pub struct RawRetryStrategy {
         /// Attempts, the first included, from 1 to 10.
-        attempts: u32, required "3";
+        attempts: Whole<1, 10>, required "3";
         /// At most 5 entries; the first that matches decides, and no match repeats.
         evaluate_on_exit: List<RawEvaluateOnExit>, optional "";
     }

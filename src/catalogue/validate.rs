@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::read::Tables;
 use super::{Catalogue, Class, Environment, economics};
-use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::diagnostic::{Diagnostic, Severity, Source, has_errors};
 use crate::document::{Located, shown};
 use names::Declared;
 
@@ -67,23 +67,6 @@ impl<'a> Scope<'a> {
         let finding = finding.at(self.source, span.clone());
         self.findings.push(if hint.is_empty() { finding } else { finding.hint(hint) });
     }
-
-    /// The value of a number that must lie in `range`.
-    fn within<T: PartialOrd + Copy + std::fmt::Display>(
-        &mut self,
-        key: &str,
-        value: &Option<Located<T>>,
-        range: std::ops::RangeInclusive<T>,
-    ) -> Option<T> {
-        let Located { value, span } = value.as_ref()?;
-        if range.contains(value) {
-            return Some(*value);
-        }
-        let (least, most) = (range.start(), range.end());
-        let problem = format!("`{key}` must be from {least} to {most}, not {value}");
-        self.error("out-of-range", span, &problem, "");
-        None
-    }
 }
 
 /// What is known of the catalogue while its tables are checked.
@@ -127,7 +110,8 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         }
     }
     job_names.report_near_duplicates(findings);
-    if tables.complete {
+    // What a mistake elsewhere left unused is not a second finding.
+    if tables.complete && !has_errors(findings) {
         check_use(tables, findings);
     }
     Catalogue {

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Diagnostic, LineIndex, Place, Position, Severity, sorted};
+use super::position::Lines;
+use super::{Diagnostic, Place, Position, Severity, sorted};
 
 #[derive(Serialize)]
 struct JsonPlace {
@@ -35,18 +36,22 @@ struct JsonFinding<'a> {
 /// Every finding as one JSON array, in the report's order: severity, code, message, file, line,
 /// column, end, hint, related places. Never the source's text.
 pub fn to_json(diagnostics: &[Diagnostic]) -> String {
+    let mut lines = Lines::default();
     let findings: Vec<JsonFinding<'_>> = sorted(diagnostics)
         .into_iter()
         .map(|finding| JsonFinding {
             severity: finding.severity,
             code: finding.code,
             message: &finding.message,
-            place: finding.place.as_ref().map(place),
+            place: finding.place.as_ref().map(|at| place(at, &mut lines)),
             hint: finding.hint.as_deref(),
             related: finding
                 .related
                 .iter()
-                .map(|related| JsonRelated { label: &related.label, place: place(&related.place) })
+                .map(|related| JsonRelated {
+                    label: &related.label,
+                    place: place(&related.place, &mut lines),
+                })
                 .collect(),
         })
         .collect();
@@ -54,12 +59,12 @@ pub fn to_json(diagnostics: &[Diagnostic]) -> String {
     serde_json::to_string_pretty(&findings).unwrap_or_else(|error| format!("[\"{error}\"]"))
 }
 
-fn place(place: &Place) -> JsonPlace {
+fn place<'a>(place: &'a Place, lines: &mut Lines<'a>) -> JsonPlace {
     let source = &place.source;
-    let index = (!source.text.is_empty()).then(|| LineIndex::new(&source.text));
+    let index = (!source.text.is_empty()).then(|| lines.of(source));
     JsonPlace {
         file: source.path.display().to_string(),
-        start: index.as_ref().map(|index| index.position(place.span.start)),
-        end: index.as_ref().map(|index| index.position(place.span.end)),
+        start: index.map(|index| index.position(place.span.start)),
+        end: index.map(|index| index.position(place.span.end)),
     }
 }

@@ -1,6 +1,11 @@
 //! From bytes to lines and columns.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Serialize;
+
+use super::Source;
 
 /// A place as an editor names it. Both count from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +47,16 @@ impl<'a> LineIndex<'a> {
         let line = self.line_of(offset);
         let column = self.text[self.starts[line]..offset].chars().count() + 1;
         Position { line: line + 1, column }
+    }
+}
+
+/// The line index of each source, made when first needed.
+#[derive(Default)]
+pub(super) struct Lines<'a>(HashMap<*const Source, LineIndex<'a>>);
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(&mut self, source: &'a Arc<Source>) -> &LineIndex<'a> {
+        self.0.entry(Arc::as_ptr(source)).or_insert_with(|| LineIndex::new(&source.text))
     }
 }
 

@@ -1,12 +1,11 @@
 //! The report for people: each finding with its underlined line and its advice.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::position::Lines;
 use super::{Diagnostic, LineIndex, Place, Severity, Source, sorted};
 
 /// Longer lines are not printed; their place is.
@@ -43,16 +42,6 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let parts: Vec<String> =
         [Severity::Error, Severity::Warning].into_iter().filter_map(count).collect();
     if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
-}
-
-/// The line index of each source, made when first needed.
-#[derive(Default)]
-struct Lines<'a>(HashMap<*const Source, LineIndex<'a>>);
-
-impl<'a> Lines<'a> {
-    fn of(&mut self, source: &'a Arc<Source>) -> &LineIndex<'a> {
-        self.0.entry(Arc::as_ptr(source)).or_insert_with(|| LineIndex::new(&source.text))
-    }
 }
 
 fn groups<'a>(finding: &'a Diagnostic, lines: &mut Lines<'a>) -> Vec<Group<'a>> {

@@ -24,6 +24,9 @@ pub trait TomlTable: Sized {
 
     /// The bytes of the table's header (or of the whole inline table).
     fn span(&self) -> Range<usize>;
+
+    /// Whether the key is written, be its value right or wrong.
+    fn has(&self, key: &str) -> bool;
 }
 
 /// The schema of a declared table, which allows no other keys.
@@ -86,6 +89,8 @@ macro_rules! toml_table {
             )+
             /// The bytes of the table's header.
             pub table_span: std::ops::Range<usize>,
+            /// Names of the keys that are written, also of those whose value is wrong.
+            pub written: Vec<&'static str>,
         }
 
         impl $crate::document::TomlTable for $name {
@@ -104,6 +109,10 @@ macro_rules! toml_table {
             fn span(&self) -> std::ops::Range<usize> {
                 self.table_span.clone()
             }
+
+            fn has(&self, key: &str) -> bool {
+                self.written.contains(&key)
+            }
         }
 
         impl $crate::document::FromToml for $name {
@@ -117,12 +126,15 @@ macro_rules! toml_table {
                 let mut read = $name { table_span: value.span(), ..Default::default() };
                 for (key, value) in table {
                     match key.get_ref().as_ref() {
-                        $(stringify!($field) => read.$field = reader.field(key, value),)+
+                        $(stringify!($field) => {
+                            read.written.push(stringify!($field));
+                            read.$field = reader.field(key, value);
+                        })+
                         _ => reader.unknown_key(key, Self::NAMES),
                     }
                 }
                 for key in Self::KEYS {
-                    if key.required && !table.contains_key(key.name) {
+                    if key.required && !read.has(key.name) {
                         reader.missing_key(key.name, key.example, value.span());
                     }
                 }

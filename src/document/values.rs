@@ -130,6 +130,9 @@ impl FromToml for Price {
         let Some(number) = decimal(value, ' ') else {
             return reader.wrong_type(value, "a price", hint);
         };
+        if number.is_ok_and(|number| number.is_sign_negative() && !number.is_zero()) {
+            return reader.invalid(value.span(), "cannot be negative", hint);
+        }
         let price = number.ok().map(|number| number.normalize().to_string().parse());
         match price {
             Some(Ok(price)) => Some(Price(price)),
@@ -243,5 +246,35 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let value = generator.subschema_for::<T>();
         json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+/// The shape of a region's name: `us-east-1`, `us-gov-west-1`. New regions appear, so there is no
+/// list of them here.
+pub fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let Some((number, words)) = parts.split_last() else { return false };
+    (2..=4).contains(&words.len())
+        && words.iter().all(letters)
+        && words[0].len() <= 5
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_and_zones_are_told_apart() {
+        for region in
+            ["us-east-1", "us-gov-west-1", "ap-southeast-2", "us-iso-east-1", "eusc-de-east-1"]
+        {
+            assert!(is_region(region), "{region}");
+        }
+        for other in ["us-east-1a", "us-east", "", "-", "US-EAST-1", "us-east-", "global", "1"] {
+            assert!(!is_region(other), "{other}");
+        }
     }
 }

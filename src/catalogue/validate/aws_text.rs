@@ -1,6 +1,7 @@
 //! AWS's notations: ARNs, regions, zones, instance types, definitions, tags, patterns.
 
 use super::names::is_name_char;
+use crate::document::is_region;
 
 /// An ARN of AWS Batch, taken apart.
 pub(super) struct BatchArn<'a> {
@@ -29,19 +30,6 @@ pub(super) fn is_batch_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(is_name_char)
-}
-
-/// The shape of a region's name: `us-east-1`, `us-gov-west-1`. New regions appear, so there is no
-/// list of them here.
-pub(super) fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let Some((number, words)) = parts.split_last() else { return false };
-    (2..=4).contains(&words.len())
-        && words.iter().all(letters)
-        && words[0].len() <= 5
-        && (1..=2).contains(&number.len())
-        && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The shape of an exact instance type: `m6i.xlarge`, `u-6tb1.metal`, `c7gn.16xlarge`.
@@ -105,18 +93,6 @@ pub(super) fn pattern_problem(pattern: &str, digits_only: bool) -> Option<&'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn regions_and_zones_are_told_apart() {
-        for region in
-            ["us-east-1", "us-gov-west-1", "ap-southeast-2", "us-iso-east-1", "eusc-de-east-1"]
-        {
-            assert!(is_region(region), "{region}");
-        }
-        for other in ["us-east-1a", "us-east", "", "-", "US-EAST-1", "us-east-", "global", "1"] {
-            assert!(!is_region(other), "{other}");
-        }
-    }
 
     #[test]
     fn definitions_know_their_revision_and_region() {

@@ -33,8 +33,6 @@ pub(super) fn check(
     let expected = positive("expected_duration", &raw.expected_duration, &mut scope);
     let deadline = positive("deadline", &raw.deadline, &mut scope);
     let max_age = positive("max_price_age", &raw.max_price_age, &mut scope);
-    let max_legs = scope.within("max_legs", &raw.max_legs, 1..=100);
-    let failure_retries = scope.within("failure_retries", &raw.failure_retries, 0..=99);
     let restart = check_restart(raw, &mut scope);
     check_prices(raw, &mut scope);
     let labels = super::submission::check_labels(raw, &mut scope);
@@ -49,8 +47,8 @@ pub(super) fn check(
         start_up: duration(&raw.start_up).unwrap_or(START_UP),
         restart,
         retry_owner: raw.retry_owner.as_ref().map_or(RetryOwner::Spotcron, |o| o.value.0),
-        max_legs: max_legs.unwrap_or(MAX_LEGS),
-        failure_retries: failure_retries.unwrap_or(0),
+        max_legs: raw.max_legs.as_ref().map_or(MAX_LEGS, |legs| legs.value.get()),
+        failure_retries: raw.failure_retries.as_ref().map_or(0, |count| count.value.get()),
         wait_budget: duration(&raw.wait_budget).unwrap_or(WAIT_BUDGET),
         max_price: raw.max_price_usd_per_hour.as_ref().map(|price| price.value.0),
         min_saving: percent(&raw.min_saving_percent, MIN_SAVING),

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::aws_text::{self, batch_arn, is_batch_name, is_instance_type, is_region};
+use super::aws_text::{self, batch_arn, is_batch_name, is_instance_type};
 use super::names::check_name;
 use super::{Located, Scope, shown};
 use crate::catalogue::Environment;
 use crate::catalogue::raw::RawEnvironment;
 use crate::catalogue::read::Entry;
 use crate::diagnostic::Diagnostic;
+use crate::document::is_region;
 use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, Zone};
 
 type Findings = Vec<Diagnostic>;
@@ -61,7 +62,8 @@ fn check_queue(
     if value.starts_with("arn:") {
         let Some(arn) = batch_arn(value, "job-queue").filter(|arn| is_batch_name(arn.name)) else {
             let hint = "arn:aws:batch:REGION:ACCOUNT:job-queue/NAME";
-            scope.error("invalid-queue", span, "this is no ARN of a Batch job queue", hint);
+            let problem = format!("`queue` {} is no ARN of a Batch job queue", shown(value));
+            scope.error("invalid-queue", span, &problem, hint);
             return None;
         };
         if let Some(region) = region.filter(|region| *region != arn.region) {
@@ -71,7 +73,8 @@ fn check_queue(
         }
     } else if !is_batch_name(value) {
         let hint = "queue names are made of letters, digits, `-` and `_`, at most 128";
-        scope.error("invalid-queue", span, "this is no name of a Batch job queue", hint);
+        let problem = format!("`queue` {} is no name of a Batch job queue", shown(value));
+        scope.error("invalid-queue", span, &problem, hint);
         return None;
     }
     Some(value.clone())

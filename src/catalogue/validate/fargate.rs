@@ -13,6 +13,11 @@ const SIZES: [(u32, u32, u32, u32); 7] = [
     (16_000, 32_768, 122_880, 8_192),
 ];
 
+/// Whether Fargate sells this many vCPUs (in thousandths), with whatever memory.
+pub(super) fn sells_vcpus(vcpu_millis: u32) -> bool {
+    SIZES.iter().any(|(vcpus, ..)| *vcpus == vcpu_millis)
+}
+
 /// Why Fargate does not sell `resources`, and what it sells instead.
 pub(super) fn problem(resources: &Resources) -> Option<(String, String)> {
     let Resources { vcpu_millis, memory_mib, gpus } = *resources;

@@ -9,7 +9,7 @@ use super::aws_text::{self, is_tag_text, pattern_problem};
 use super::{Located, Scope, fargate, shown};
 use crate::catalogue::raw::{RawClass, RawEvaluateOnExit, RawJob, RawRetryStrategy};
 use crate::catalogue::{Environment, EvaluateOnExit, RetryStrategy, Submission, secrets};
-use crate::document::{Entries, SecretText};
+use crate::document::{Entries, SecretText, TomlTable};
 use crate::domain::{Redacted, Resources};
 
 /// Batch's limit for the whole request is 30 KiB; the rest of it needs some.
@@ -31,7 +31,6 @@ pub(super) fn check(
     let parameters = check_values("parameters", &raw.parameters, scope);
     let command = check_command(raw, scope);
     let resources = check_resources(raw, environments, scope);
-    let array_size = scope.within("array_size", &raw.array_size, 2..=10_000);
     let retry_strategy =
         raw.retry_strategy.as_ref().map(|strategy| check_retries(&strategy.value, scope));
     let timeout = check_timeout(raw, scope);
@@ -44,7 +43,7 @@ pub(super) fn check(
         environment,
         command,
         resources,
-        array_size: array_size.and_then(|size| u16::try_from(size).ok()),
+        array_size: raw.array_size.as_ref().map(|size| size.value.get()),
         retry_strategy,
         timeout,
         share_identifier,
@@ -150,8 +149,10 @@ fn check_resources(
 ) -> Option<Resources> {
     let (vcpus, memory) = match (&raw.vcpus, &raw.memory_mib) {
         (Some(vcpus), Some(memory)) => (vcpus, memory),
+        // A wrong value is one finding, not two.
+        _ if raw.has("vcpus") && raw.has("memory_mib") => return None,
         (None, None) => {
-            if let Some(gpus) = &raw.gpus {
+            if let Some(gpus) = raw.gpus.as_ref().filter(|gpus| gpus.value.get::<u32>() > 0) {
                 let hint = "add `vcpus` and `memory_mib`";
                 scope.error("incomplete-resources", &gpus.span, "`gpus` stands alone", hint);
             }
@@ -168,13 +169,8 @@ fn check_resources(
             return None;
         }
     };
-    if memory.value < 4 {
-        scope.error("out-of-range", &memory.span, "`memory_mib` must be at least 4", "");
-        return None;
-    }
-    let gpus = raw.gpus.as_ref().map_or(0, |gpus| gpus.value);
-    let resources = Resources { vcpu_millis: vcpus.value.0, memory_mib: memory.value, gpus };
-    let span = vcpus.span.start.min(memory.span.start)..vcpus.span.end.max(memory.span.end);
+    let gpus: u32 = raw.gpus.as_ref().map_or(0, |gpus| gpus.value.get());
+    let resources = Resources { vcpu_millis: vcpus.value.0, memory_mib: memory.value.get(), gpus };
     let on_fargate = environments.iter().find(|environment| environment.capacity.is_fargate());
     let on_ec2 = environments.iter().find(|environment| !environment.capacity.is_fargate());
     if let Some(environment) = on_fargate
@@ -182,7 +178,8 @@ fn check_resources(
     {
         let span = match (&raw.gpus, gpus) {
             (Some(located), 1..) => &located.span,
-            _ => &span,
+            _ if fargate::sells_vcpus(resources.vcpu_millis) => &memory.span,
+            _ => &vcpus.span,
         };
         let problem = format!("{problem} (environment {})", shown(environment.name.as_str()));
         scope.error("fargate-size", span, &problem, &hint);
@@ -201,7 +198,6 @@ fn check_resources(
 }
 
 fn check_retries(raw: &RawRetryStrategy, scope: &mut Scope<'_>) -> RetryStrategy {
-    let attempts = scope.within("retry_strategy.attempts", &raw.attempts, 1..=10);
     let rules = raw.evaluate_on_exit.as_ref();
     if let Some(rules) = rules.filter(|rules| rules.value.len() > 5) {
         let problem = format!("`evaluate_on_exit` has {} entries", rules.value.len());
@@ -209,7 +205,7 @@ fn check_retries(raw: &RawRetryStrategy, scope: &mut Scope<'_>) -> RetryStrategy
     }
     let rules = rules.map_or(&[][..], |rules| &rules.value);
     RetryStrategy {
-        attempts: attempts.and_then(|attempts| u8::try_from(attempts).ok()).unwrap_or(1),
+        attempts: raw.attempts.as_ref().map_or(1, |attempts| attempts.value.get()),
         evaluate_on_exit: rules.iter().map(|rule| check_rule(&rule.value, scope)).collect(),
     }
 }
@@ -266,14 +262,13 @@ fn check_share(raw: &RawJob, scope: &mut Scope<'_>) -> (Option<String>, Option<u
             scope.error("invalid-share", span, &problem, hint);
         }
     }
-    let priority = scope.within("scheduling_priority", &raw.scheduling_priority, 0..=9999);
     if let (Some(located), None) = (&raw.scheduling_priority, &raw.share_identifier) {
         let problem = "`scheduling_priority` has no effect without `share_identifier`";
         let hint = "both belong to queues with a fair-share policy";
         scope.warning("priority-without-share", &located.span, problem, hint);
     }
     let share = raw.share_identifier.as_ref().map(|share| share.value.clone());
-    (share, priority.and_then(|priority| u16::try_from(priority).ok()))
+    (share, raw.scheduling_priority.as_ref().map(|priority| priority.value.get()))
 }
 
 fn check_tags(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, String> {

@@ -1,1 +1,1 @@
-//!
+//! Properties over generated inputs.

@@ -1,0 +1,180 @@
+//! The configuration file's tables as they are written. Doc comments here are the reference and the
+//! schema; the defaults are checked against `Settings::default()` by a test.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::LogFormat;
+use crate::document::{DurationText, FromToml, Located, Reader, TomlTable, Whole, toml_table};
+
+/// Calls per second.
+type PerSecond = Whole<1, 10_000>;
+
+toml_table! {
+    /// The configuration of spotcron's daemon. Every key has a default.
+    pub struct RawSettings {
+        /// Catalogue files, or directories of `*.toml`. Relative paths start at this file's directory.
+        catalogue: Vec<Located<String>>, default "[\"catalogue.toml\"]";
+        /// How long a stopping daemon waits for what it is doing.
+        shutdown_grace: DurationText, default "\"20s\"";
+        /// Calls to AWS.
+        aws: RawAws, optional "";
+        /// What the daemon remembers.
+        store: RawStore, optional "";
+        /// Metrics, health and status over HTTP.
+        http: RawHttp, optional "";
+        /// Logs.
+        log: RawLog, optional "";
+        /// How often each task runs when nothing wakes it earlier.
+        periods: RawPeriods, optional "";
+        /// Calls per second to AWS.
+        limits: RawLimits, optional "";
+        /// What happens to submissions whose outcome is not known.
+        submission: RawSubmission, optional "";
+        /// What happens to scheduled times that were missed.
+        schedule: RawSchedule, optional "";
+        /// How environments are chosen.
+        decision: RawDecision, optional "";
+    }
+}
+
+toml_table! {
+    /// Calls to AWS. Credentials come from the SDK's default chain.
+    pub struct RawAws {
+        /// Region of calls that belong to no environment; without it the SDK's default chain decides.
+        region: String, optional "\"eu-west-1\"";
+        /// Allows endpoints that are not AWS's, such as a test server named in `AWS_ENDPOINT_URL`.
+        allow_custom_endpoints: bool, default "false";
+        /// For connecting.
+        connect_timeout: DurationText, default "\"3s\"";
+        /// For one try of one call.
+        attempt_timeout: DurationText, default "\"15s\"";
+        /// For one call with its repetitions.
+        operation_timeout: DurationText, default "\"60s\"";
+    }
+}
+
+toml_table! {
+    /// What the daemon remembers.
+    pub struct RawStore {
+        /// The SQLite file, made when it does not exist. Relative paths start at this file's
+        /// directory.
+        path: String, default "\"spotcron.db\"";
+    }
+}
+
+toml_table! {
+    /// Metrics, health and status over HTTP.
+    pub struct RawHttp {
+        /// Address and port. Anyone who reaches it can read what runs where: keep it on loopback, or
+        /// behind something that asks who is there.
+        listen: String, default "\"127.0.0.1:9188\"";
+    }
+}
+
+toml_table! {
+    /// Logs, on standard error.
+    pub struct RawLog {
+        /// `human` or `json`.
+        format: LogFormatText, default "\"human\"";
+        /// `error`, `warn`, `info`, `debug` or `trace`, or directives such as `spotcron=debug,warn`.
+        level: String, default "\"info\"";
+    }
+}
+
+toml_table! {
+    /// How often each task runs when nothing wakes it earlier.
+    pub struct RawPeriods {
+        /// Spot prices.
+        spot_prices: DurationText, default "\"5m\"";
+        /// On-demand and Fargate list prices.
+        list_prices: DurationText, default "\"24h\"";
+        /// Queues, compute environments and instance types.
+        discovery: DurationText, default "\"15m\"";
+        /// Runs that wait or start.
+        watch: DurationText, default "\"15s\"";
+        /// Runs that just run are looked at up to this far apart.
+        watch_slowest: DurationText, default "\"60s\"";
+        /// Costs of attempts that ended.
+        settle: DurationText, default "\"60s\"";
+    }
+}
+
+toml_table! {
+    /// Calls per second that spotcron allows itself, for the whole account.
+    pub struct RawLimits {
+        /// SubmitJob. AWS allows 50 per account and region.
+        submit_per_second: PerSecond, default "25";
+        /// CancelJob and TerminateJob.
+        stop_per_second: PerSecond, default "10";
+        /// DescribeJobs and ListJobs.
+        describe_per_second: PerSecond, default "10";
+    }
+}
+
+toml_table! {
+    /// What happens to submissions whose outcome is not known. Batch has no protection against
+    /// sending one twice, so spotcron looks before it repeats.
+    pub struct RawSubmission {
+        /// A submission that no look-up has shown for this long was not accepted, and is sent again.
+        absent_after: DurationText, default "\"90s\"";
+        /// One that is older than this is given up as `unknown`, and never sent again by itself.
+        unknown_after: DurationText, default "\"12h\"";
+    }
+}
+
+toml_table! {
+    /// What happens to scheduled times that were missed.
+    pub struct RawSchedule {
+        /// Times missed by at most this long are still run; older ones are skipped and recorded.
+        catch_up_window: DurationText, default "\"1h\"";
+    }
+}
+
+toml_table! {
+    /// How environments are chosen.
+    pub struct RawDecision {
+        /// How long trouble (interruptions in a row, no capacity) keeps an environment out.
+        cooldown: DurationText, default "\"15m\"";
+    }
+}
+
+/// `human` or `json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogFormatText(pub LogFormat);
+
+impl FromToml for LogFormatText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let choices = [("human", LogFormat::Human), ("json", LogFormat::Json)];
+        reader.choice(value, &choices).map(LogFormatText)
+    }
+}
+
+impl JsonSchema for LogFormatText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "log-format".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ["human", "json"] })
+    }
+}
+
+/// Keys by the table that they belong to, for keys that stand in the wrong one.
+pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
+    ("`[aws]`", RawAws::NAMES),
+    ("`[store]`", RawStore::NAMES),
+    ("`[http]`", RawHttp::NAMES),
+    ("`[log]`", RawLog::NAMES),
+    ("`[periods]`", RawPeriods::NAMES),
+    ("`[limits]`", RawLimits::NAMES),
+    ("`[submission]`", RawSubmission::NAMES),
+    ("`[schedule]`", RawSchedule::NAMES),
+    ("`[decision]`", RawDecision::NAMES),
+    ("the head of the file, before any table", RawSettings::NAMES),
+];
