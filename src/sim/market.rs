@@ -82,8 +82,8 @@ impl SpotMarket {
             points.push((millis(point.effective_from), point.price.units()));
         }
         if scenario.recorded.is_some() {
-            let priced = |pool: &Pool| pool.instance_type.as_str() == FARGATE_SPOT;
-            scales.retain(|pool, _| priced(pool) || recorded.contains_key(pool));
+            let unpriced = |pool: &Pool| pool.instance_type.as_str() == FARGATE_SPOT;
+            scales.retain(|pool, _| unpriced(pool) || recorded.contains_key(pool));
         }
         let pools: Vec<_> = scales
             .into_iter()

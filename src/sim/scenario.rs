@@ -1,11 +1,12 @@
 //! What a simulated account looks like: its queues, compute environments and job definitions, how
 //! its market behaves and how long things take. From TOML or made in code.
 
+mod fit;
 mod settings;
 mod validate;
 
+pub use fit::ReplaySummary;
 pub use settings::{MarketSettings, PriceMode, Timing};
-pub use validate::ReplaySummary;
 
 use serde::Deserialize;
 

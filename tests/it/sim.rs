@@ -7,3 +7,4 @@ mod jobs;
 mod market;
 mod placement;
 mod replay;
+mod stops;

@@ -1,24 +1,9 @@
-//! Every reason why a scenario cannot be simulated, at once; and fitting one to recorded prices.
+//! Every reason why a scenario cannot be simulated, at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::domain::{Capacity, InstanceType, Region, Zone};
-use crate::market::PricePoint;
+use std::collections::BTreeSet;
 
 use super::{DefinitionSpec, EnvironmentSpec, Scenario, ScenarioError};
 use crate::sim::instance_types;
-
-/// What [`Scenario::for_replay`] made of recorded prices.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplaySummary {
-    pub region: Region,
-    /// Pools that are replayed.
-    pub pools: usize,
-    /// Types without a known shape and list price: their points are left out.
-    pub unknown_types: Vec<InstanceType>,
-    /// Zones of other regions: their points are left out.
-    pub other_zones: Vec<Zone>,
-}
 
 impl Scenario {
     /// Checks everything that a simulation relies on, and reports all problems together.
@@ -118,66 +103,6 @@ impl Scenario {
             problems.push(
                 "market.fargate_spot_discount_percent is above 100 or history_days above 90".into(),
             );
-        }
-    }
-
-    /// Fits the account to recorded prices: the region that most points are of (this scenario's,
-    /// if it has any), its zones, and only the recorded pools for spot; on-demand environments get
-    /// the same types. List prices stay those of us-east-1.
-    pub fn for_replay(&mut self, points: Vec<PricePoint>) -> Result<ReplaySummary, ScenarioError> {
-        let mut regions: BTreeMap<Region, usize> = BTreeMap::new();
-        for point in &points {
-            *regions.entry(point.pool.zone.region()).or_default() += 1;
-        }
-        if !regions.contains_key(&self.region) {
-            let most = regions.iter().max_by_key(|(_, count)| **count);
-            let Some((region, _)) = most else {
-                return Err(ScenarioError::Invalid(vec!["there are no recorded prices".into()]));
-            };
-            self.region = region.clone();
-        }
-        let (here, elsewhere): (Vec<_>, Vec<_>) =
-            points.into_iter().partition(|point| point.pool.zone.region() == self.region);
-        let (known, unknown): (Vec<_>, Vec<_>) = here
-            .into_iter()
-            .partition(|point| instance_types::offer(&point.pool.instance_type).is_some());
-        let types: BTreeSet<_> = known.iter().map(|p| p.pool.instance_type.clone()).collect();
-        let unknown_types: BTreeSet<_> =
-            unknown.into_iter().map(|point| point.pool.instance_type).collect();
-        if types.is_empty() {
-            let names: Vec<_> = unknown_types.iter().map(ToString::to_string).collect();
-            return Err(ScenarioError::Invalid(vec![format!(
-                "none of the recorded instance types is known: {}",
-                names.join(", ")
-            )]));
-        }
-        let zones: BTreeSet<_> = known.iter().map(|point| point.pool.zone.clone()).collect();
-        self.zones = zones.into_iter().collect();
-        self.restrict_to(&types);
-        let pools: BTreeSet<_> = known.iter().map(|point| &point.pool).collect();
-        let pools = pools.len();
-        let other: BTreeSet<_> = elsewhere.into_iter().map(|point| point.pool.zone).collect();
-        self.recorded = Some(known);
-        self.validate()?;
-        Ok(ReplaySummary {
-            region: self.region.clone(),
-            pools,
-            unknown_types: unknown_types.into_iter().collect(),
-            other_zones: other.into_iter().collect(),
-        })
-    }
-
-    /// Environments keep those of their types that are recorded; one that has none gets them all.
-    fn restrict_to(&mut self, types: &BTreeSet<InstanceType>) {
-        for environment in &mut self.compute_environments {
-            environment.zones = None;
-            if matches!(environment.capacity, Capacity::Fargate | Capacity::FargateSpot) {
-                continue;
-            }
-            let own = instance_types::expand(&environment.instance_types).unwrap_or_default();
-            let kept: Vec<_> = own.intersection(types).collect();
-            let kept = if kept.is_empty() { types.iter().collect() } else { kept };
-            environment.instance_types = kept.iter().map(ToString::to_string).collect();
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The bill, against sums made second by second from what the ports show.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use spotcron::domain::{BatchStatus, Usd};
+use spotcron::domain::{BatchStatus, Capacity, InstanceEnd, InstanceFacts, Usd, Window};
 use spotcron::market::PricePoint;
-use spotcron::sim::PriceMode;
+use spotcron::ports::{InstanceDirectory, SpotPriceSource};
+use spotcron::sim::{PriceMode, Scenario};
 
 use super::account::*;
 
@@ -101,4 +104,64 @@ fn fargate_is_billed_from_the_image_pull_by_vcpu_and_memory() {
         let thousandths = 49_370_000i128 * seconds * percent * 10 / 3600;
         assert!((line.charge.nanos() * 1000 - thousandths).abs() <= 501, "{}", line.charge);
     }
+}
+
+/// Every instance of a busy day, as the ports showed it.
+fn busy_day(account: &Account) -> BTreeMap<String, InstanceFacts> {
+    let mut seen: BTreeMap<String, InstanceFacts> = BTreeMap::new();
+    for step in 0..24 * 20 {
+        let queue = ["demo-spot-general", "demo-spot-memory", "demo-on-demand-memory"][step % 3];
+        account.start(queue, ["demo-report", "demo-urgent"][step % 2], &format!("job-{step}"));
+        account.pass(180);
+        for facts in account.cloud.running_instances() {
+            seen.insert(facts.id.to_string(), facts);
+        }
+        let ids: Vec<_> = seen.values().map(|facts| facts.id.clone()).collect();
+        for facts in ready(account.cloud.instances(&account.region, &ids)).unwrap() {
+            seen.insert(facts.id.to_string(), facts);
+        }
+    }
+    seen
+}
+
+#[test]
+fn every_line_of_a_busy_day_follows_from_what_the_ports_show() {
+    let mut scenario = Scenario::demo().unwrap();
+    for environment in &mut scenario.compute_environments {
+        (environment.reclaim_scale, environment.recovery_scale) = (Some(3.0), Some(3.0));
+    }
+    let account = Account::new(scenario, 6);
+    let begin = account.now();
+    let seen = busy_day(&account);
+    let now = account.now();
+    let bill = account.cloud.bill(now);
+    assert_eq!(bill.total, bill.lines.iter().map(|line| line.charge).sum());
+    let window = Window::new(begin, now);
+    let (mut spot, mut free) = (0, 0);
+    for line in &bill.lines {
+        // An instance that lived and died between two looks was reclaimed while booting.
+        let Some(facts) = seen.get(&line.resource) else {
+            assert!(line.free, "{line:?}");
+            continue;
+        };
+        assert_eq!(
+            (facts.launched_at, facts.ended_at),
+            (line.from, (!line.open).then_some(line.to))
+        );
+        let lived = line.to.duration_since(line.from).as_secs();
+        let early = facts.end == Some(InstanceEnd::Reclaimed) && lived < 3600;
+        assert_eq!(line.free, early);
+        free += usize::from(early);
+        if line.capacity != Capacity::Spot || early {
+            assert_eq!(line.charge == Usd::ZERO, early);
+            continue;
+        }
+        spot += 1;
+        let types = [facts.instance_type.clone()];
+        let mut points = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
+        points.retain(|point| point.pool.zone == facts.zone);
+        let to = line.to.max(line.from + SignedDuration::from_mins(1));
+        assert_eq!(line.charge.nanos(), naive(&points, line.from, to, false), "{line:?}");
+    }
+    assert!(spot > 15 && free > 15, "{spot} {free}");
 }

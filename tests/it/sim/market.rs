@@ -88,7 +88,7 @@ fn prices_wander_below_on_demand_and_never_show_the_future() {
         let window = Window::new(now, now);
         let current = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
         let current: Vec<_> = current.iter().filter(|point| point.pool == quote.pool).collect();
-        assert_eq!(current, points[points.len() - 1..].iter().copied().collect::<Vec<_>>());
+        assert_eq!(current, points[points.len() - 1..].to_vec());
     }
 }
 

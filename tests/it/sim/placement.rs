@@ -65,7 +65,10 @@ fn small_jobs_share_an_instance_and_it_goes_when_idle() {
         account.until(id, BatchStatus::Running);
     }
     assert_eq!(account.cloud.running_instances().len(), 1);
-    let last = ids.iter().map(|id| account.until(id, BatchStatus::Succeeded)).last().unwrap();
+    for id in &ids {
+        account.until(id, BatchStatus::Succeeded);
+    }
+    let last = account.job(&ids[3]);
     let host = account.host(&last);
     assert_eq!(host.ended_at, None);
     account.pass(400);
