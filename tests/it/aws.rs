@@ -1,6 +1,7 @@
 //! The AWS adapters, against a server of our own on loopback that says exactly what the test wants,
 //! and against moto.
 
+mod connect;
 mod jobs;
 mod moto;
 mod places;
