@@ -61,7 +61,7 @@ pub struct ApiCalls {
     pub count: u64,
 }
 
-pub(super) fn collect(snapshot: &Snapshot<'_>, to: &mut Families) -> Result<()> {
+pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> Result<()> {
     for runs in &snapshot.open_runs {
         to.add(&metric::OPEN_RUNS, &[runs.class.as_str(), runs.state], runs.count as f64)?;
     }
@@ -92,7 +92,7 @@ pub(super) fn collect(snapshot: &Snapshot<'_>, to: &mut Families) -> Result<()> 
     to.add(&metric::BUILD_INFO, &[snapshot.version], 1.0)
 }
 
-fn collect_market(market: &MarketGauges, to: &mut Families) -> Result<()> {
+fn collect_market<'a>(market: &'a MarketGauges, to: &mut Families<'a>) -> Result<()> {
     let labels = [market.environment.as_str()];
     let per_hour = |price: UsdPerHour| price.units() as f64 / PRICE_UNITS_PER_USD;
     if let Some(spot) = market.spot {

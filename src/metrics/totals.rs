@@ -14,7 +14,7 @@ const MILLIS_PER_SECOND: f64 = 1e3;
 /// The label of a decision that chose no environment.
 const NO_ENVIRONMENT: &str = "none";
 
-pub(super) fn collect(tally: &Tally, families: &mut Families) -> Result<()> {
+pub(super) fn collect<'a>(tally: &'a Tally, families: &mut Families<'a>) -> Result<()> {
     for (counter, total) in tally.iter() {
         collect_one(counter, total, families)?;
     }
@@ -25,7 +25,7 @@ pub(super) fn usd(nanos: i128) -> f64 {
     nanos as f64 / NANOS_PER_USD
 }
 
-fn collect_one(counter: &Counter, total: i128, to: &mut Families) -> Result<()> {
+fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> Result<()> {
     let count = total as f64;
     let seconds = count / MILLIS_PER_SECOND;
     match counter {
@@ -82,7 +82,7 @@ fn collect_one(counter: &Counter, total: i128, to: &mut Families) -> Result<()> 
     }
 }
 
-fn collect_money(counter: &Counter, usd: f64, to: &mut Families) -> Result<()> {
+fn collect_money<'a>(counter: &'a Counter, usd: f64, to: &mut Families<'a>) -> Result<()> {
     match counter {
         Counter::CostNanos { job, class, environment, capacity } => {
             let labels = [job.as_str(), class.as_str(), environment.as_str(), capacity.label()];
