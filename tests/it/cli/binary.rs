@@ -198,6 +198,28 @@ fn the_reference_of_the_command_line_can_be_printed() {
     assert!(text(&output.stdout).starts_with("# The command line\n"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_terminated_demo_still_prints_its_summary() {
+    use std::io::{BufRead, BufReader};
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+        .args(["demo", "--speed", "86400", "--listen", "127.0.0.1:0", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first event says that it runs; whoever read the log then leaves, and it must not mind.
+    let mut first = String::new();
+    BufReader::new(demo.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("The run was due"), "{first}");
+    let killed = Command::new("kill").arg(demo.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    let output = demo.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(summary["cost_usd"].is_string(), "{summary}");
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spotcron"))
