@@ -17,7 +17,7 @@ const WIDE: (u16, u16) = (96, 24);
 /// Rows from which stacked panels leave room for the open runs.
 const TALL: u16 = 24;
 /// Width of the sparklines.
-const SPARKS: usize = 16;
+const SPARKS: usize = 14;
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 
 /// Draws the model on the whole frame.
@@ -49,7 +49,7 @@ pub fn draw(frame: &mut Frame, model: &LiveModel) {
     ])
     .areas(area);
     let [totals, price_rows] =
-        Layout::horizontal([Constraint::Length(36), Constraint::Min(40)]).areas(top);
+        Layout::horizontal([Constraint::Length(34), Constraint::Min(40)]).areas(top);
     header(frame, head, model);
     savings(frame, totals, model);
     price_table(frame, price_rows, model);
@@ -110,7 +110,7 @@ fn savings(frame: &mut Frame, area: Rect, model: &LiveModel) {
     };
     let plain = Style::new();
     let deadlines = format!("{} met, {} missed", totals.deadlines.met, totals.deadlines.missed);
-    let spent = |amount| format!("{:>12}", value::usd(amount));
+    let spent = |amount| format!("{:>10}", value::usd(amount));
     let full = vec![
         pair("cost", spent(totals.cost), plain),
         pair("on demand", spent(totals.on_demand), plain),

@@ -1,6 +1,8 @@
 //! The terminal behind the live view.
 
 use std::io::{self, IsTerminal, Write};
+#[cfg(unix)]
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use ratatui::DefaultTerminal;
@@ -21,16 +23,22 @@ pub enum ViewInput {
     Slower,
 }
 
-/// Where the model is shown.
-pub enum LiveView {
-    /// The whole terminal. Given back when this is dropped, and by ratatui's hook on a panic.
+/// Where the model is shown, and who may end it.
+pub struct LiveView {
+    place: Place,
+    stops: Stops,
+}
+
+enum Place {
+    /// The whole terminal.
     Screen(Box<Screen>),
     /// A line an event.
     Log { out: Box<dyn Write + Send>, shown: u64 },
 }
 
-/// A terminal in raw mode on its alternate screen.
-pub struct Screen(DefaultTerminal);
+/// A terminal in raw mode on its alternate screen. Given back when this is dropped, and by ratatui's
+/// hook on a panic.
+struct Screen(DefaultTerminal);
 
 impl Drop for Screen {
     fn drop(&mut self) {
@@ -40,35 +48,74 @@ impl Drop for Screen {
 
 impl LiveView {
     /// A screen when standard output is a terminal, otherwise lines on standard error: standard
-    /// output stays free for the summary.
+    /// output stays free for the summary. SIGTERM and SIGINT are answers of [`LiveView::tick`] from
+    /// now on, so that the terminal is given back and the summary printed. Within tokio's runtime.
     pub fn open() -> io::Result<Self> {
-        if io::stdout().is_terminal() && io::stdin().is_terminal() {
-            return Ok(LiveView::Screen(Box::new(Screen(ratatui::try_init()?))));
-        }
-        Ok(LiveView::log(io::stderr()))
+        let stops = Stops::listen()?;
+        let place = match io::stdout().is_terminal() && io::stdin().is_terminal() {
+            true => Place::Screen(Box::new(Screen(ratatui::try_init()?))),
+            false => Place::Log { out: Box::new(io::stderr()), shown: 0 },
+        };
+        Ok(LiveView { place, stops })
     }
 
-    /// Lines on `out`.
+    /// Lines on `out`; signals are left alone.
     pub fn log(out: impl Write + Send + 'static) -> Self {
-        LiveView::Log { out: Box::new(out), shown: 0 }
+        let place = Place::Log { out: Box::new(out), shown: 0 };
+        LiveView { place, stops: Stops::default() }
     }
 
-    /// Shows the model as it is now, and says what was typed since. Never waits.
+    /// Shows the model as it is now, and says what was asked for since. Never waits.
     pub fn tick(&mut self, model: &LiveModel) -> io::Result<ViewInput> {
-        match self {
-            LiveView::Screen(screen) => {
+        let typed = match &mut self.place {
+            Place::Screen(screen) => {
                 screen.0.draw(|frame| draw(frame, model))?;
-                typed()
+                typed()?
             }
-            LiveView::Log { out, shown } => {
+            Place::Log { out, shown } => {
                 match log(out, shown, model) {
                     // Whoever read the log has left; the demo goes on.
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
                     result => result?,
                 }
-                Ok(ViewInput::Nothing)
+                ViewInput::Nothing
             }
-        }
+        };
+        Ok(if self.stops.told() { ViewInput::Quit } else { typed })
+    }
+}
+
+/// Signals that end the demo in order.
+#[derive(Default)]
+struct Stops {
+    #[cfg(unix)]
+    signals: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Stops {
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let signals = kinds.into_iter().map(signal).collect::<io::Result<_>>()?;
+        Ok(Stops { signals })
+    }
+
+    /// Whether one came. Only looks.
+    #[cfg(unix)]
+    fn told(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.signals.iter_mut().any(|signal| signal.poll_recv(&mut context).is_ready())
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> io::Result<Self> {
+        Ok(Stops::default())
+    }
+
+    #[cfg(not(unix))]
+    fn told(&mut self) -> bool {
+        false
     }
 }
 

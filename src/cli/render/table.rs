@@ -187,6 +187,7 @@ fn rendered(table: &mut Table) -> Vec<String> {
 fn styled(content: &str, tone: Tone) -> Cell {
     let cell = Cell::new(content);
     match tone {
+        _ if content.is_empty() => cell,
         Tone::Plain => cell,
         Tone::Good => cell.fg(Color::Green),
         Tone::Warn => cell.fg(Color::Yellow),

@@ -133,6 +133,55 @@ fn a_file_that_is_no_store_is_refused_with_advice() {
     assert!(text(&output.stderr).contains("notes.txt"), "{}", text(&output.stderr));
 }
 
+const GOOD: &str = r#"
+[[environments]]
+name = "spot-a"
+queue = "spot-queue"
+capacity = "spot"
+region = "eu-west-1"
+
+[[classes]]
+name = "nightly"
+environments = ["spot-a"]
+expected_duration = "1h"
+
+[[jobs]]
+name = "extract"
+class = "nightly"
+cron = "0 3 * * *"
+definition = "extract:7"
+"#;
+
+fn checked(text: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.toml");
+    std::fs::write(&file, text).unwrap();
+    spotcron(&[&["check", file.to_str().unwrap()], arguments].concat())
+}
+
+#[test]
+fn a_valid_catalogue_is_checked_with_zero() {
+    let output = checked(GOOD, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let said = text(&output.stdout);
+    assert!(said.ends_with("The catalogue is valid: 1 environment, 1 class, 1 job.\n"), "{said}");
+}
+
+#[test]
+fn mistakes_in_a_catalogue_end_with_two_and_say_where() {
+    let bad = GOOD.replace("cron =", "crom =").replace("\"spot\"", "\"spott\"");
+    let output = checked(&bad, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stdout);
+    assert!(said.contains("crom") && said.contains("jobs.toml:"), "{said}");
+    let output = checked(&bad, &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["errors"].as_u64().unwrap() >= 2, "{report}");
+    assert!(report["diagnostics"][0]["line"].as_u64().unwrap() > 1, "{report}");
+    assert_eq!(report["jobs"], 0, "half a catalogue is never used");
+}
+
 #[test]
 fn help_and_version_go_to_standard_output_with_zero() {
     for arguments in [&["--help"][..], &["plan", "--help"], &["store", "backup", "-h"], &["-V"]] {
@@ -147,6 +196,28 @@ fn the_reference_of_the_command_line_can_be_printed() {
     let output = spotcron(&["reference", "cli"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).starts_with("# The command line\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminated_demo_still_prints_its_summary() {
+    use std::io::{BufRead, BufReader};
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+        .args(["demo", "--speed", "86400", "--listen", "127.0.0.1:0", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first event says that it runs; whoever read the log then leaves, and it must not mind.
+    let mut first = String::new();
+    BufReader::new(demo.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("The run was due"), "{first}");
+    let killed = Command::new("kill").arg(demo.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    let output = demo.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(summary["cost_usd"].is_string(), "{summary}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn every_reason_guard_and_event_reads_as_a_sentence() {
         lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     };
     section("guards", guards().iter().map(sentence::guard).collect());
-    section("reasons", reasons().iter().map(|reason| sentence::reason(reason)).collect());
+    section("reasons", reasons().iter().map(sentence::reason).collect());
     section("events", events().iter().map(sentence::event).collect());
     let unpriced = [
         Unpriced::HostUnknown,

@@ -158,6 +158,7 @@ impl Teller {
             capacity,
             region: "eu-west-1".into(),
             resources: None,
+            pull_started_at: None,
             started_at: part.started.map(at),
             stopped_at: part.stopped.map(at),
             end: part.end,
