@@ -54,6 +54,7 @@ fn attempt(number: u32) -> AttemptRecord {
         log_stream: None,
         container_instance_arn: None,
         task_arn: None,
+        pull_started_at: None,
         host: None,
     }
 }

@@ -30,17 +30,23 @@ pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
 /// Every finding, as the error of a verb that cannot go on.
 fn refused(message: &str, diagnostics: &[Diagnostic]) -> CliError {
     let report = diagnostic::render(diagnostics, false);
-    CliError::input(format!("{message}
+    CliError::input(format!(
+        "{message}
 
-{}", report.trim_end()))
-        .hint("nothing was started or changed; correct the file and try again")
+{}",
+        report.trim_end()
+    ))
+    .hint("nothing was started or changed; correct the file and try again")
 }
 
 /// Findings that are no obstacle, told on the way.
 fn warn(diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        tracing::warn!("the configuration has warnings
-{}", diagnostic::render(diagnostics, false));
+        tracing::warn!(
+            "the configuration has warnings
+{}",
+            diagnostic::render(diagnostics, false)
+        );
     }
 }
 
@@ -119,4 +125,3 @@ pub fn findings(files: &[PathBuf], color: bool) -> Result<Findings, CliError> {
 pub fn demo_model() -> Result<LiveModel, CliError> {
     demo::picture()
 }
-

@@ -75,9 +75,10 @@ mod real {
         let counting = Arc::clone(&calls);
         let observer =
             move |call: &ApiCall<'_>| counting.count(call.operation, call.outcome_label());
-        let aws = AwsCloud::connect(&settings.aws, &settings.limits, Arc::new(observer))
-            .await
-            .map_err(|error| CliError::input("AWS cannot be used as configured").caused_by(error))?;
+        let aws =
+            AwsCloud::connect(&settings.aws, &settings.limits, Arc::new(observer)).await.map_err(
+                |error| CliError::input("AWS cannot be used as configured").caused_by(error),
+            )?;
         let account_id = aws.account_id().await.map_err(|error| {
             CliError::failed("the AWS account could not be found out")
                 .caused_by(error)

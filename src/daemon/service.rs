@@ -61,6 +61,5 @@ async fn drain(
 }
 
 fn on_signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, ServiceError> {
-    signal(kind)
-        .map_err(|error| ServiceError::Start(format!("signals cannot be handled: {error}")))
+    signal(kind).map_err(|error| ServiceError::Start(format!("signals cannot be handled: {error}")))
 }

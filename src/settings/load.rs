@@ -103,6 +103,9 @@ fn resolve(raw: RawSettings, check: &mut Check<'_>) -> Settings {
         // Zero is allowed: nothing that was missed is run.
         settings.schedule.catch_up_window = window.value.0;
     }
+    if let Some(mode) = value(raw.ledger).price_mode {
+        settings.ledger.price_mode = mode.value.0;
+    }
     if let Some(cooldown) = value(raw.decision).cooldown {
         settings.decision.cooldown = cooldown.value.0;
     }

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::LogFormat;
+use crate::cost::PriceMode;
 use crate::document::{DurationText, FromToml, Located, Reader, TomlTable, Whole, toml_table};
 
 /// Calls per second.
@@ -38,6 +39,8 @@ toml_table! {
         schedule: RawSchedule, optional "";
         /// How environments are chosen.
         decision: RawDecision, optional "";
+        /// How costs are counted.
+        ledger: RawLedger, optional "";
     }
 }
 
@@ -142,6 +145,39 @@ toml_table! {
     }
 }
 
+toml_table! {
+    /// How costs are counted.
+    pub struct RawLedger {
+        /// Which spot price an instance-second is charged at: `instance-hour` (the one at the
+        /// beginning of each hour since launch) or `continuous`. AWS's own pages say both.
+        price_mode: PriceModeText, default "\"instance-hour\"";
+    }
+}
+
+/// `instance-hour` or `continuous`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceModeText(pub PriceMode);
+
+impl FromToml for PriceModeText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let choices =
+            [("instance-hour", PriceMode::InstanceHour), ("continuous", PriceMode::Continuous)];
+        reader.choice(value, &choices).map(PriceModeText)
+    }
+}
+
+impl JsonSchema for PriceModeText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "price-mode".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ["instance-hour", "continuous"] })
+    }
+}
+
 /// `human` or `json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogFormatText(pub LogFormat);
@@ -176,5 +212,6 @@ pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
     ("`[submission]`", RawSubmission::NAMES),
     ("`[schedule]`", RawSchedule::NAMES),
     ("`[decision]`", RawDecision::NAMES),
+    ("`[ledger]`", RawLedger::NAMES),
     ("the head of the file, before any table", RawSettings::NAMES),
 ];

@@ -1,8 +1,8 @@
 //! The JSON schema and the reference of the configuration file, from `raw`'s declarations.
 
 use super::raw::{
-    RawAws, RawDecision, RawHttp, RawLimits, RawLog, RawPeriods, RawSchedule, RawSettings,
-    RawStore, RawSubmission,
+    RawAws, RawDecision, RawHttp, RawLedger, RawLimits, RawLog, RawPeriods, RawSchedule,
+    RawSettings, RawStore, RawSubmission,
 };
 use crate::document::{self, TomlTable, schema_text};
 
@@ -32,6 +32,7 @@ pub fn reference_markdown() -> String {
     section("[submission]", RawSubmission::DOC, RawSubmission::KEYS);
     section("[schedule]", RawSchedule::DOC, RawSchedule::KEYS);
     section("[decision]", RawDecision::DOC, RawDecision::KEYS);
+    section("[ledger]", RawLedger::DOC, RawLedger::KEYS);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text

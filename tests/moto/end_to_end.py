@@ -66,7 +66,7 @@ time_zone = "UTC"
 definition = "{definition}"
 """
 
-# An emulator shows a job at once, so that a submission that was cut off is known to be absent soon.
+# A submission that was cut off is known to be absent after the least time that the settings allow.
 SETTINGS = """\
 catalogue = ["catalogue.toml"]
 
@@ -86,7 +86,7 @@ watch_slowest = "5s"
 settle = "5s"
 
 [submission]
-absent_after = "5s"
+absent_after = "60s"
 """
 
 

@@ -80,6 +80,7 @@ pub fn attempt(window: Window, end: AttemptEnd) -> AttemptRecord {
         log_stream: None,
         container_instance_arn: None,
         task_arn: None,
+        pull_started_at: None,
         host: None,
     }
 }

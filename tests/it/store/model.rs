@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use spotcron::domain::{JobName, RunId, RunOutcome, Window};
+use spotcron::domain::{RunId, RunOutcome, ScheduleKey, Window};
 use spotcron::ledger::{Counter, Entry, EntryState};
 use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{AttemptKey, AttemptRecord, Run};

@@ -94,6 +94,7 @@ pub fn attempt(run: &Run, key: AttemptKey, stopped: Option<i64>) -> AttemptRecor
         log_stream: Some("default/abc".into()),
         container_instance_arn: Some("arn:ci".into()),
         task_arn: Some("arn:task".into()),
+        pull_started_at: None,
         host: Some(HostRecord {
             instance_id: "i-1".into(),
             instance_type: "m6i.xlarge".into(),
