@@ -8,7 +8,7 @@ use clap::{Args, ColorChoice};
 use jiff::SignedDuration;
 
 mod pace;
-mod reckoning;
+pub mod reckoning;
 mod session;
 
 pub use session::Session;

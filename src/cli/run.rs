@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+#[cfg(not(feature = "aws"))]
 use super::CliError;
 
 const HELP: &str = "\

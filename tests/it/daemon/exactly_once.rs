@@ -1,0 +1,104 @@
+//! Every due run is submitted exactly once, whatever becomes of the calls.
+
+use jiff::SignedDuration;
+use spotcron::domain::RunOutcome;
+use spotcron::ledger::Counter;
+use spotcron::run::RunState;
+use spotcron::sim::{Fault, Faults, Operation};
+
+use super::world::{BEGIN, World, check};
+use crate::samples::at;
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+fn all_succeeded(runs: &[spotcron::run::Run], before: &str) {
+    for run in runs.iter().filter(|run| run.scheduled_for < at(before)) {
+        assert!(
+            matches!(run.state, RunState::Ended { outcome: RunOutcome::Succeeded, .. }),
+            "{}: {:?}",
+            run.id,
+            run.state
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_lost_after_effect_is_found_and_not_sent_again() {
+    let mut world = World::new(1, 0.0).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostAfter));
+    world.run_for(hours(2)).await;
+    check(&world, at(BEGIN)).await;
+    all_succeeded(&world.runs().await, "2026-06-01T01:00:00Z");
+    assert_eq!(world.count(|c| matches!(c, Counter::OutcomesUnknown { .. })), 1);
+}
+
+#[tokio::test]
+async fn a_call_lost_before_effect_is_sent_again_after_the_look_ups() {
+    let mut world = World::new(1, 0.0).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostBefore));
+    world.run_for(hours(2)).await;
+    check(&world, at(BEGIN)).await;
+    all_succeeded(&world.runs().await, "2026-06-01T01:00:00Z");
+    let first = world.runs().await.into_iter().min_by_key(|run| run.scheduled_for).unwrap();
+    let leg = &first.legs[0];
+    let waited = leg.submitted_at.unwrap().duration_since(leg.intended_at);
+    assert!(waited >= SignedDuration::from_secs(90), "sent again after {waited}");
+    assert_eq!(first.legs.len(), 1, "the same leg, the same name");
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out_under_the_same_intent() {
+    let mut world = World::new(1, 0.0).await;
+    let faults = Faults::default().with(Operation::SubmitJob, Fault::Throttled, 0.6);
+    world.cloud.set_faults(faults);
+    world.run_for(hours(6)).await;
+    check(&world, at(BEGIN)).await;
+    all_succeeded(&world.runs().await, "2026-06-01T05:00:00Z");
+}
+
+#[tokio::test]
+async fn random_faults_lose_and_double_nothing() {
+    for seed in 0..12 {
+        let mut world = World::new(seed, 1.0).await;
+        world.cloud.set_faults(
+            Faults::default()
+                .with(Operation::SubmitJob, Fault::LostAfter, 0.15)
+                .with(Operation::SubmitJob, Fault::LostBefore, 0.15)
+                .with(Operation::SubmitJob, Fault::Throttled, 0.15)
+                .with(Operation::DescribeJobs, Fault::Unavailable, 0.2)
+                .with(Operation::ListJobs, Fault::Unavailable, 0.2)
+                .with(Operation::CancelJob, Fault::Unavailable, 0.2)
+                .with(Operation::TerminateJob, Fault::Unavailable, 0.2),
+        );
+        world.run_for(hours(18)).await;
+        world.cloud.set_faults(Faults::default());
+        world.run_for(hours(4)).await;
+        check(&world, at(BEGIN)).await;
+        all_succeeded(&world.runs().await, "2026-06-01T18:00:00Z");
+    }
+}
+
+#[tokio::test]
+async fn an_intent_older_than_batch_remembers_is_unknown_and_never_sent() {
+    let mut world = World::new(1, 0.0).await;
+    world.cloud.set_faults(
+        Faults::default().with(Operation::SubmitJob, Fault::LostBefore, 1.0).with(
+            Operation::ListJobs,
+            Fault::Unavailable,
+            1.0,
+        ),
+    );
+    world.run_for(SignedDuration::from_mins(21)).await;
+    let uncertain = world.runs().await;
+    assert!(uncertain.iter().any(|run| run.state.label() == "uncertain"), "{uncertain:?}");
+    world.clock.advance_to(at("2026-06-01T13:00:00Z"));
+    world.cloud.set_faults(Faults::default());
+    world.restart().await;
+    world.run_for(hours(1)).await;
+    let run = world.store.run(&uncertain[0].id).await.unwrap().unwrap();
+    assert!(matches!(run.state, RunState::Ended { outcome: RunOutcome::Unknown, .. }));
+    let sent = world.cloud.submissions();
+    assert!(sent.iter().all(|job| !job.name.to_string().starts_with(run.id.as_str())));
+}

@@ -1,0 +1,163 @@
+//! The process dies at any await: in the middle of a call, before or after its effect, before or
+//! after a commit. A new one begins from the store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use spotcron::daemon::{Unpaced, all_tasks, run_virtual};
+use spotcron::domain::{
+    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Region,
+};
+use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
+use spotcron::run::SubmitRequest;
+use tokio::sync::Notify;
+
+use super::world::{BEGIN, World, check};
+use crate::samples::at;
+use spotcron::clock::Clock;
+
+/// Counts calls down; at zero the process dies, before or after the call's effect.
+struct Trap {
+    left: AtomicI64,
+    after_effect: std::sync::atomic::AtomicBool,
+    died: Notify,
+}
+
+impl Trap {
+    fn arm(&self, calls: i64, after_effect: bool) {
+        self.left.store(calls, Ordering::SeqCst);
+        self.after_effect.store(after_effect, Ordering::SeqCst);
+    }
+
+    /// Never returns once the process is dead.
+    async fn pass(&self, effect_is_done: bool) {
+        if effect_is_done == self.after_effect.load(Ordering::SeqCst)
+            && self.left.fetch_sub(1, Ordering::SeqCst) == 0
+        {
+            self.died.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+struct Trapped {
+    inner: Arc<dyn BatchService>,
+    trap: Arc<Trap>,
+}
+
+#[async_trait]
+impl BatchService for Trapped {
+    async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        self.trap.pass(false).await;
+        let answer = self.inner.submit(request).await;
+        self.trap.pass(true).await;
+        answer
+    }
+
+    async fn describe(
+        &self,
+        region: &Region,
+        ids: &[BatchJobId],
+    ) -> Result<Vec<JobObservation>, ServiceError> {
+        self.trap.pass(false).await;
+        self.inner.describe(region, ids).await
+    }
+
+    async fn find_by_name(
+        &self,
+        region: &Region,
+        queue: &str,
+        name: &BatchJobName,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        self.trap.pass(false).await;
+        self.inner.find_by_name(region, queue, name, since).await
+    }
+
+    async fn cancel(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.trap.pass(false).await;
+        let answer = self.inner.cancel(region, id, reason).await;
+        self.trap.pass(true).await;
+        answer
+    }
+
+    async fn terminate(
+        &self,
+        region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.trap.pass(false).await;
+        let answer = self.inner.terminate(region, id, reason).await;
+        self.trap.pass(true).await;
+        answer
+    }
+
+    async fn describe_queue(
+        &self,
+        region: &Region,
+        queue: &str,
+    ) -> Result<QueueDescription, ServiceError> {
+        self.inner.describe_queue(region, queue).await
+    }
+
+    async fn expand_instance_types(
+        &self,
+        region: &Region,
+        patterns: &[String],
+    ) -> Result<std::collections::BTreeMap<InstanceType, InstanceShape>, ServiceError> {
+        self.inner.expand_instance_types(region, patterns).await
+    }
+}
+
+/// Runs until `until` or death. `true` when it died.
+async fn run_or_die(world: &mut World, trap: &Trap, until: Timestamp) -> bool {
+    let tasks = all_tasks(&world.shared);
+    let mut pace = Unpaced;
+    tokio::select! {
+        biased;
+        () = trap.died.notified() => true,
+        () = run_virtual(&world.shared, tasks, &world.clock, until, &mut pace) => false,
+    }
+}
+
+async fn survive(seed: u64, deaths: u32) {
+    let mut world = World::new(seed, 1.5).await;
+    let trap = Arc::new(Trap {
+        left: AtomicI64::new(i64::MAX),
+        after_effect: false.into(),
+        died: Notify::new(),
+    });
+    world.ports.batch =
+        Arc::new(Trapped { inner: Arc::clone(&world.ports.batch), trap: Arc::clone(&trap) });
+    world.restart().await;
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    for _ in 0..deaths {
+        trap.arm(chance.random_range(0..25), chance.next_u32().is_multiple_of(2));
+        let until = world.clock.now() + SignedDuration::from_hours(12);
+        if run_or_die(&mut world, &trap, until).await {
+            let down = SignedDuration::from_secs(chance.random_range(0..1500));
+            world.clock.advance_to(world.clock.now() + down);
+        }
+        world.restart().await;
+    }
+    trap.arm(i64::MAX, false);
+    world.run_for(SignedDuration::from_hours(4)).await;
+    check(&world, at(BEGIN)).await;
+}
+
+#[tokio::test]
+async fn deaths_at_any_call_lose_and_double_nothing() {
+    for seed in 0..40 {
+        survive(seed, 8).await;
+    }
+}
