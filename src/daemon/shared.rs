@@ -1,11 +1,11 @@
 //! What all tasks share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Book, CallLog, Desk, Reloads, Status};
 use crate::catalogue::Catalogue;
@@ -25,6 +25,9 @@ pub struct Cloud {
     pub spot_prices: Arc<dyn SpotPriceSource>,
     pub list_prices: Arc<dyn ListPriceSource>,
 }
+
+/// Past this age EC2's first-hour rule cannot make an instance free any more.
+const FIRST_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether runs are really submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,8 @@ pub struct Shared {
     /// Ended attempts on their way to the ledger.
     settling: Mutex<Vec<AttemptRecord>>,
     instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
+    /// Instances whose facts changed in a way that bears on their attempts' cost.
+    instance_news: Mutex<BTreeSet<InstanceId>>,
 }
 
 /// What a daemon is made of.
@@ -114,6 +119,7 @@ impl Shared {
             experience: Mutex::default(),
             settling: Mutex::default(),
             instances: Mutex::default(),
+            instance_news: Mutex::default(),
         }
     }
 
@@ -138,6 +144,29 @@ impl Shared {
     /// Instances that host (or hosted) attempts and whose end is not known.
     pub fn instances(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceFacts>> {
         lock(&self.instances)
+    }
+
+    /// Takes in what EC2 shows of an instance. `true` when it says something new about its bill
+    /// (first sight, its end, its first hour), which is worth a write; being seen once more is not.
+    pub fn note_instance(&self, facts: &InstanceFacts) -> bool {
+        let past_first_hour =
+            |facts: &InstanceFacts| facts.seen_at.duration_since(facts.launched_at) >= FIRST_HOUR;
+        let mut instances = self.instances();
+        let told = instances.get(&facts.id).is_none_or(|known| {
+            facts.ended_at != known.ended_at
+                || facts.end != known.end
+                || past_first_hour(facts) != past_first_hour(known)
+        });
+        instances.insert(facts.id.clone(), facts.clone());
+        if told {
+            lock(&self.instance_news).insert(facts.id.clone());
+        }
+        told
+    }
+
+    /// The instances that there is news of since the last call.
+    pub fn take_instance_news(&self) -> BTreeSet<InstanceId> {
+        std::mem::take(&mut *lock(&self.instance_news))
     }
 
     /// When the schedule wakes next.

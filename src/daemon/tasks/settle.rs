@@ -19,8 +19,6 @@ use crate::run::{AttemptKey, AttemptRecord, RunEvent, RunEventKind};
 const PER_CALL: usize = 100;
 /// An instance that EC2 has not shown for so long has ended, and nobody knows how.
 const GONE_AFTER: SignedDuration = SignedDuration::from_mins(15);
-/// Past this age the first-hour rule cannot make an instance free any more.
-const FIRST_HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// A missing price is waited for so long after the attempt's end.
 const PRICES_MAY_COME: SignedDuration = SignedDuration::from_hours(1);
 /// The learnt experience is written at most so often.
@@ -71,37 +69,27 @@ impl Settle {
     }
 
     fn take_facts(
-        &mut self,
+        &self,
         asked: &[InstanceId],
         answer: Vec<InstanceFacts>,
         now: Timestamp,
         change: &mut Change,
     ) {
-        let mut instances = self.shared.instances();
         let mut answer: BTreeMap<InstanceId, InstanceFacts> =
             answer.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
         for id in asked {
-            let Some(known) = instances.get_mut(id) else { continue };
+            let Some(known) = self.shared.instances().get(id).cloned() else { continue };
             let latest = match answer.remove(id) {
                 Some(facts) => facts,
                 None if now.duration_since(known.seen_at) > GONE_AFTER => InstanceFacts {
                     ended_at: Some(known.seen_at),
                     end: Some(InstanceEnd::Unknown),
-                    ..known.clone()
+                    ..known
                 },
                 None => continue,
             };
-            let past_first_hour = |facts: &InstanceFacts| {
-                facts.seen_at.duration_since(facts.launched_at) >= FIRST_HOUR
-            };
-            let told = latest.ended_at != known.ended_at
-                || latest.end != known.end
-                || past_first_hour(&latest) && !past_first_hour(known);
-            *known = latest;
-            if told {
-                // Being seen once more is no news worth a write.
-                change.write(Write::Instance(known.clone()));
-                self.news.insert(id.clone());
+            if self.shared.note_instance(&latest) {
+                change.write(Write::Instance(latest));
             }
         }
     }
@@ -147,7 +135,10 @@ impl Settle {
             }
             None => None,
         };
-        let instance = host.and_then(|host| shared.instances().get(&host.instance_id).cloned());
+        let instance = match host {
+            Some(host) => self.facts(&host.instance_id).await?,
+            None => None,
+        };
         let shape = host.and_then(|host| shared.desk.shape(&host.instance_type));
         let fargate = shared.desk.fargate_price(&attempt.region, "x86_64");
         let entry = settle(
@@ -165,6 +156,17 @@ impl Settle {
         );
         Ok(entry
             .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
+    }
+
+    /// What is known of an instance. Its end may have been seen before the attempt's, and its facts
+    /// have left the memory since.
+    async fn facts(&self, id: &InstanceId) -> Result<Option<InstanceFacts>, TaskError> {
+        let known = self.shared.instances().get(id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let stored = self.shared.book.store().instances(std::slice::from_ref(id)).await?;
+        Ok(stored.into_iter().next())
     }
 
     fn write_experience(&mut self, now: Timestamp, change: &mut Change) {
@@ -206,6 +208,7 @@ impl Task for Settle {
         self.pending.extend(ended.into_iter().map(|record| (record.key.clone(), record)));
         let mut change = Change::default();
         let polled = self.poll_instances(now, &mut change).await;
+        self.news.extend(self.shared.take_instance_news());
         let mut settled: Vec<AttemptKey> = Vec::new();
         for (key, attempt) in &self.pending {
             let Some(entry) = self.entry(attempt, now).await? else { continue };

@@ -182,10 +182,8 @@ impl Hosts {
                     }
                 }
             }
-            let mut instances = shared.instances();
-            if instances.get(&facts.id) != Some(&facts) {
-                change.write(Write::Instance(facts.clone()));
-                instances.insert(facts.id.clone(), facts);
+            if shared.note_instance(&facts) {
+                change.write(Write::Instance(facts));
             }
         }
     }
