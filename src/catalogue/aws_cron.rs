@@ -48,8 +48,19 @@ fn cron_fields(fields: &str) -> Option<String> {
     }
     let any = |field: &str| if field == "?" { "*".to_owned() } else { field.to_owned() };
     let weekday = days_of_week(weekday)?;
+    let (minute, hour) = (open_step(minute, 59), open_step(hour, 23));
     let five = format!("{minute} {hour} {} {month} {weekday}", any(day));
     five.parse::<Cron>().is_ok().then_some(five)
+}
+
+/// `0/15` is EventBridge's way to write `*/15`, and `5/15` that for `5-59/15`.
+fn open_step(field: &str, last: u8) -> String {
+    let parts = field.split(',').map(|part| match part.split_once('/') {
+        Some(("0", step)) => format!("*/{step}"),
+        Some((start, step)) if start.parse::<u8>().is_ok() => format!("{start}-{last}/{step}"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join(",")
 }
 
 /// EventBridge counts days of the week from 1 (Sunday), cron from 0.
@@ -102,8 +113,9 @@ mod tests {
     fn eventbridge_notation_is_translated() {
         for (text, expected) in [
             ("cron(0 2 * * ? *)", "\"0 2 * * *\""),
-            ("cron(0/15 8-17 ? * 2-6 *)", "\"0/15 8-17 * * 1-5\""),
+            ("cron(0/15 8-17 ? * 2-6 *)", "\"*/15 8-17 * * 1-5\""),
             ("cron(0 9 ? * MON,FRI *)", "\"0 9 * * MON,FRI\""),
+            ("cron(5/20 9 * * ? *)", "\"5-59/20 9 * * *\""),
             ("15 10 ? * * *", "\"15 10 * * *\""),
             ("cron(0 2 * * ? 2030)", "no field for the year"),
             ("rate(5 minutes)", "\"*/5 * * * *\""),

@@ -127,6 +127,16 @@ fn is_random_token(value: &str) -> bool {
     if value.len() < 32 || value.starts_with('/') || !value.bytes().all(allowed) {
         return false;
     }
+    // AWS secret keys are 40 letters of base64; words with capitals change their case less often.
+    let aws_key = value.len() == 40 && !value.contains(['-', '_', '=']);
+    if aws_key
+        && class_changes(value) >= 10
+        && [u8::is_ascii_digit, u8::is_ascii_uppercase]
+            .iter()
+            .all(|is| value.bytes().any(|b| is(&b)))
+    {
+        return true;
+    }
     value.split(['/', '_', '-', '=', '+']).any(|part| {
         let count = |is: fn(&u8) -> bool| part.bytes().filter(is).count();
         part.len() >= 14
@@ -135,6 +145,20 @@ fn is_random_token(value: &str) -> bool {
             && count(u8::is_ascii_lowercase) >= 3
             && different_bytes(part) * 2 > part.len().min(40)
     })
+}
+
+/// How often a small letter, a capital or a digit follows one of another kind.
+fn class_changes(text: &str) -> usize {
+    let kind = |byte: &u8| match byte {
+        b'a'..=b'z' => Some(0),
+        b'A'..=b'Z' => Some(1),
+        b'0'..=b'9' => Some(2),
+        _ => None,
+    };
+    let pairs = text.as_bytes().windows(2);
+    pairs
+        .filter(|pair| matches!((kind(&pair[0]), kind(&pair[1])), (Some(a), Some(b)) if a != b))
+        .count()
 }
 
 fn different_bytes(text: &str) -> usize {
@@ -268,6 +292,7 @@ mod tests {
             ("RUN", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
             ("PASSWORD_FILE", "/run/secrets/db"),
             ("KEYBOARD", "qwerty"),
+            ("OUT", "landing/2024/Reports/DailySummaryFinalV2"),
         ] {
             assert_eq!(looks_secret(name, value), None, "{name}={value}");
         }

@@ -77,6 +77,8 @@ struct Known<'a> {
     classes: BTreeMap<&'a str, Arc<Class>>,
     class_names: Declared<'a>,
     zones: HashMap<String, jiff::tz::TimeZone>,
+    /// Whether a date ever matches, by the date fields of cron expressions.
+    dates: HashMap<String, bool>,
 }
 
 /// The catalogue that `tables` describe. It may only be used when no finding is an error.
@@ -88,6 +90,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         classes: BTreeMap::new(),
         class_names: Declared::of(&tables.classes, "class", findings),
         zones: HashMap::new(),
+        dates: HashMap::new(),
     };
     let job_names = Declared::of(&tables.jobs, "job", findings);
     for entry in &tables.environments {

@@ -90,7 +90,7 @@ mod tests {
 
     fn source() -> Source {
         let source = Source::new("a.toml", "key = \"hidden\" # x");
-        source.hide(vec![7..13]);
+        source.hide(std::iter::once(7..13).collect());
         source
     }
 

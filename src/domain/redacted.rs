@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A parameter's or environment variable's value. `Debug`, `Display` and `Serialize` print `***`;
-/// only [`Redacted::expose`] gives the text, and only the submission calls it.
+/// only [`Redacted::expose`] gives the text, and only the submission and the search for secrets in the
+/// catalogue call it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Redacted(String);

@@ -42,10 +42,12 @@ fn the_configuration_file_holds_every_default() {
     let path = Path::new("config/spotcron.toml");
     let (read, findings) = settings::load(path);
     assert_eq!(diagnostic::render(&findings, false), "");
-    let mut defaults = settings::Settings::default();
-    // Paths start at the file's directory.
-    defaults.catalogue = vec![PathBuf::from("config/catalogue.toml")];
-    defaults.store_path = PathBuf::from("config/spotcron.db");
+    let defaults = settings::Settings {
+        // Paths start at the file's directory.
+        catalogue: vec![PathBuf::from("config/catalogue.toml")],
+        store_path: PathBuf::from("config/spotcron.db"),
+        ..Default::default()
+    };
     assert_eq!(read.unwrap(), defaults);
     let text = fs::read_to_string(path).unwrap();
     for key in keys_of(&settings::schema()) {
