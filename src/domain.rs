@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod name;
 pub mod observation;
 pub mod outcome;
+mod ratio;
 pub mod redacted;
 pub mod resources;
 pub mod window;

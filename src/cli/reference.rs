@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory, Subcommand};
 
 use super::live::svg;
 use super::{Cli, CliError, open};
-use crate::metrics;
+use crate::{catalogue, metrics, settings};
 
 /// Which reference to print.
 #[derive(Debug, Clone, Subcommand)]
@@ -13,9 +13,9 @@ pub enum ReferenceVerb {
     Cli,
     /// docs/reference/metrics.md
     Metrics,
-    /// The JSON schema of the catalogue
+    /// docs/reference/catalogue.md
     Catalogue,
-    /// The JSON schema of the settings file
+    /// docs/reference/config.md
     Config,
     /// The README's picture of the demo, as SVG
     DemoPicture,
@@ -26,12 +26,11 @@ const PICTURE: (u16, u16) = (100, 30);
 
 /// The reference's text.
 pub fn run(verb: &ReferenceVerb) -> Result<String, CliError> {
-    let missing = |what| Err(CliError::failed(format!("the {what} is not generated yet")));
     match verb {
         ReferenceVerb::Cli => Ok(command_line()),
         ReferenceVerb::Metrics => Ok(metrics::reference_page()),
-        ReferenceVerb::Catalogue => missing("schema of the catalogue"),
-        ReferenceVerb::Config => missing("reference of the settings"),
+        ReferenceVerb::Catalogue => Ok(catalogue::reference_markdown()),
+        ReferenceVerb::Config => Ok(settings::reference_markdown()),
         ReferenceVerb::DemoPicture => Ok(svg::picture(&open::demo_model()?, PICTURE.0, PICTURE.1)),
     }
 }

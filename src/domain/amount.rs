@@ -174,20 +174,6 @@ impl Ppm {
     pub const fn from_percent(percent: i64) -> Self {
         Ppm(percent * 10_000)
     }
-
-    /// From a ratio; values that are not finite become the largest ratio.
-    pub fn from_ratio(ratio: f64) -> Self {
-        let scaled = (ratio * 1e6).round();
-        if scaled.is_finite() && scaled < 1e15 {
-            Ppm(scaled as i64)
-        } else {
-            Ppm(1_000_000_000_000)
-        }
-    }
-
-    pub fn to_ratio(self) -> f64 {
-        self.0 as f64 / 1e6
-    }
 }
 
 impl fmt::Display for Ppm {

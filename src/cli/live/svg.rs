@@ -11,7 +11,7 @@ use super::draw::draw;
 use super::model::LiveModel;
 
 const CELL_WIDTH: usize = 9;
-const CELL_HEIGHT: usize = 20;
+const CELL_HEIGHT: usize = 18;
 const MARGIN: usize = 14;
 const BACKGROUND: &str = "#11151c";
 const FOREGROUND: &str = "#d5dae3";

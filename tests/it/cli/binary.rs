@@ -192,10 +192,17 @@ fn help_and_version_go_to_standard_output_with_zero() {
 }
 
 #[test]
-fn the_reference_of_the_command_line_can_be_printed() {
-    let output = spotcron(&["reference", "cli"]);
-    assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).starts_with("# The command line\n"));
+fn every_reference_can_be_printed() {
+    for (reference, begins) in [
+        ("cli", "# The command line\n"),
+        ("metrics", "# Metrics\n"),
+        ("catalogue", "# Catalogue reference\n"),
+        ("config", "# Configuration reference\n"),
+    ] {
+        let output = spotcron(&["reference", reference]);
+        assert_eq!(output.status.code(), Some(0), "{reference}");
+        assert!(text(&output.stdout).starts_with(begins), "{reference}");
+    }
 }
 
 #[cfg(unix)]

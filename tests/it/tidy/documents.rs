@@ -1,0 +1,140 @@
+//! Documents that say what is so: metrics, keys and links exist.
+
+use std::collections::BTreeSet;
+
+use spotcron::{metrics, settings};
+
+use super::{ProjectFile, assert_none, files, read, root};
+
+/// Every page that is written by hand or generated.
+pub fn pages() -> Vec<ProjectFile> {
+    files("", ".md")
+}
+
+#[test]
+fn every_metric_is_in_the_reference_and_no_page_names_another() {
+    let reference = read("docs/reference/metrics.md");
+    let known: BTreeSet<&str> = metrics::DESCRIPTORS.iter().map(|metric| metric.name).collect();
+    let mut found: Vec<String> = known
+        .iter()
+        .filter(|name| !reference.contains(&format!("| `{name}` |")))
+        .map(|name| format!("docs/reference/metrics.md lacks {name}: make golden"))
+        .collect();
+    for page in pages() {
+        let names = page.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let metrics = names.filter(|name| name.starts_with("spotcron_"));
+        found.extend(
+            metrics
+                .filter(|name| !known.contains(name))
+                .map(|name| format!("{} names {name}, which does not exist", page.path)),
+        );
+    }
+    assert_none("metrics are declared in src/metrics/descriptors.rs", &found);
+}
+
+/// (table, key) of every setting, from the generated reference.
+fn settings_keys() -> Vec<(String, String)> {
+    let mut table = String::new();
+    let mut keys = Vec::new();
+    for line in settings::reference_markdown().lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            table = heading.trim_matches('`').to_owned();
+        } else if let Some(row) = line.strip_prefix("| `") {
+            keys.push((table.clone(), row.split('`').next().unwrap_or_default().to_owned()));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_example_of_the_settings_has_every_key() {
+    let example = read("config/spotcron.toml");
+    let mut shown = BTreeSet::new();
+    let mut table = "top of the file".to_owned();
+    for line in example.lines() {
+        let line = line.trim_start_matches("# ").trim();
+        if line.starts_with('[') && line.ends_with(']') {
+            table = line.to_owned();
+        } else if let Some((key, _)) = line.split_once(" =") {
+            shown.insert((table.clone(), key.to_owned()));
+        }
+    }
+    let keys = settings_keys();
+    assert!(keys.len() > 20, "the reference of the settings was not understood: {keys:?}");
+    let found: Vec<String> = keys
+        .iter()
+        .filter(|key| !shown.contains(key))
+        .map(|(table, key)| format!("{table} {key}"))
+        .collect();
+    assert_none("config/spotcron.toml shows every key with its default; it lacks", &found);
+}
+
+/// Link targets of a page, code left out.
+fn links(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        if fenced {
+            continue;
+        }
+        let mut rest = line;
+        while let Some((_, after)) = rest.split_once("](") {
+            let Some((target, later)) = after.split_once(')') else { break };
+            found.push(target.split_whitespace().next().unwrap_or_default().to_owned());
+            rest = later;
+        }
+    }
+    found
+}
+
+/// The anchors of a page's headings, as code hosts make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        if let Some(heading) = line.strip_prefix('#').filter(|_| !fenced) {
+            let kept = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            found.insert(kept.map(|c| if c == ' ' { '-' } else { c }).collect());
+        }
+    }
+    found
+}
+
+fn broken(page: &ProjectFile, target: &str) -> Option<String> {
+    if target.contains("://") || target.starts_with("mailto:") {
+        return None;
+    }
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let from = root().join(&page.path);
+    let to = if path.is_empty() { from } else { from.parent()?.join(path) };
+    if !to.exists() {
+        return Some(format!("{} links to {target}, which does not exist", page.path));
+    }
+    if anchor.is_empty() || to.extension().is_none_or(|ending| ending != "md") {
+        return None;
+    }
+    let text = std::fs::read_to_string(&to).unwrap_or_default();
+    (!anchors(&text).contains(anchor))
+        .then(|| format!("{} links to {target}, which is no heading there", page.path))
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut found = Vec::new();
+    for page in pages() {
+        found.extend(links(&page.text).iter().filter_map(|target| broken(&page, target)));
+    }
+    assert_none("correct the link", &found);
+}
+
+#[test]
+fn a_broken_link_is_found() {
+    let page = ProjectFile { path: "README.md".to_owned(), text: String::new() };
+    assert!(broken(&page, "docs/nowhere.md").is_some());
+    assert!(broken(&page, "docs/guide/store.md#nowhere").is_some());
+    assert!(broken(&page, "docs/guide/store.md#upgrade-and-rollback").is_none());
+    assert_eq!(links("a [b](c.md#d \"e\") [f](g)\n```\n[h](i)\n```\n"), ["c.md#d", "g"]);
+}
