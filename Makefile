@@ -31,8 +31,8 @@ golden: ## Write golden files and generated references anew
 bench: ## Run the benchmarks
 	cargo bench --no-default-features
 
-fuzz: ## Fuzz the catalogue for SECONDS (default 600)
-	tests/fuzz $(or $(SECONDS_TO_FUZZ),600)
+fuzz: ## Fuzz the catalogue for FUZZ_SECONDS (600)
+	tests/fuzz $(or $(FUZZ_SECONDS),600)
 
 demo: ## The daemon on the simulated cloud
 	cargo demo

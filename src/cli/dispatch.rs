@@ -24,10 +24,14 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let settings = open::settings(args.source.config.as_deref())?;
             let catalogue = open::catalogue(&settings)?;
             let store = open::store_if_any(&args.source)?;
+            let now = match &store {
+                Some(store) => wait(open::time_of(&args.source, &**store))??,
+                None => WallClock.now(),
+            };
             let inputs = plan::Inputs {
                 catalogue: &catalogue,
                 cooldown: settings.decision.cooldown,
-                now: WallClock.now(),
+                now,
                 decide: decision::decide,
             };
             let report = wait(plan::run(&args, store.as_deref(), inputs))??;
@@ -35,12 +39,14 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         }
         Verb::Prices(args) => {
             let store = open::store(&args.source)?;
-            let report = wait(prices::run(&args, &*store, WallClock.now()))??;
+            let now = wait(open::time_of(&args.source, &*store))??;
+            let report = wait(prices::run(&args, &*store, now))??;
             show.report(&report, args.format.format)?
         }
         Verb::Runs(args) => {
             let store = open::store(&args.source)?;
-            let report = wait(runs::run(&args, &*store, WallClock.now()))??;
+            let now = wait(open::time_of(&args.source, &*store))??;
+            let report = wait(runs::run(&args, &*store, now))??;
             show.report(&report, args.format.format)?
         }
         Verb::Savings(args) => {
@@ -67,7 +73,8 @@ fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Re
         }
         _ => None,
     };
-    wait(savings::run(args, store, catalogue.as_ref(), WallClock.now()))?
+    let now = wait(open::time_of(&args.source, store))??;
+    wait(savings::run(args, store, catalogue.as_ref(), now))?
 }
 
 /// Waits for a verb that only reads: one thread is enough.

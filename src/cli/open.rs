@@ -3,16 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::args::{self, Source};
 use super::check::Findings;
 use super::error::CliError;
 use super::live::LiveModel;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::demo;
+use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
-use crate::ports::Store;
+use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::settings::{self, Settings};
-use crate::store::SqliteStore;
+use crate::store::{self, SqliteStore};
 
 /// The settings of `--config`, of the default file where it exists, or the defaults.
 pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
@@ -30,21 +33,15 @@ pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
 /// Every finding, as the error of a verb that cannot go on.
 fn refused(message: &str, diagnostics: &[Diagnostic]) -> CliError {
     let report = diagnostic::render(diagnostics, false);
-    CliError::input(format!(
-        "{message}
-
-{}",
-        report.trim_end()
-    ))
-    .hint("nothing was started or changed; correct the file and try again")
+    CliError::input(format!("{message}\n\n{}", report.trim_end()))
+        .hint("nothing was started or changed; correct the file and try again")
 }
 
 /// Findings that are no obstacle, told on the way.
 fn warn(diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
         tracing::warn!(
-            "the configuration has warnings
-{}",
+            "the configuration has warnings\n{}",
             diagnostic::render(diagnostics, false)
         );
     }
@@ -56,6 +53,21 @@ pub fn store(source: &Source) -> Result<Box<dyn Store>, CliError> {
     let path = store_path(source)?;
     existing_store(&path)?;
     Ok(Box::new(SqliteStore::open_read_only(&path)?))
+}
+
+/// What time it is for whoever reads the store: a simulation's time stands still at its end, and
+/// what it left is as old as it was then.
+pub async fn time_of(source: &Source, store: &dyn Store) -> Result<Timestamp, CliError> {
+    let identity = store::describe(store_path(source)?)?.identity;
+    if !matches!(identity, StoreIdentity::Simulation { .. }) {
+        return Ok(WallClock.now());
+    }
+    let newest = store.runs(&RunQuery { limit: Some(1), ..RunQuery::default() }).await?;
+    let created = newest.iter().map(|run| run.created_at);
+    let markets = store.environment_markets().await?;
+    let quotes = markets.values().flat_map(|market| &market.pools);
+    let seen = quotes.filter_map(|quote| quote.seen_at);
+    Ok(created.chain(seen).max().unwrap_or_else(|| WallClock.now()))
 }
 
 /// The file of the store that a verb is about.

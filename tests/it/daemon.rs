@@ -4,5 +4,6 @@ mod exactly_once;
 mod http;
 mod kill;
 mod money;
+mod replay;
 mod stories;
 mod world;

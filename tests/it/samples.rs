@@ -1,6 +1,8 @@
 //! Small values that several tests begin with.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -121,4 +123,32 @@ pub fn market(quotes: Vec<EnvironmentMarket>, now: Timestamp) -> Market {
             .collect(),
         refreshed_at: Some(now),
     }
+}
+
+/// Real spot prices of GPU pools, as `aws ec2 describe-spot-price-history` prints them: read by path
+/// (`SPOTCRON_SHARED`, or `shared` beside the checkout), never copied. `None`, said aloud, where
+/// they are not at hand.
+pub fn recorded_history() -> Option<Vec<u8>> {
+    let shared = std::env::var_os("SPOTCRON_SHARED").map(PathBuf::from);
+    let shared =
+        shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let file = shared.join("prices/aws_spot_gpu_2019-12_2020-03_mit.csv.gz");
+    if !file.exists() {
+        let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
+        assert!(!required, "{} is missing; set SPOTCRON_SHARED", file.display());
+        println!(
+            "SKIPPED: recorded prices: set SPOTCRON_SHARED to a folder that has {}",
+            "prices/aws_spot_gpu_2019-12_2020-03_mit.csv.gz"
+        );
+        return None;
+    }
+    let script = "import csv, gzip, json, sys
+rows = csv.DictReader(gzip.open(sys.argv[1], 'rt'))
+print(json.dumps({'SpotPriceHistory': [{
+    'AvailabilityZone': r['az'], 'InstanceType': r['instance_type'],
+    'ProductDescription': 'Linux/UNIX', 'SpotPrice': r['spot_usd_per_h'],
+    'Timestamp': r['timestamp_utc'].replace('Z', '+00:00')} for r in rows]}))";
+    let output = Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
 }

@@ -26,7 +26,11 @@ def prepare(directory: pathlib.Path) -> None:
     stamp = directory / "requirements.sha256"
     if stamp.is_file() and stamp.read_text() == wanted():
         return
-    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists() and any(directory.iterdir()):
+        # Only what is an environment is ever made anew.
+        if not (directory / "pyvenv.cfg").is_file():
+            raise OSError("it exists and is no virtual environment; name another directory")
+        shutil.rmtree(directory)
     venv.create(directory, with_pip=True)
     subprocess.run(
         [directory / "bin" / "python", "-m", "pip", "install", "--quiet",

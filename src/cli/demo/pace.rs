@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Speed;
 use crate::cli::live::{LiveModel, LiveView, ViewInput};
@@ -39,14 +40,28 @@ pub struct Live {
     view: LiveView,
     told: u64,
     priced_at: Option<Timestamp>,
-    /// Virtual time gained since the last frame, at full speed.
+    /// Steps since the last frame, at full speed.
     steps: u32,
+    owed: Duration,
+    frames: Interval,
     filming: bool,
 }
 
 impl Live {
     pub fn new(shared: Arc<Shared>, model: LiveModel, view: LiveView) -> Self {
-        Live { shared, model, view, told: 0, priced_at: None, steps: 0, filming: false }
+        let mut frames = tokio::time::interval(FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Live {
+            shared,
+            model,
+            view,
+            told: 0,
+            priced_at: None,
+            steps: 0,
+            owed: Duration::ZERO,
+            frames,
+            filming: false,
+        }
     }
 
     /// Looks at every step and never waits: for a picture rather than a person.
@@ -101,42 +116,42 @@ impl Pace for Live {
         if self.filming {
             return self.frame(to);
         }
-        let mut now = from;
-        loop {
-            match self.model.speed {
-                Speed::Max if !self.model.paused => {
-                    self.steps = (self.steps + 1) % STEPS_A_TURN;
-                    if self.steps > 0 {
-                        return true;
-                    }
-                    now = to;
-                }
-                _ => {}
-            }
-            if !self.frame(now) {
+        // Real time that is owed to this step; paid a frame at a time, so that many small steps
+        // cost one redraw and the speed holds.
+        let owed = self.real_time(to.duration_since(from));
+        self.owed += owed;
+        while self.model.paused || self.owed >= FRAME {
+            self.frames.tick().await;
+            let left = self.virtual_time(self.owed.saturating_sub(FRAME));
+            if !self.frame((to - left).max(from)) {
                 return false;
             }
-            if now >= to && !self.model.paused {
-                tokio::task::yield_now().await;
-                return true;
-            }
-            let wait = self.until_next_frame(now, to);
-            tokio::time::sleep(wait).await;
-            if let (Speed::Times(times), false) = (self.model.speed, self.model.paused) {
-                let gained = wait.as_micros() as i64 * i64::from(times);
-                now = (now + SignedDuration::from_micros(gained)).min(to);
+            if !self.model.paused {
+                self.owed = self.owed.saturating_sub(FRAME);
             }
         }
+        true
     }
 }
 
 impl Live {
-    fn until_next_frame(&self, now: Timestamp, to: Timestamp) -> Duration {
-        let Speed::Times(times) = self.model.speed else { return FRAME };
-        if self.model.paused {
-            return FRAME;
+    /// How long a span of virtual time takes at the model's speed.
+    fn real_time(&mut self, span: SignedDuration) -> Duration {
+        match self.model.speed {
+            Speed::Times(times) => Duration::try_from(span).unwrap_or_default() / times.max(1),
+            Speed::Max => {
+                self.steps = (self.steps + 1) % STEPS_A_TURN;
+                if self.steps == 0 { FRAME } else { Duration::ZERO }
+            }
         }
-        let left = to.duration_since(now).as_micros().max(0) as u64 / u64::from(times.max(1));
-        FRAME.min(Duration::from_micros(left.max(1)))
+    }
+
+    fn virtual_time(&self, span: Duration) -> SignedDuration {
+        match self.model.speed {
+            Speed::Times(times) => {
+                SignedDuration::try_from(span.saturating_mul(times)).unwrap_or_default()
+            }
+            Speed::Max => SignedDuration::ZERO,
+        }
     }
 }

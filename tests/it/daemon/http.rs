@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::world::World;
 
 /// The sum of a metric's samples over all labels.
-fn total(text: &str, name: &str) -> f64 {
+pub fn total(text: &str, name: &str) -> f64 {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {

@@ -1,8 +1,5 @@
 //! Recorded prices: any bytes are answered, real history is replayed point by point.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use spotcron::domain::{BatchStatus, Window};
@@ -11,6 +8,7 @@ use spotcron::ports::SpotPriceSource;
 use spotcron::sim::{Scenario, ScenarioError, replay};
 
 use super::account::*;
+use crate::samples;
 
 proptest! {
     #[test]
@@ -31,25 +29,8 @@ proptest! {
     }
 }
 
-/// Real history as the AWS CLI prints it; `None`, said aloud, where it is not at hand.
 fn recorded() -> Option<Vec<PricePoint>> {
-    let shared = std::env::var_os("SPOTCRON_SHARED").map(PathBuf::from);
-    let shared =
-        shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
-    let file = shared.join("prices/aws_spot_gpu_2019-12_2020-03_mit.csv.gz");
-    if !file.exists() {
-        println!("SKIPPED: no recorded prices; set SPOTCRON_SHARED to the folder with prices/");
-        return None;
-    }
-    let script = "import csv, gzip, json, sys
-rows = csv.DictReader(gzip.open(sys.argv[1], 'rt'))
-print(json.dumps({'SpotPriceHistory': [{
-    'AvailabilityZone': r['az'], 'InstanceType': r['instance_type'],
-    'ProductDescription': 'Linux/UNIX', 'SpotPrice': r['spot_usd_per_h'],
-    'Timestamp': r['timestamp_utc'].replace('Z', '+00:00')} for r in rows]}))";
-    let output = Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(replay::parse(&output.stdout).unwrap())
+    Some(replay::parse(&samples::recorded_history()?).unwrap())
 }
 
 #[test]
