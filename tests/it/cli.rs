@@ -5,6 +5,7 @@ mod binary;
 mod golden;
 mod live;
 mod memory;
+mod readme;
 mod reference;
 mod story;
 mod summary;
