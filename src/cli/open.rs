@@ -1,5 +1,5 @@
 //! Where the verbs meet the world: the settings, the catalogue and the store that a command line
-//! names. The only file of the command line that names an adapter.
+//! names.
 
 use std::path::{Path, PathBuf};
 
