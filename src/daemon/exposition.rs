@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::shared::Stopping;
 use super::{Shared, TaskStatus};
 use crate::domain::{Capacity, UsdPerHour};
 use crate::ledger::Summary;
@@ -38,7 +39,7 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
         custom_endpoint: shared.custom_endpoint,
         version: env!("CARGO_PKG_VERSION"),
         next_wake: shared.next_due(),
-        ready: is_ready(shared),
+        ready: is_ready(shared) && shared.stopping() == Stopping::No,
     })
 }
 

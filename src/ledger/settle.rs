@@ -39,7 +39,8 @@ pub fn settle(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Entry>
     let instance = instance_of(attempt, evidence);
     let shape = evidence.shape.or_else(|| attempt.host.as_ref()?.shape.as_ref());
     let priced = match &instance {
-        _ if ran.is_empty() => Ok(EntryState::Final(free(ran))),
+        // A container that never ran cost nothing, wherever it would have run.
+        _ if attempt.started_at.is_none() => Ok(EntryState::Final(free(ran))),
         _ if attempt.capacity.is_fargate() => on_fargate(attempt, evidence, ran, end),
         Some(instance) => on_instance(attempt, evidence, instance, shape, ran, end),
         None => Err(Unpriced::HostUnknown),

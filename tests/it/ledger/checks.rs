@@ -36,6 +36,14 @@ fn a_zero_length_attempt_costs_nothing() {
 }
 
 #[test]
+fn an_attempt_that_ran_where_nobody_knows_is_unpriced_however_short() {
+    let mut lost = attempt(between(100, 100), AttemptEnd::Succeeded);
+    lost.host = None;
+    let entry = settle(&lost, &Evidence::default()).unwrap();
+    assert_eq!(entry.unpriced(), Some(Unpriced::HostUnknown));
+}
+
+#[test]
 fn an_attempt_that_never_started_costs_nothing_and_is_final_whatever_is_unknown() {
     let mut never = attempt(between(100, 100), AttemptEnd::Infrastructure);
     never.started_at = None;
