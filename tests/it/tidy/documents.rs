@@ -138,3 +138,41 @@ fn a_broken_link_is_found() {
     assert!(broken(&page, "docs/guide/store.md#upgrade-and-rollback").is_none());
     assert_eq!(links("a [b](c.md#d \"e\") [f](g)\n```\n[h](i)\n```\n"), ["c.md#d", "g"]);
 }
+
+/// The operations that `src/aws` calls, as IAM names them: `.describe_jobs()` is `DescribeJobs`.
+fn operations_called() -> BTreeSet<String> {
+    let verbs = [".describe_", ".list_", ".get_", ".submit_", ".cancel_", ".terminate_"];
+    let mut found = BTreeSet::new();
+    for file in files("src/aws", ".rs") {
+        let code = super::code::code_of(&file.text);
+        for (at, _) in verbs.iter().flat_map(|verb| code.match_indices(verb)) {
+            let rest = &code[at + 1..];
+            let name: String =
+                rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            // A call's builder takes no arguments.
+            if rest[name.len()..].starts_with("()") {
+                found.insert(camel(&name));
+            }
+        }
+    }
+    found
+}
+
+fn camel(name: &str) -> String {
+    name.split('_')
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_uppercase() + rest
+        })
+        .collect()
+}
+
+#[test]
+fn every_call_to_aws_is_among_the_permissions() {
+    let page = read("docs/guide/permissions.md");
+    let called = operations_called();
+    assert!(called.contains("SubmitJob"), "the calls were not understood: {called:?}");
+    let found: Vec<String> =
+        called.into_iter().filter(|name| !page.contains(&format!(":{name}"))).collect();
+    assert_none("docs/guide/permissions.md lacks what src/aws calls", &found);
+}
