@@ -28,7 +28,7 @@ lint: ## Formatting and lints, everything but the AWS adapters
 golden: ## Write golden files and generated references anew
 	UPDATE_GOLDEN=1 cargo test --no-default-features
 
-bench: ## Run the benchmarks
+bench: ## Run the benchmarks (benches/figures.sh prints the promised figures)
 	cargo bench --no-default-features
 
 fuzz: ## Fuzz the catalogue for FUZZ_SECONDS (600)

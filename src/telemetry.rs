@@ -5,8 +5,9 @@ use std::error::Error;
 use std::io;
 
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::settings::{LogFormat, LogSettings};
 
@@ -41,14 +42,20 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&settings.level)
+    let filter: Targets = settings
+        .level
+        .parse()
         .map_err(|source| TelemetryError::Level { level: settings.level.clone(), source })?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    // The filter decides; the builder's own default would keep debug out.
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(writer)
+        .with_ansi(false);
     Ok(match settings.format {
-        LogFormat::Human => Box::new(builder.with_target(false).finish()),
+        LogFormat::Human => Box::new(builder.with_target(false).finish().with(filter)),
         LogFormat::Json => {
-            Box::new(builder.json().flatten_event(true).with_current_span(false).finish())
+            let json = builder.json().flatten_event(true).with_current_span(false);
+            Box::new(json.finish().with(filter))
         }
     })
 }

@@ -125,6 +125,11 @@ impl Book {
         lock(&self.pages).provisional.get(key).cloned()
     }
 
+    /// Whether the ledger's line of an attempt is provisional.
+    pub fn is_provisional(&self, key: &AttemptKey) -> bool {
+        lock(&self.pages).provisional.contains_key(key)
+    }
+
     /// The ledger's provisional lines.
     pub fn provisional_entries(&self) -> Vec<Entry> {
         lock(&self.pages).provisional.values().cloned().collect()

@@ -1,11 +1,13 @@
 //! One environment's numbers: what it costs, how risky it is, and what speaks against it.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 use super::{Candidate, Guard, Question};
 use crate::catalogue::{Class, Environment, Restart};
 use crate::domain::amount::div_half_even;
-use crate::domain::{Accrual, Ppm, Share, Usd, UsdPerHour};
+use crate::domain::{Accrual, InstanceShape, Ppm, Share, Usd, UsdPerHour};
 use crate::experience::EnvironmentExperience;
 use crate::market::EnvironmentMarket;
 
@@ -117,12 +119,19 @@ fn mix(
     }
     let mut mixture = Mixture { pools: market.pools.len() as u32, ..Mixture::default() };
     let (mut price, mut on_demand) = (WeightedMean::default(), WeightedMean::default());
+    // The pools of one type stand together and have one shape.
+    let mut last: Option<(&Arc<InstanceShape>, Option<Share>)> = None;
     for quote in &market.pools {
         if !question.resources.fits(&quote.shape) {
             continue;
         }
         mixture.fits = true;
-        let Some(share) = question.resources.share_of(&quote.shape) else { continue };
+        let share = match last {
+            Some((shape, share)) if Arc::ptr_eq(shape, &quote.shape) => share,
+            _ => question.resources.share_of(&quote.shape),
+        };
+        last = Some((&quote.shape, share));
+        let Some(share) = share else { continue };
         let seen = if experience.placements.is_empty() {
             0
         } else {

@@ -102,10 +102,9 @@ impl Settle {
     ) -> Result<Option<Entry>, TaskError> {
         let shared = &self.shared;
         let Some(ran) = attempt.window() else { return Ok(None) };
-        let known = shared.book.provisional(&attempt.key);
         let host = attempt.host.as_ref();
         let news = host.is_some_and(|host| self.news.contains(&host.instance_id));
-        if known.is_some() && !news {
+        if !news && shared.book.is_provisional(&attempt.key) {
             return Ok(None);
         }
         if attempt.capacity == Capacity::Spot && host.is_some() {
@@ -154,6 +153,7 @@ impl Settle {
                 fargate_spot_discount: environment.and_then(|e| e.fargate_spot_discount),
             },
         );
+        let known = shared.book.provisional(&attempt.key);
         Ok(entry
             .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
     }

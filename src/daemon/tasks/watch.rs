@@ -15,6 +15,7 @@ use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{
     AttemptEnd, BatchJobId, BatchStatus, JobObservation, Pool, Ppm, Region, RunId,
 };
+use crate::experience::EnvironmentExperience;
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -237,8 +238,10 @@ impl Watch {
 
     fn hazard(&self, leg: &Leg) -> Ppm {
         let experience = self.shared.experience();
-        let environment = experience.environments.get(&leg.environment);
-        environment.cloned().unwrap_or_default().hazard().per_hour
+        match experience.environments.get(&leg.environment) {
+            Some(environment) => environment.hazard().per_hour,
+            None => EnvironmentExperience::default().hazard().per_hour,
+        }
     }
 
     /// Often while something may change, seldom while a container just runs.

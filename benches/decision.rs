@@ -1,0 +1,145 @@
+//! One decision over a spot environment of 200 pools and an on-demand one, before anything was seen
+//! of them and with placements in every pool.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use divan::Bencher;
+use jiff::{SignedDuration, Timestamp};
+use spotcron::catalogue::{Class, Environment, Restart, RetryOwner, WhenPriceUnknown};
+use spotcron::decision::{Question, decide};
+use spotcron::domain::{Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour};
+use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
+
+fn main() {
+    divan::main();
+}
+
+const ZONES: [char; 4] = ['a', 'b', 'c', 'd'];
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_780_000_000)
+}
+
+fn mins(mins: i64) -> SignedDuration {
+    SignedDuration::from_mins(mins)
+}
+
+fn class() -> Class {
+    Class {
+        name: "c".into(),
+        environments: vec!["spot".into(), "steady".into()],
+        expected_duration: mins(60),
+        deadline: Some(mins(360)),
+        start_up: mins(3),
+        restart: Restart::FromZero,
+        retry_owner: RetryOwner::Spotcron,
+        max_legs: 6,
+        failure_retries: 0,
+        wait_budget: mins(15),
+        max_price: None,
+        min_saving: Ppm::from_percent(10),
+        on_demand_discount: Ppm::from_percent(5),
+        max_price_age: mins(30),
+        when_price_unknown: WhenPriceUnknown::OnDemand,
+        idempotent_outputs: false,
+        labels: BTreeMap::new(),
+    }
+}
+
+fn environment(name: &str, capacity: Capacity) -> Environment {
+    Environment {
+        name: name.into(),
+        queue: name.to_owned(),
+        capacity,
+        region: "us-east-1".into(),
+        instance_types: None,
+        zones: None,
+        definitions: BTreeMap::new(),
+        fargate_spot_discount: None,
+    }
+}
+
+/// Every type in every zone, in the order in which the daemon lists them.
+fn quotes(name: &str, capacity: Capacity, types: u32) -> EnvironmentMarket {
+    let of_type = |kind: u32| {
+        let size = 1 << (kind % 5);
+        let shape = Arc::new(InstanceShape {
+            vcpus: 4 * size,
+            memory_mib: 16_384 * size,
+            gpus: 0,
+            architecture: "x86_64".to_owned(),
+        });
+        ZONES.map(|zone| PoolQuote {
+            pool: Pool {
+                zone: format!("us-east-1{zone}").into(),
+                instance_type: format!("m{kind}i.{size}xlarge").into(),
+            },
+            shape: Arc::clone(&shape),
+            spot: (capacity == Capacity::Spot)
+                .then(|| UsdPerHour::from_units(600_000_000 + i64::from(kind) * 1_000_000)),
+            on_demand: Some(UsdPerHour::from_units(1_920_000_000 * i64::from(size))),
+            seen_at: Some(now() - mins(2)),
+        })
+    };
+    let pools = (0..types).flat_map(of_type);
+    EnvironmentMarket {
+        environment: name.into(),
+        capacity,
+        pools: pools.collect(),
+        fargate: None,
+        unusable: None,
+    }
+}
+
+fn seen_everywhere(market: &Market) -> Experience {
+    let of = |quotes: &EnvironmentMarket| EnvironmentExperience {
+        attempts: 4000,
+        running_millis: 3_600_000 * 1000,
+        interruptions: 90,
+        placements: quotes.pools.iter().map(|quote| quote.pool.clone()).zip(1..).collect(),
+        last_trouble: None,
+        troubles_in_a_row: 0,
+    };
+    let environments = &market.environments;
+    let environments = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));
+    Experience { environments: environments.collect() }
+}
+
+#[divan::bench(args = [false, true])]
+fn decide_200_pools(bencher: Bencher<'_, '_>, placements_seen: bool) {
+    bench(bencher, 1, placements_seen);
+}
+
+/// The on-demand environment has as many.
+#[divan::bench(args = [false, true])]
+fn decide_200_and_200_pools(bencher: Bencher<'_, '_>, placements_seen: bool) {
+    bench(bencher, 50, placements_seen);
+}
+
+fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool) {
+    let class = class();
+    let (spot, steady) =
+        (environment("spot", Capacity::Spot), environment("steady", Capacity::OnDemand));
+    let environments =
+        [quotes("spot", Capacity::Spot, 50), quotes("steady", Capacity::OnDemand, steady_types)];
+    let environments = environments.map(|quotes| (quotes.environment.clone(), Arc::new(quotes)));
+    let market = Market { environments: environments.into(), refreshed_at: Some(now()) };
+    let experience = if placements_seen { seen_everywhere(&market) } else { Experience::default() };
+    let question = Question {
+        class: &class,
+        environments: vec![&spot, &steady],
+        resources: Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 },
+        market: &market,
+        experience: &experience,
+        now: now(),
+        deadline_at: Some(now() + mins(360)),
+        cause: LegCause::Scheduled,
+        legs: 0,
+        progress: SignedDuration::ZERO,
+        cooldown: mins(15),
+    };
+    assert_eq!(decide(&question).chosen, Some("spot".into()));
+    bencher.bench(|| decide(divan::black_box(&question)));
+}
