@@ -1,8 +1,11 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod edges;
 mod exactly_once;
 mod http;
 mod kill;
 mod money;
+mod outages;
+mod restarts;
 mod stories;
 mod world;
