@@ -100,7 +100,7 @@ fn leg(run: &Run) -> Leg {
         started_at: None,
         ended_at: None,
         reason: None,
-        attempts_seen: 0,
+        array_size: None,
     }
 }
 

@@ -12,7 +12,7 @@ pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::classify;
 pub use event::{RunEvent, RunEventKind};
 pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
-pub use records::{LegFacts, attempt_records};
+pub use records::{LegFacts, array_as_one, attempt_records};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 
 use jiff::Timestamp;
@@ -99,9 +99,9 @@ pub struct Leg {
     pub ended_at: Option<Timestamp>,
     /// Batch's `statusReason`, as last seen.
     pub reason: Option<String>,
-    /// Finished attempts already recorded (per job; children of an array are counted together).
+    /// Children of an array job, as it was submitted.
     #[serde(default)]
-    pub attempts_seen: u32,
+    pub array_size: Option<u16>,
 }
 
 /// One run, as it is stored.

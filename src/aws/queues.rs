@@ -167,7 +167,8 @@ fn capacity_of(kind: &str) -> Option<Capacity> {
 
 fn validity(status: Option<&str>, reason: Option<&str>) -> Result<(), String> {
     match (status, reason.filter(|reason| !reason.is_empty())) {
-        (Some("VALID"), _) => Ok(()),
+        // While it is being changed it goes on taking jobs.
+        (Some("VALID" | "UPDATING"), _) => Ok(()),
         (status, Some(reason)) => Err(format!("{}: {reason}", status.unwrap_or("no status"))),
         (status, None) => Err(status.unwrap_or("no status").to_owned()),
     }
@@ -190,7 +191,8 @@ mod tests {
             validity(Some("INVALID"), Some("CLIENT_ERROR - Not authorized")),
             Err("INVALID: CLIENT_ERROR - Not authorized".into())
         );
-        assert_eq!(validity(Some("UPDATING"), Some("")), Err("UPDATING".into()));
+        assert_eq!(validity(Some("UPDATING"), Some("")), Ok(()), "it goes on taking jobs");
+        assert_eq!(validity(Some("DELETING"), Some("")), Err("DELETING".into()));
         assert_eq!(validity(None, None), Err("no status".into()));
     }
 }

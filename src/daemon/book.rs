@@ -1,14 +1,14 @@
 //! The open runs and the running totals in memory, written through to the store: a change is durable
 //! first and visible second.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
 use super::counts_of;
 use super::shared::lock;
-use crate::domain::RunId;
+use crate::domain::{InstanceId, RunId};
 use crate::ledger::{Counter, Entry, Tally};
 use crate::ports::{Store, StoreError, Write};
 use crate::run::{AttemptKey, Run, RunEvent, RunEventKind};
@@ -58,6 +58,15 @@ impl Change {
 
     pub fn write(&mut self, write: Write) {
         self.writes.push(write);
+    }
+
+    /// The instances that it writes.
+    pub fn instances(&self) -> BTreeSet<InstanceId> {
+        let id = |write: &Write| match write {
+            Write::Instance(facts) => Some(facts.id.clone()),
+            _ => None,
+        };
+        self.writes.iter().filter_map(id).collect()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -64,8 +64,14 @@ impl Desk {
         Ok(())
     }
 
-    pub fn take_discovered(&self, environment: EnvironmentName, discovered: Discovered) {
-        lock(&self.drawers).discovered.insert(environment, discovered);
+    /// `true` when its types or zones are others than before.
+    pub fn take_discovered(&self, environment: EnvironmentName, discovered: Discovered) -> bool {
+        let mut drawers = lock(&self.drawers);
+        let same = drawers.discovered.get(&environment).is_some_and(|known| {
+            known.types.keys().eq(discovered.types.keys()) && known.zones == discovered.zones
+        });
+        drawers.discovered.insert(environment, discovered);
+        !same
     }
 
     /// Types behind the region's interruptible environments: whose spot prices are wanted.

@@ -61,12 +61,25 @@ impl Pace for Unpaced {
 /// An activation never schedules itself closer than this, or virtual time would stand still.
 const LEAST_STEP: SignedDuration = SignedDuration::from_millis(100);
 
-/// The next time of a task after an activation at `now`.
+/// A task that failed runs again after this, doubled with every failure in a row up to its period.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often an activation in a row has failed, with `result`.
+pub(super) fn failures_after(before: u32, result: &Result<Activation, TaskError>) -> u32 {
+    if result.is_ok() { 0 } else { before.saturating_add(1) }
+}
+
+/// The next time of a task after an activation at `now`, the `failures`-th in a row that failed.
 pub(super) fn next_wake(
     now: Timestamp,
     period: SignedDuration,
     result: &Result<Activation, TaskError>,
+    failures: u32,
 ) -> Timestamp {
+    let period = match failures.checked_sub(1) {
+        Some(doublings) => period.min(AFTER_FAILURE * (1 << doublings.min(16))),
+        None => period,
+    };
     let regular = now.checked_add(period).unwrap_or(Timestamp::MAX);
     let asked = result.as_ref().ok().and_then(|activation| activation.wake_at);
     let least = now.checked_add(LEAST_STEP).unwrap_or(Timestamp::MAX);
@@ -83,6 +96,7 @@ pub async fn run_virtual(
 ) {
     let bells: Vec<Activator> = tasks.iter().map(|task| task.bell()).collect();
     let mut wakes = vec![clock.now(); tasks.len()];
+    let mut failures = vec![0; tasks.len()];
     loop {
         let now = clock.now();
         for (wake, bell) in wakes.iter_mut().zip(&bells) {
@@ -107,7 +121,8 @@ pub async fn run_virtual(
         let now = clock.now();
         let task = &mut tasks[index];
         let result = task.activate(now).await;
-        wakes[index] = next_wake(now, task.period(), &result);
+        failures[index] = failures_after(failures[index], &result);
+        wakes[index] = next_wake(now, task.period(), &result, failures[index]);
         shared.status.note(task.name(), now, clock.now(), wakes[index], &result);
     }
 }

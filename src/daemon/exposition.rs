@@ -72,15 +72,16 @@ fn mean(prices: impl Iterator<Item = UsdPerHour>) -> Option<UsdPerHour> {
 
 /// Ready once prices were looked for and every task has come to an end once.
 pub fn is_ready(shared: &Shared) -> bool {
-    shared.market.load().refreshed_at.is_some()
-        && shared.status.snapshot().len() >= super::tasks::COUNT
+    let tasks = shared.status.snapshot();
+    let ran = tasks.values().filter(|status| status.activations > 0).count();
+    shared.market_is_open(shared.clock.now()) && ran >= super::tasks::COUNT
 }
 
 /// Every task that is stuck, or that has failed for too long; empty when all is well.
 pub fn ailments(shared: &Shared) -> Vec<String> {
     let now = shared.clock.now();
     let stuck = |(task, status): (&&'static str, &TaskStatus)| {
-        let since = status.last_began?;
+        let since = status.last_began.or(status.next_wake)?;
         let ended = since.checked_add(SignedDuration::from_millis(status.last_elapsed_millis));
         let silent = now.duration_since(ended.unwrap_or(since));
         // Tasks that run once a day are silent by design: only those that had a wake due count.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use super::driver::next_wake;
+use super::driver::{failures_after, next_wake};
 use super::{Shared, Task};
 use crate::ports::{Activator, WakeSource};
 
@@ -57,9 +57,12 @@ pub async fn run_realtime(
     let mut running = JoinSet::new();
     for task in tasks {
         wakes.every(task.name(), task.period(), task.bell()).await?;
+        shared.status.expect(task.name(), shared.clock.now());
         running.spawn(task_loop(Arc::clone(&shared), task, stop.clone()));
     }
     let panicked = tokio::select! {
+        // In order: once told, a task that ends does as it was told.
+        biased;
         () = told_to_stop(&mut stop) => None,
         ended = running.join_next() => ended,
     };
@@ -90,11 +93,13 @@ async fn task_loop(
     mut stop: watch::Receiver<bool>,
 ) -> &'static str {
     let bell = task.bell();
+    let mut failures = 0;
     loop {
         let began = shared.clock.now();
         let result = task.activate(began).await;
         let ended = shared.clock.now();
-        let wake = next_wake(ended, task.period(), &result);
+        failures = failures_after(failures, &result);
+        let wake = next_wake(ended, task.period(), &result, failures);
         shared.status.note(task.name(), began, ended, wake, &result);
         tokio::select! {
             () = told_to_stop(&mut stop) => return task.name(),

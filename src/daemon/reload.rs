@@ -39,7 +39,12 @@ pub fn reload(shared: &Shared) {
     let loaded = crate::catalogue::load(&shared.settings.catalogue);
     let at = shared.clock.now();
     match loaded.catalogue {
-        Some(catalogue) if catalogue.fingerprint == shared.catalogue.load().fingerprint => {}
+        Some(catalogue) if catalogue.fingerprint == shared.catalogue.load().fingerprint => {
+            // Put right by going back: the failure is over.
+            if shared.reloads.last().is_some_and(|last| !last.succeeded) {
+                shared.reloads.note(ReloadGauges { succeeded: true, at });
+            }
+        }
         Some(catalogue) => {
             tracing::info!(jobs = catalogue.jobs.len(), "a changed catalogue was taken over");
             shared.reloads.note(ReloadGauges { succeeded: true, at });
@@ -68,8 +73,13 @@ pub async fn watch_catalogue(
 ) -> Result<(), String> {
     let (changed, mut changes) = mpsc::channel::<()>(1);
     let told = changed.clone();
+    let named = shared.settings.catalogue.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let concerns = |event: &notify::Event| {
+            !event.kind.is_access()
+                && (event.paths.is_empty() || event.paths.iter().any(|p| may_concern(p, &named)))
+        };
+        if event.is_ok_and(|event| concerns(&event)) {
             // A full channel already says that something changed.
             let _ = told.try_send(());
         }
@@ -98,6 +108,17 @@ pub async fn watch_catalogue(
     }
 }
 
+/// Whether a change of `path` may be one of the catalogue: a file that is named, a TOML file, or the
+/// `..data` link that Kubernetes swaps. The store and its journal often lie in the same directory
+/// and change all the time.
+fn may_concern(path: &Path, named: &[PathBuf]) -> bool {
+    if named.iter().any(|name| name.file_name() == path.file_name()) {
+        return true;
+    }
+    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+    hidden || path.extension().is_some_and(|extension| extension == "toml")
+}
+
 fn directories(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = paths
         .iter()
@@ -114,4 +135,23 @@ fn directories(paths: &[PathBuf]) -> Vec<PathBuf> {
     directories.sort();
     directories.dedup();
     directories
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_beside_the_catalogue_does_not_reload_it() {
+        for (path, concerns) in [
+            ("/etc/spotcron/catalogue.toml", true),
+            ("/etc/spotcron/jobs.conf", true),
+            ("/etc/spotcron/..data", true),
+            ("/etc/spotcron/spotcron.db", false),
+            ("/etc/spotcron/spotcron.db-wal", false),
+            ("/etc/spotcron/.catalogue.toml.swp", false),
+        ] {
+            assert_eq!(may_concern(Path::new(path), &["jobs.conf".into()]), concerns, "{path}");
+        }
+    }
 }

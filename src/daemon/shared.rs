@@ -29,6 +29,31 @@ pub struct Cloud {
 /// Past this age EC2's first-hour rule cannot make an instance free any more.
 const FIRST_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// Decisions wait so long after the start for the first prices, and no longer.
+const OPEN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// What is looked at before the first decision, or every run that is due at the start would go on
+/// demand for want of prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstLook {
+    Environments,
+    ListPrices,
+    SpotPrices,
+}
+
+#[derive(Debug, Default)]
+struct FirstLooks {
+    environments: bool,
+    list_prices: bool,
+    spot_prices: bool,
+}
+
+impl FirstLooks {
+    const fn all(&self) -> bool {
+        self.environments && self.list_prices && self.spot_prices
+    }
+}
+
 /// Whether runs are really submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -75,6 +100,8 @@ pub struct Shared {
     /// An endpoint that is not AWS's own is in force.
     pub custom_endpoint: bool,
     stopping: AtomicBool,
+    started_at: Timestamp,
+    first_looks: Mutex<FirstLooks>,
     next_due: Mutex<Option<Timestamp>>,
     experience: Mutex<Experience>,
     /// Ended attempts on their way to the ledger.
@@ -100,6 +127,8 @@ pub struct Parts {
 impl Shared {
     pub fn new(parts: Parts) -> Self {
         Shared {
+            started_at: parts.clock.now(),
+            first_looks: Mutex::default(),
             clock: parts.clock,
             settings: parts.settings,
             mode: parts.mode,
@@ -146,22 +175,58 @@ impl Shared {
         lock(&self.instances)
     }
 
-    /// Takes in what EC2 shows of an instance. `true` when it says something new about its bill
-    /// (first sight, its end, its first hour), which is worth a write; being seen once more is not.
-    pub fn note_instance(&self, facts: &InstanceFacts) -> bool {
+    /// Takes in what EC2 shows of an instance. The facts to write when it says something new about
+    /// its bill (first sight, its end, its first hour); being seen once more does not.
+    pub fn note_instance(&self, facts: &InstanceFacts) -> Option<InstanceFacts> {
         let past_first_hour =
             |facts: &InstanceFacts| facts.seen_at.duration_since(facts.launched_at) >= FIRST_HOUR;
         let mut instances = self.instances();
+        let mut facts = facts.clone();
+        let ended_before = instances.get(&facts.id).and_then(|known| known.ended_at);
+        if let (Some(before), Some(at)) = (ended_before, facts.ended_at) {
+            // EC2 seldom says when it ended, only that it has: what was seen first is nearest.
+            facts.ended_at = Some(before.min(at));
+            facts.seen_at = facts.seen_at.min(before);
+        }
         let told = instances.get(&facts.id).is_none_or(|known| {
             facts.ended_at != known.ended_at
                 || facts.end != known.end
-                || past_first_hour(facts) != past_first_hour(known)
+                || past_first_hour(&facts) != past_first_hour(known)
         });
         instances.insert(facts.id.clone(), facts.clone());
         if told {
             lock(&self.instance_news).insert(facts.id.clone());
         }
-        told
+        told.then_some(facts)
+    }
+
+    /// The environments are known: from now on a look at prices is one at all of them.
+    pub fn environments_are_known(&self) -> bool {
+        lock(&self.first_looks).environments
+    }
+
+    /// Takes down that a first look has come to its end; whoever waits for all three is woken.
+    pub fn note_look(&self, look: FirstLook) {
+        let mut looks = lock(&self.first_looks);
+        let before = looks.all();
+        match look {
+            FirstLook::Environments => looks.environments = true,
+            FirstLook::ListPrices => looks.list_prices = true,
+            FirstLook::SpotPrices => looks.spot_prices = true,
+        }
+        if looks.all() && !before {
+            self.bells.dispatch.ring();
+        }
+    }
+
+    /// Whether decisions may be made: prices were looked at, or waited for long enough.
+    pub fn market_is_open(&self, now: Timestamp) -> bool {
+        lock(&self.first_looks).all() || now >= self.market_opens_at()
+    }
+
+    /// When decisions wait no longer.
+    pub fn market_opens_at(&self) -> Timestamp {
+        self.started_at.checked_add(OPEN_AFTER).unwrap_or(self.started_at)
     }
 
     /// The instances that there is news of since the last call.

@@ -7,8 +7,8 @@ use crate::cost::{
     first_hour_credit, spot_accrual,
 };
 use crate::domain::{
-    Accrual, AttemptEnd, Capacity, InstanceFacts, InstanceShape, Lifecycle, Ppm, Share, Usd,
-    UsdPerHour, Window,
+    Accrual, AttemptEnd, Capacity, InstanceEnd, InstanceFacts, InstanceShape, Lifecycle, Ppm,
+    Share, Usd, UsdPerHour, Window,
 };
 use crate::market::{FargatePrice, PriceSeries};
 use crate::run::AttemptRecord;
@@ -79,6 +79,12 @@ fn instance_of(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Insta
     }))
 }
 
+/// When it ended, where somebody saw that. Of an instance that vanished only the last sighting is
+/// known, which may lie long before its end: an attempt that ran later proves that it lived.
+fn known_end(instance: &InstanceFacts) -> Option<Timestamp> {
+    instance.ended_at.filter(|_| instance.end != Some(InstanceEnd::Unknown))
+}
+
 fn on_instance(
     attempt: &AttemptRecord,
     evidence: &Evidence<'_>,
@@ -87,7 +93,7 @@ fn on_instance(
     ran: Window,
     end: AttemptEnd,
 ) -> Result<EntryState, Unpriced> {
-    let charged = charged_window(ran, instance.launched_at, instance.ended_at);
+    let charged = charged_window(ran, instance.launched_at, known_end(instance));
     if charged.is_empty() {
         return Ok(EntryState::Final(free(charged)));
     }

@@ -31,9 +31,10 @@ pub fn classify(
     let job_reason = job_reason.unwrap_or("");
     let container_reason = attempt.container.reason.as_deref().unwrap_or("");
     if status_reason.starts_with(STOP_PREFIX) || job_reason.starts_with(STOP_PREFIX) {
-        // A container that had already ended well before the stop arrived keeps its success.
-        return match attempt.container.exit_code {
-            Some(0) => AttemptEnd::Succeeded,
+        // The status decides, not the exit code: a container that had ended well before the stop
+        // arrived leaves its job SUCCEEDED, and one that was stopped may well exit with 0.
+        return match job_status {
+            BatchStatus::Succeeded => AttemptEnd::Succeeded,
             _ => AttemptEnd::Stopped,
         };
     }
@@ -126,7 +127,7 @@ mod tests {
             ),
             ("Job attempt duration exceeded timeout", "", None, spot, None, TimedOut),
             ("spotcron: waited too long", "", None, spot, None, Stopped),
-            ("spotcron: deadline", "", Some(0), spot, None, Succeeded),
+            ("spotcron: deadline", "", Some(0), spot, None, Stopped),
             ("Your Spot Task was interrupted.", "", None, Capacity::FargateSpot, None, Interrupted),
             ("stopped by hand", "", None, spot, None, Stopped),
         ];

@@ -74,9 +74,10 @@ pub fn submit_request(
     };
     let definition = environment.definitions.get(&template.definition);
     SubmitRequest {
-        region: environment.region.clone(),
+        // As the intent says, which is where a look-up goes: a reload may have moved the environment.
+        region: leg.region.clone(),
         name: leg.batch_name.clone(),
-        queue: environment.queue.clone(),
+        queue: leg.queue.clone(),
         definition: definition.unwrap_or(&template.definition).clone(),
         parameters: template.parameters.clone(),
         environment: variables,

@@ -19,12 +19,39 @@ pub struct LegFacts<'a> {
     pub instance_ends: &'a BTreeMap<String, InstanceEnd>,
 }
 
+/// An array's parent as one job. Batch leaves the parent PENDING until its last child has ended;
+/// it counts as running since its first child does. What is no array stays as it is.
+pub fn array_as_one<'a>(
+    parent: &JobObservation,
+    children: impl Iterator<Item = &'a JobObservation>,
+) -> JobObservation {
+    let mut whole = parent.clone();
+    for child in children {
+        let placed = !child.status.is_waiting();
+        if placed && !whole.status.is_final() {
+            whole.status = BatchStatus::Running;
+        }
+        whole.started_at = [whole.started_at, child.started_at].into_iter().flatten().min();
+    }
+    whole
+}
+
 /// Every attempt that the observation shows, the running one included. Hosts are not filled in.
 pub fn attempt_records(facts: LegFacts<'_>, job: &JobObservation) -> Vec<AttemptRecord> {
     let mut records: Vec<AttemptRecord> = (1..)
         .zip(&job.attempts)
         .map(|(number, attempt)| finished(facts, job, number, attempt))
         .collect();
+    if job.status.is_final() && job.attempts.is_empty() && job.started_at.is_some() {
+        // Batch shows that it ran and lists no attempt: the job's own times and container tell.
+        let only = AttemptObservation {
+            started_at: job.started_at,
+            stopped_at: job.stopped_at,
+            status_reason: job.status_reason.clone(),
+            container: job.container.clone().unwrap_or_default(),
+        };
+        records.push(finished(facts, job, 1, &only));
+    }
     let runs = matches!(job.status, BatchStatus::Starting | BatchStatus::Running);
     if let Some(container) = job.container.as_ref().filter(|_| runs) {
         let number = records.len() as u32 + 1;
@@ -40,7 +67,7 @@ fn finished(
     attempt: &AttemptObservation,
 ) -> AttemptRecord {
     let arn = attempt.container.container_instance_arn.as_ref();
-    let is_last = number as usize == job.attempts.len();
+    let is_last = number as usize >= job.attempts.len();
     let (status, reason) = if is_last && job.status.is_final() {
         (job.status, job.status_reason.as_deref())
     } else {

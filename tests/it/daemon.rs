@@ -1,9 +1,12 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod edges;
 mod exactly_once;
 mod http;
 mod kill;
 mod money;
+mod outages;
 mod replay;
+mod restarts;
 mod stories;
 mod world;

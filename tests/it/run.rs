@@ -43,7 +43,7 @@ fn run(capacity: Capacity) -> Run {
             started_at: None,
             ended_at: None,
             reason: None,
-            attempts_seen: 0,
+            array_size: None,
         }],
         failures: 0,
         progress_millis: 0,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::catalogue::Environment;
-use crate::daemon::{Activation, Discovered, Shared, Task, TaskError};
+use crate::daemon::{Activation, Discovered, FirstLook, Shared, Task, TaskError};
 use crate::domain::{Capacity, InstanceShape, InstanceType};
 use crate::ports::{Activator, ComputeEnvironment, QueueDescription, ServiceError, Write};
 
@@ -20,11 +20,12 @@ impl Discovery {
         Discovery { shared }
     }
 
+    /// `true` when other prices are wanted than before.
     async fn discover(
         &self,
         environment: &Environment,
         stored: &mut BTreeMap<InstanceType, InstanceShape>,
-    ) -> Result<(), TaskError> {
+    ) -> Result<bool, TaskError> {
         let batch = &self.shared.cloud.batch;
         let region = &environment.region;
         let queue = batch.describe_queue(region, &environment.queue).await?;
@@ -47,8 +48,7 @@ impl Discovery {
             zones,
             unusable: unusable(environment.capacity, &queue),
         };
-        self.shared.desk.take_discovered(environment.name.clone(), discovered);
-        Ok(())
+        Ok(self.shared.desk.take_discovered(environment.name.clone(), discovered))
     }
 }
 
@@ -115,9 +115,10 @@ impl Task for Discovery {
         let known = store.shapes().await?;
         let mut shapes = BTreeMap::new();
         let mut failure: Option<TaskError> = None;
+        let mut wanted = false;
         for environment in catalogue.environments.values() {
             match self.discover(environment, &mut shapes).await {
-                Ok(()) => {}
+                Ok(changed) => wanted |= changed,
                 Err(TaskError::Service(error)) => {
                     failure = Some(TaskError::Service(in_environment(environment, error)));
                 }
@@ -131,6 +132,9 @@ impl Task for Discovery {
             .collect();
         if !fresh.is_empty() {
             store.commit(fresh).await?;
+        }
+        self.shared.note_look(FirstLook::Environments);
+        if wanted {
             self.shared.bells.list_prices.ring();
             self.shared.bells.spot_prices.ring();
         }

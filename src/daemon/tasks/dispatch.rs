@@ -29,8 +29,8 @@ const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus
 
 pub struct Dispatch {
     shared: Arc<Shared>,
-    /// Intents that an earlier process left may have been sent: until they are marked uncertain,
-    /// nothing is submitted.
+    /// Intents that an earlier process left, or whose answers the store did not take, may have been
+    /// sent: until they are marked uncertain, nothing is submitted.
     inherited: bool,
 }
 
@@ -47,7 +47,7 @@ impl Dispatch {
             let mut next = Run::clone(&run);
             next.state = RunState::Submitting { uncertain_since: Some(now) };
             next.version += 1;
-            let error = "the daemon stopped between its intent and the answer".to_owned();
+            let error = "nothing durable says what became of the intent".to_owned();
             let leg = next.legs.len().saturating_sub(1) as u16;
             change.event(&next, now, RunEventKind::OutcomeUnknown { leg, error });
             change.update(next);
@@ -129,7 +129,7 @@ impl Dispatch {
                     started_at: None,
                     ended_at: None,
                     reason: None,
-                    attempts_seen: 0,
+                    array_size: job.submission.array_size,
                 });
                 next.state = RunState::Submitting { uncertain_since: None };
             }
@@ -143,9 +143,13 @@ impl Dispatch {
     }
 
     /// Sends every durable intent that was certainly not sent yet.
-    async fn send_all(&self, now: Timestamp) -> Result<bool, TaskError> {
+    async fn send_all(&mut self, now: Timestamp) -> Result<bool, TaskError> {
         let ready = RunState::Submitting { uncertain_since: None };
         let mut intents = self.shared.book.open_where(|run| run.state == ready);
+        if self.shared.mode == Mode::Observe {
+            self.only_observe(&intents, now).await?;
+            return Ok(false);
+        }
         intents.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
         let mut repeat = false;
         for runs in intents.chunks(CALLS_AT_ONCE) {
@@ -156,12 +160,29 @@ impl Dispatch {
                 repeat |= matches!(answer, Err(SubmitError::NotAccepted(_)));
                 record_answer(run, answer, after, &mut change);
             }
-            self.shared.book.commit(change).await?;
+            if let Err(error) = self.shared.book.commit(change).await {
+                // The calls were made and their answers are lost: look up before sending again.
+                self.inherited = true;
+                return Err(error.into());
+            }
         }
         if !intents.is_empty() {
             self.shared.bells.watch.ring();
         }
         Ok(repeat)
+    }
+
+    /// Ends what an earlier process meant to send.
+    async fn only_observe(&self, intents: &[Arc<Run>], now: Timestamp) -> Result<(), TaskError> {
+        let mut change = Change::default();
+        for run in intents {
+            let mut next = Run::clone(run);
+            next.version += 1;
+            next.state = RunState::Ended { outcome: RunOutcome::Observed, at: now };
+            let ended = RunEventKind::Ended { outcome: RunOutcome::Observed };
+            tell(&mut change, next, now, vec![ended]);
+        }
+        Ok(self.shared.book.commit(change).await?)
     }
 
     async fn send(&self, run: &Run) -> Result<BatchJobId, SubmitError> {
@@ -263,20 +284,26 @@ impl Task for Dispatch {
         if self.inherited {
             self.distrust_inherited(now).await?;
         }
-        let uncertain = lookup::resolve_all(&self.shared, now).await?;
-        if self.shared.market.load().refreshed_at.is_some() {
+        if self.shared.market_is_open(now) {
             self.decide_all(now).await?;
         }
         let repeat = self.send_all(now).await?;
+        // After the sending: a look-up that hangs must not keep other runs waiting.
+        let uncertain = lookup::resolve_all(&self.shared, now).await?;
+        let open = self.shared.market_is_open(now);
         let held =
             self.shared.book.open_where(|run| matches!(run.state, RunState::NeedsLeg { .. }));
         let wakes = held.iter().filter_map(|run| match run.state {
+            RunState::NeedsLeg { .. } if !open => Some(self.shared.market_opens_at()),
             RunState::NeedsLeg { not_before, .. } => Some(not_before),
             _ => None,
         });
+        let absent = RunState::Submitting { uncertain_since: None };
+        let resend = !repeat && !self.shared.book.open_where(|run| run.state == absent).is_empty();
         let wake_at = wakes
             .chain(uncertain.then(|| now + LOOK_AGAIN))
             .chain(repeat.then(|| now + REPEAT_AFTER))
+            .chain(resend.then_some(now))
             .min();
         Ok(Activation { wake_at })
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::desk::regions;
-use crate::daemon::{Activation, Shared, Task, TaskError};
+use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
 use crate::ports::{Activator, Write};
 
 pub struct ListPrices {
@@ -35,6 +35,7 @@ impl Task for ListPrices {
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let shared = &self.shared;
+        let complete = shared.environments_are_known();
         let catalogue = shared.catalogue.load_full();
         let mut problems = Vec::new();
         let mut writes = Vec::new();
@@ -68,6 +69,9 @@ impl Task for ListPrices {
             shared.book.store().commit(writes).await?;
         }
         shared.refresh_market(now);
+        if complete {
+            shared.note_look(FirstLook::ListPrices);
+        }
         shared.bells.dispatch.ring();
         shared.bells.settle.ring();
         match problems.split_first() {

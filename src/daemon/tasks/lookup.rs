@@ -2,9 +2,11 @@
 //! so the deterministic name is looked up in every queue that could have it; only a name that stays
 //! absent for long enough is sent again.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::daemon::{Change, Shared, TaskError};
+use crate::daemon::{Change, Mode, Shared, TaskError};
 use crate::domain::{BatchJobId, Region, RunOutcome};
 use crate::ports::{FoundJob, ServiceError};
 use crate::run::{Run, RunEventKind, RunState};
@@ -12,16 +14,28 @@ use crate::run::{Run, RunEventKind, RunState};
 /// Clocks of Batch and of this machine may differ by so much.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// A duplicate that cannot be terminated is tried again for so long; then the run goes on with the
+/// oldest job, and only the log and the events tell of the other.
+const DUPLICATE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// Looks every uncertain submission up. `true` when some are still uncertain.
 pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool, TaskError> {
     let uncertain = shared
         .book
         .open_where(|run| matches!(run.state, RunState::Submitting { uncertain_since: Some(_) }));
     let mut left = false;
+    // One call that fails slowly is enough: a region that does not answer is left for later.
+    let mut silent: BTreeSet<Option<Region>> = BTreeSet::new();
     for run in uncertain {
+        let region = run.last_leg().map(|leg| leg.region.clone());
+        if silent.contains(&region) {
+            left |= !give_up_if_old(shared, &run, now).await?;
+            continue;
+        }
         let found = match find(shared, &run).await {
             Ok(found) => found,
             Err(error) => {
+                silent.insert(region);
                 tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
                 left |= !give_up_if_old(shared, &run, now).await?;
                 continue;
@@ -79,7 +93,14 @@ async fn resolve(
     if let Some((oldest, duplicates)) = found.split_first() {
         change.event(&next, now, RunEventKind::LookedUp { leg, found: true });
         for duplicate in duplicates {
-            terminate_duplicate(shared, run, duplicate).await?;
+            if let Err(error) = terminate_duplicate(shared, run, duplicate).await {
+                tracing::error!(run = %run.id, job = %duplicate.id, %error,
+                    "a duplicate could not be terminated");
+                if now.duration_since(since) < DUPLICATE_PATIENCE {
+                    return Ok(true);
+                }
+                continue;
+            }
             let terminated = duplicate.id.clone();
             change.event(&next, now, RunEventKind::DuplicateFound { leg, terminated });
         }
@@ -108,7 +129,7 @@ async fn terminate_duplicate(
     run: &Run,
     duplicate: &FoundJob,
 ) -> Result<(), ServiceError> {
-    let Some(leg) = run.last_leg() else { return Ok(()) };
+    let Some(leg) = run.last_leg().filter(|_| shared.mode == Mode::Submit) else { return Ok(()) };
     let reason = format!("spotcron: duplicate of run {}", run.id);
     tracing::error!(run = %run.id, job = %duplicate.id, "a duplicate submission is terminated");
     shared.cloud.batch.terminate(&leg.region, &duplicate.id, &reason).await

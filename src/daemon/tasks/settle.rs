@@ -29,6 +29,9 @@ pub struct Settle {
     pending: BTreeMap<AttemptKey, AttemptRecord>,
     /// Instances whose facts changed since their attempts were last looked at.
     news: BTreeSet<InstanceId>,
+    /// What an earlier process learnt of instances and did not settle is not told again: at first
+    /// every attempt is looked at.
+    looked_at_all: bool,
     polled_at: Option<Timestamp>,
     experience_written: Option<Timestamp>,
 }
@@ -39,6 +42,7 @@ impl Settle {
             shared,
             pending: BTreeMap::new(),
             news: BTreeSet::new(),
+            looked_at_all: false,
             polled_at: None,
             experience_written: None,
         }
@@ -54,18 +58,21 @@ impl Settle {
         if self.polled_at.is_some_and(|at| now.duration_since(at) < period) {
             return Ok(());
         }
+        self.polled_at = Some(now);
+        let mut failure = None;
         let mut by_region: BTreeMap<Region, Vec<InstanceId>> = BTreeMap::new();
         for facts in self.shared.instances().values().filter(|facts| facts.ended_at.is_none()) {
             by_region.entry(facts.region.clone()).or_default().push(facts.id.clone());
         }
         for (region, ids) in by_region {
             for chunk in ids.chunks(PER_CALL) {
-                let answer = self.shared.cloud.instances.instances(&region, chunk).await?;
-                self.take_facts(chunk, answer, now, change);
+                match self.shared.cloud.instances.instances(&region, chunk).await {
+                    Ok(answer) => self.take_facts(chunk, answer, now, change),
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        self.polled_at = Some(now);
-        Ok(())
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn take_facts(
@@ -88,8 +95,8 @@ impl Settle {
                 },
                 None => continue,
             };
-            if self.shared.note_instance(&latest) {
-                change.write(Write::Instance(latest));
+            if let Some(facts) = self.shared.note_instance(&latest) {
+                change.write(Write::Instance(facts));
             }
         }
     }
@@ -104,7 +111,7 @@ impl Settle {
         let Some(ran) = attempt.window() else { return Ok(None) };
         let host = attempt.host.as_ref();
         let news = host.is_some_and(|host| self.news.contains(&host.instance_id));
-        if !news && shared.book.is_provisional(&attempt.key) {
+        if !news && self.looked_at_all && shared.book.is_provisional(&attempt.key) {
             return Ok(None);
         }
         if attempt.capacity == Capacity::Spot && host.is_some() {
@@ -234,6 +241,7 @@ impl Task for Settle {
         self.write_experience(now, &mut change);
         self.shared.book.commit(change).await?;
         self.news.clear();
+        self.looked_at_all = true;
         for key in settled {
             self.pending.remove(&key);
         }

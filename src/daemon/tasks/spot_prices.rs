@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::desk::{HISTORY_REACH, regions};
-use crate::daemon::{Activation, Shared, Task, TaskError};
+use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
 use crate::domain::{EnvironmentName, InstanceType, Region, Window};
 use crate::market::EnvironmentMarket;
 use crate::ports::{Activator, Write};
@@ -97,6 +97,7 @@ impl Task for SpotPrices {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let complete = self.shared.environments_are_known();
         let mut failure = None;
         for region in regions(&self.shared.catalogue.load_full()) {
             if let Err(error) = self.refresh(&region, now).await {
@@ -104,6 +105,9 @@ impl Task for SpotPrices {
             }
         }
         self.shared.refresh_market(now);
+        if complete && failure.is_none() {
+            self.shared.note_look(FirstLook::SpotPrices);
+        }
         self.write_quotes(now).await?;
         self.shared.bells.settle.ring();
         match failure {

@@ -3,23 +3,24 @@
 
 mod hosts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::hosts::Hosts;
-use crate::catalogue::Catalogue;
-use crate::daemon::{Activation, Change, Shared, Task, TaskError};
+use crate::catalogue::{Class, Restart, RetryOwner, WhenPriceUnknown};
+use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::domain::{
-    AttemptEnd, BatchJobId, BatchStatus, JobObservation, Pool, Ppm, Region, RunId,
+    AttemptEnd, BatchJobId, BatchStatus, JobObservation, LegCause, Pool, Ppm, Region, RunId,
 };
 use crate::experience::EnvironmentExperience;
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    StepContext, attempt_records, step,
+    StepContext, array_as_one, attempt_records, step,
 };
 
 /// DescribeJobs takes so many ids.
@@ -32,6 +33,23 @@ pub struct Watch {
     look_at: HashMap<RunId, Timestamp>,
     /// Attempts of open runs as they were last written.
     recorded: HashMap<RunId, BTreeMap<AttemptKey, AttemptRecord>>,
+}
+
+/// What DescribeJobs answered, and for which ids it did not answer.
+#[derive(Default)]
+struct Answers {
+    jobs: HashMap<BatchJobId, JobObservation>,
+    unanswered: HashSet<BatchJobId>,
+    failure: Option<ServiceError>,
+}
+
+/// What one activation found out. Nothing of it counts before `change` is durable.
+#[derive(Default)]
+struct Findings {
+    change: Change,
+    ended: Vec<AttemptRecord>,
+    starved: Vec<Leg>,
+    pending: Vec<Pending>,
 }
 
 /// A call to make once the step is durable.
@@ -53,26 +71,33 @@ impl Watch {
         })
     }
 
-    /// Describes the runs' jobs, a hundred a call.
-    async fn describe(
-        &self,
-        runs: &[Arc<Run>],
-    ) -> Result<HashMap<BatchJobId, JobObservation>, ServiceError> {
-        let catalogue = self.shared.catalogue.load();
+    /// Describes the runs' jobs, a hundred a call. What fails for some says nothing of the others.
+    async fn describe(&self, runs: &[Arc<Run>]) -> Answers {
         let mut by_region: BTreeMap<Region, Vec<BatchJobId>> = BTreeMap::new();
         for run in runs {
             let Some(leg) = run.last_leg() else { continue };
-            let ids = by_region.entry(leg.region.clone()).or_default();
-            ids.extend(job_ids(&catalogue, run, leg));
+            by_region.entry(leg.region.clone()).or_default().extend(job_ids(leg));
         }
-        let mut jobs = HashMap::new();
-        for (region, ids) in by_region {
+        // A region that hangs keeps only itself waiting.
+        let batch = &self.shared.cloud.batch;
+        let regions = by_region.iter().map(async |(region, ids)| {
+            let mut answers = Vec::new();
             for chunk in ids.chunks(IDS_PER_CALL) {
-                let answer = self.shared.cloud.batch.describe(&region, chunk).await?;
-                jobs.extend(answer.into_iter().map(|job| (job.id.clone(), job)));
+                answers.push((chunk, batch.describe(region, chunk).await));
+            }
+            answers
+        });
+        let mut all = Answers::default();
+        for (chunk, answer) in join_all(regions).await.into_iter().flatten() {
+            match answer {
+                Ok(jobs) => all.jobs.extend(jobs.into_iter().map(|job| (job.id.clone(), job))),
+                Err(error) => {
+                    all.unanswered.extend(chunk.iter().cloned());
+                    all.failure = Some(error);
+                }
             }
         }
-        Ok(jobs)
+        all
     }
 
     /// One run: its attempts, its next state, and the call that follows.
@@ -81,17 +106,21 @@ impl Watch {
         run: &Run,
         jobs: &HashMap<BatchJobId, JobObservation>,
         now: Timestamp,
-        change: &mut Change,
-    ) -> Result<Option<Pending>, TaskError> {
+        findings: &mut Findings,
+    ) -> Result<(), TaskError> {
         let catalogue = self.shared.catalogue.load_full();
-        let Some(leg) = run.last_leg() else { return Ok(None) };
-        let Some(job_id) = &leg.job_id else { return Ok(None) };
-        let job = jobs.get(job_id);
-        let records = self.records(run, leg, job, jobs, &catalogue);
-        let fresh = self.take_down(run, leg, records, now, change).await?;
+        let Some(leg) = run.last_leg() else { return Ok(()) };
+        let Some(job_id) = &leg.job_id else { return Ok(()) };
+        let children: Vec<Option<&JobObservation>> =
+            child_ids(leg).map(|id| jobs.get(&id)).collect();
+        let whole =
+            jobs.get(job_id).map(|job| array_as_one(job, children.iter().copied().flatten()));
+        let job = whole.as_ref();
+        let records = self.records(run, leg, job, &children);
+        let fresh = self.take_down(run, leg, records, now, findings).await?;
         let last = worst_end(&fresh);
-        let class = catalogue.classes.get(&run.class);
-        let Some(class) = class else { return Ok(None) };
+        let class = catalogue.classes.get(&run.class).cloned();
+        let class = class.unwrap_or_else(|| Arc::new(no_more_legs(run)));
         let host = fresh.iter().rev().find_map(|record| record.host.as_ref());
         let seen = Observation {
             job,
@@ -101,56 +130,71 @@ impl Watch {
                 .map_or(SignedDuration::ZERO, |window| window.duration()),
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
+        // Who only observes does not stop a leg either, since no other would follow.
+        let submits = self.shared.mode == Mode::Submit;
         let context = StepContext {
-            class,
+            class: &class,
             now,
             hazard_per_hour: self.hazard(leg),
-            has_steady_capacity: catalogue
-                .environments_of(class)
-                .any(|environment| !environment.capacity.is_interruptible()),
-            is_array: is_array(&catalogue, run),
+            has_steady_capacity: submits
+                && catalogue
+                    .environments_of(&class)
+                    .any(|environment| !environment.capacity.is_interruptible()),
+            is_array: leg.array_size.is_some(),
         };
         let stepped = step(run, seen, context);
         if let Some(next) = stepped.run {
-            let starved = matches!(
-                next.state,
-                RunState::NeedsLeg { cause: crate::domain::LegCause::Starved, .. }
-            );
-            if starved {
-                self.note_trouble(leg, now);
+            if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
+                findings.starved.push(leg.clone());
             }
             for kind in stepped.events {
-                change.event(&next, now, kind);
+                findings.change.event(&next, now, kind);
             }
             self.plan_next_look(&next, class.expected_duration, now);
-            change.update(next);
+            findings.change.update(next);
         } else {
             self.plan_next_look(run, class.expected_duration, now);
         }
-        Ok(stepped.action.map(|action| Pending {
+        findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
             region: leg.region.clone(),
             job_id: job_id.clone(),
             action,
-        }))
+        }));
+        Ok(())
     }
 
-    /// Every attempt that can be seen now, of the job and of its children.
+    /// Every run, and one commit for all.
+    async fn advance_all(
+        &mut self,
+        runs: &[Arc<Run>],
+        jobs: &HashMap<BatchJobId, JobObservation>,
+        now: Timestamp,
+        findings: &mut Findings,
+    ) -> Result<(), TaskError> {
+        for run in runs {
+            self.advance(run, jobs, now, findings).await?;
+        }
+        let change = std::mem::take(&mut findings.change);
+        Ok(self.shared.book.commit(change).await?)
+    }
+
+    /// Every attempt that can be seen now, of the job or of its children.
     fn records(
         &self,
         run: &Run,
         leg: &Leg,
         job: Option<&JobObservation>,
-        jobs: &HashMap<BatchJobId, JobObservation>,
-        catalogue: &Catalogue,
+        children: &[Option<&JobObservation>],
     ) -> Vec<AttemptRecord> {
         let Some(job) = job else { return Vec::new() };
         let ends = self.hosts.ends();
         let facts = |child| LegFacts { run, leg, child, instance_ends: ends };
-        let Some(size) = array_size(catalogue, run) else {
+        if leg.array_size.is_none() {
             return attempt_records(facts(None), job);
-        };
-        (0..u32::from(size))
-            .filter_map(|index| Some((index, jobs.get(&child_id(&job.id, index))?)))
+        }
+        (0..)
+            .zip(children)
+            .filter_map(|(index, child)| Some((index, (*child)?)))
             .flat_map(|(index, child)| attempt_records(facts(Some(index)), child))
             .collect()
     }
@@ -162,9 +206,10 @@ impl Watch {
         leg: &Leg,
         mut records: Vec<AttemptRecord>,
         now: Timestamp,
-        change: &mut Change,
+        findings: &mut Findings,
     ) -> Result<Vec<AttemptRecord>, TaskError> {
-        if !self.recorded.contains_key(&run.id) && leg.started_at.is_some() {
+        // Only a leg that was looked at before can have attempts in the store.
+        if !self.recorded.contains_key(&run.id) && leg.status.is_some() {
             let stored = self.shared.book.store().attempts(&run.id).await?;
             let stored = stored.into_iter().map(|record| (record.key.clone(), record)).collect();
             self.recorded.insert(run.id.clone(), stored);
@@ -191,49 +236,34 @@ impl Watch {
             }
             let just_ended = record.end.is_some() && before.is_none_or(|b| b.end.is_none());
             known.insert(record.key.clone(), record.clone());
-            change.write(Write::Attempt(record.clone()));
+            findings.change.write(Write::Attempt(record.clone()));
             if just_ended {
-                self.attempt_ended(run, record, now, change);
+                attempt_ended(run, record, now, findings);
             }
         }
         Ok(records)
     }
 
-    fn attempt_ended(
-        &self,
-        run: &Run,
-        record: &AttemptRecord,
-        now: Timestamp,
-        change: &mut Change,
-    ) {
-        let Some(end) = record.end else { return };
-        change.event(
-            run,
-            now,
-            RunEventKind::AttemptEnded {
-                leg: record.key.leg,
-                child: record.key.child,
-                end,
-                reason: record.reason.clone(),
-                log_stream: record.log_stream.clone(),
-            },
-        );
-        self.shared.settling().push(record.clone());
-        let Some(window) = record.window().filter(|_| record.started_at.is_some()) else { return };
-        let pool = record.host.as_ref().map(|host| Pool {
-            zone: host.zone.clone(),
-            instance_type: host.instance_type.clone(),
-        });
-        let interrupted = end == AttemptEnd::Interrupted;
+    /// Learns from what is durable now.
+    fn learn(&self, ended: Vec<AttemptRecord>, starved: &[Leg], now: Timestamp) {
         let mut experience = self.shared.experience();
-        let environment = experience.environments.entry(record.environment.clone()).or_default();
-        environment.record(window.duration(), pool, interrupted, now);
-    }
-
-    fn note_trouble(&self, leg: &Leg, now: Timestamp) {
-        let mut experience = self.shared.experience();
-        let environment = experience.environments.entry(leg.environment.clone()).or_default();
-        environment.record_trouble(now);
+        for leg in starved {
+            experience.environments.entry(leg.environment.clone()).or_default().record_trouble(now);
+        }
+        for record in &ended {
+            let ran = record.window().filter(|_| record.started_at.is_some());
+            let Some(window) = ran else { continue };
+            let pool = record.host.as_ref().map(|host| Pool {
+                zone: host.zone.clone(),
+                instance_type: host.instance_type.clone(),
+            });
+            let interrupted = record.end == Some(AttemptEnd::Interrupted);
+            let environment =
+                experience.environments.entry(record.environment.clone()).or_default();
+            environment.record(window.duration(), pool, interrupted, now);
+        }
+        drop(experience);
+        self.shared.settling().extend(ended);
     }
 
     fn hazard(&self, leg: &Leg) -> Ppm {
@@ -279,25 +309,58 @@ impl Watch {
     }
 }
 
+/// The story of an attempt's end.
+fn attempt_ended(run: &Run, record: &AttemptRecord, now: Timestamp, findings: &mut Findings) {
+    let Some(end) = record.end else { return };
+    findings.change.event(
+        run,
+        now,
+        RunEventKind::AttemptEnded {
+            leg: record.key.leg,
+            child: record.key.child,
+            end,
+            reason: record.reason.clone(),
+            log_stream: record.log_stream.clone(),
+        },
+    );
+    findings.ended.push(record.clone());
+}
+
 /// The ids whose state matters: an array's children carry its attempts.
-fn job_ids(catalogue: &Catalogue, run: &Run, leg: &Leg) -> Vec<BatchJobId> {
-    let Some(parent) = &leg.job_id else { return Vec::new() };
-    let children = array_size(catalogue, run).unwrap_or(0);
-    std::iter::once(parent.clone())
-        .chain((0..u32::from(children)).map(|index| child_id(parent, index)))
-        .collect()
+fn job_ids(leg: &Leg) -> impl Iterator<Item = BatchJobId> {
+    leg.job_id.iter().cloned().chain(child_ids(leg))
 }
 
-fn child_id(parent: &BatchJobId, index: u32) -> BatchJobId {
-    BatchJobId::new(format!("{parent}:{index}"))
+/// The children of an array, in the order of their index.
+fn child_ids(leg: &Leg) -> impl Iterator<Item = BatchJobId> {
+    let size = u32::from(leg.array_size.unwrap_or(0));
+    let parent = leg.job_id.as_ref().filter(|_| size > 0);
+    parent.into_iter().flat_map(move |parent| {
+        (0..size).map(move |index| BatchJobId::new(format!("{parent}:{index}")))
+    })
 }
 
-fn array_size(catalogue: &Catalogue, run: &Run) -> Option<u16> {
-    catalogue.jobs.get(&run.job).and_then(|job| job.submission.array_size)
-}
-
-fn is_array(catalogue: &Catalogue, run: &Run) -> bool {
-    array_size(catalogue, run).is_some()
+/// Stands for a class that left the catalogue: the leg that runs comes to its end, and is the last.
+fn no_more_legs(run: &Run) -> Class {
+    Class {
+        name: run.class.clone(),
+        environments: Vec::new(),
+        expected_duration: SignedDuration::ZERO,
+        deadline: None,
+        start_up: SignedDuration::ZERO,
+        restart: Restart::FromZero,
+        retry_owner: RetryOwner::Spotcron,
+        max_legs: run.legs.len() as u16,
+        failure_retries: 0,
+        wait_budget: SignedDuration::ZERO,
+        max_price: None,
+        min_saving: Ppm::ZERO,
+        on_demand_discount: Ppm::ZERO,
+        max_price_age: SignedDuration::ZERO,
+        when_price_unknown: WhenPriceUnknown::OnDemand,
+        idempotent_outputs: false,
+        labels: BTreeMap::new(),
+    }
 }
 
 /// Of the newest finished attempts (one for each child) the one that decides: an application's
@@ -336,26 +399,30 @@ impl Task for Watch {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
-        let runs = self.due(now);
+        let mut runs = self.due(now);
         if runs.is_empty() {
             return Ok(Activation::default());
         }
-        let jobs = self.describe(&runs).await?;
+        let Answers { jobs, unanswered, failure } = self.describe(&runs).await;
+        // Not answered is not absent: such a run is looked at again, and nothing is concluded.
+        runs.retain(|run| {
+            run.last_leg().is_none_or(|l| !job_ids(l).any(|id| unanswered.contains(&id)))
+        });
         let shared = Arc::clone(&self.shared);
-        let mut change = Change::default();
-        let hosts_failure = self.hosts.look_up(&shared, &runs, &jobs, now, &mut change).await.err();
-        let mut pending = Vec::new();
-        for run in &runs {
-            pending.extend(self.advance(run, &jobs, now, &mut change).await?);
-        }
-        if let Err(error) = shared.book.commit(change).await {
-            // What was written is read again from the store.
+        let mut findings = Findings::default();
+        let looked = self.hosts.look_up(&shared, &runs, &jobs, now, &mut findings.change).await;
+        let mut failure = failure.or(looked.err());
+        let noted = findings.change.instances();
+        if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
+            // What was written is read again from the store, and what was not is found out again.
             self.recorded.clear();
             self.look_at.clear();
-            return Err(error.into());
+            self.hosts = Hosts::default();
+            shared.instances().retain(|id, _| !noted.contains(id));
+            return Err(error);
         }
-        let mut failure = hosts_failure;
-        for call in pending {
+        self.learn(findings.ended, &findings.starved, now);
+        for call in findings.pending {
             if let Err(error) = self.act(call).await {
                 failure = Some(error);
             }

@@ -387,3 +387,14 @@ proptest! {
         }
     }
 }
+
+/// Written down seldom, the last sighting of an instance that vanished while nobody looked can lie
+/// hours before its end.
+#[test]
+fn an_attempt_after_the_last_sighting_of_a_vanished_instance_is_charged() {
+    let mut facts = Facts::spot();
+    facts.instance = Some(ended(instance(Lifecycle::Spot), 3600, InstanceEnd::Unknown));
+    let entry = facts.settle(&attempt(between(7200, 10_800), AttemptEnd::Succeeded));
+    assert_eq!(final_amounts(&entry).charged, between(7200, 10_800));
+    assert!(final_amounts(&entry).cost.nanos() > 0);
+}

@@ -65,7 +65,8 @@ impl Hosts {
             .filter_map(|run| run.last_leg())
             .filter_map(|leg| Some((leg.job_id.as_ref()?.as_str(), leg)))
             .collect();
-        self.look_up_tasks(shared, &legs, jobs, now).await?;
+        // What fails for one chunk or region is told, and stops none of the others.
+        let mut failure = self.look_up_tasks(shared, &legs, jobs, now).await.err();
         let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
         let mut lost: BTreeMap<Region, BTreeSet<InstanceId>> = BTreeMap::new();
         for job in jobs.values() {
@@ -91,17 +92,20 @@ impl Hosts {
         for (region, arns) in wanted {
             let arns: Vec<String> = arns.into_iter().collect();
             for chunk in arns.chunks(PER_CALL) {
-                self.look_up_hosts(shared, &region, chunk, now, change).await?;
+                let looked = self.look_up_hosts(shared, &region, chunk, now, change).await;
+                failure = looked.err().or(failure);
             }
         }
         for (region, ids) in lost {
             let ids: Vec<InstanceId> = ids.into_iter().collect();
             for chunk in ids.chunks(PER_CALL) {
-                let facts = shared.cloud.instances.instances(&region, chunk).await?;
-                self.note_ends(shared, facts, change);
+                match shared.cloud.instances.instances(&region, chunk).await {
+                    Ok(facts) => self.note_ends(shared, facts, change),
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     /// Fargate's tasks have no host; what they have is the beginning of their bill.
@@ -112,6 +116,7 @@ impl Hosts {
         jobs: &HashMap<BatchJobId, JobObservation>,
         now: Timestamp,
     ) -> Result<(), ServiceError> {
+        let mut failure = None;
         let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
         for job in jobs.values() {
             let parent = job.id.as_str().split(':').next().unwrap_or_default();
@@ -130,13 +135,19 @@ impl Hosts {
         for (region, arns) in wanted {
             let arns: Vec<String> = arns.into_iter().collect();
             for chunk in arns.chunks(PER_CALL) {
-                let tasks = shared.cloud.instances.fargate_tasks(&region, chunk).await?;
+                let tasks = match shared.cloud.instances.fargate_tasks(&region, chunk).await {
+                    Ok(tasks) => tasks,
+                    Err(error) => {
+                        failure = Some(error);
+                        continue;
+                    }
+                };
                 let begun =
                     tasks.into_iter().filter_map(|t| Some((t.task_arn, t.pull_started_at?)));
                 self.pulls.extend(begun.map(|(arn, began)| (arn, (began, now))));
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     async fn look_up_hosts(
@@ -182,7 +193,7 @@ impl Hosts {
                     }
                 }
             }
-            if shared.note_instance(&facts) {
+            if let Some(facts) = shared.note_instance(&facts) {
                 change.write(Write::Instance(facts));
             }
         }

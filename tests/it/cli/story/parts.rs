@@ -91,7 +91,7 @@ impl Teller {
             started_at: None,
             ended_at: None,
             reason: None,
-            attempts_seen: 0,
+            array_size: None,
         });
         self.say(clock, RunEventKind::Submitted { leg, environment: to.into(), capacity, job_id });
     }

@@ -1,0 +1,226 @@
+//! The daemon's two edges, the store and Batch, with a switch for each way to fail.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use spotcron::domain::{
+    BatchJobId, BatchJobName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape,
+    InstanceType, JobObservation, Pool, Region, RunId, ScheduleKey, Window,
+};
+use spotcron::experience::Experience;
+use spotcron::ledger::{Counter, Entry};
+use spotcron::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use spotcron::ports::{
+    BatchService, FailureKind, FoundJob, QueueDescription, RunQuery, ServiceError, Store,
+    StoreError, SubmitError, Write,
+};
+use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent, SubmitRequest};
+use tokio::sync::Semaphore;
+
+type Choice = Box<dyn Fn(&[Write]) -> bool + Send>;
+
+/// Refuses the next commit that it was told to refuse, once.
+pub struct FailingStore {
+    inner: Arc<dyn Store>,
+    refuse: Mutex<Option<Choice>>,
+}
+
+impl FailingStore {
+    pub fn over(inner: &Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(FailingStore { inner: Arc::clone(inner), refuse: Mutex::default() })
+    }
+
+    pub fn refuse_once(&self, choice: impl Fn(&[Write]) -> bool + Send + 'static) {
+        *self.refuse.lock().unwrap() = Some(Box::new(choice));
+    }
+
+    pub fn has_refused(&self) -> bool {
+        self.refuse.lock().unwrap().is_none()
+    }
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if self.refuse.lock().unwrap().take_if(|refuse| refuse(&writes)).is_some() {
+            let source = "the disk is full".into();
+            return Err(StoreError::Failed { doing: "committing", source });
+        }
+        self.inner.commit(writes).await
+    }
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        self.inner.open_runs().await
+    }
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.inner.run(id).await
+    }
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError> {
+        self.inner.runs(query).await
+    }
+    async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {
+        self.inner.events(id).await
+    }
+    async fn attempts(&self, id: &RunId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.inner.attempts(id).await
+    }
+    async fn unsettled_attempts(&self) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.inner.unsettled_attempts().await
+    }
+    async fn attempt(&self, key: &AttemptKey) -> Result<Option<AttemptRecord>, StoreError> {
+        self.inner.attempt(key).await
+    }
+    async fn entries(&self, id: &RunId) -> Result<Vec<Entry>, StoreError> {
+        self.inner.entries(id).await
+    }
+    async fn entries_between(&self, window: Window) -> Result<Vec<Entry>, StoreError> {
+        self.inner.entries_between(window).await
+    }
+    async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError> {
+        self.inner.provisional_entries().await
+    }
+    async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
+        self.inner.handled().await
+    }
+    async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError> {
+        self.inner.counters().await
+    }
+    async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError> {
+        self.inner.instances(ids).await
+    }
+    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
+        self.inner.live_instances().await
+    }
+    async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
+        self.inner.all_instances().await
+    }
+    async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError> {
+        self.inner.shapes().await
+    }
+    async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError> {
+        self.inner.price_series(pool, window).await
+    }
+    async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError> {
+        self.inner.latest_prices(region).await
+    }
+    async fn list_prices(
+        &self,
+        region: &Region,
+        at: Timestamp,
+    ) -> Result<Vec<ListPrice>, StoreError> {
+        self.inner.list_prices(region, at).await
+    }
+    async fn fargate_prices(&self, region: &Region) -> Result<Vec<FargatePrice>, StoreError> {
+        self.inner.fargate_prices(region).await
+    }
+    async fn environment_markets(
+        &self,
+    ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
+        self.inner.environment_markets().await
+    }
+    async fn experience(&self) -> Result<Experience, StoreError> {
+        self.inner.experience().await
+    }
+}
+
+/// A region that Batch answers for as long as nobody asks what became of a job.
+pub const BLIND_REGION: &str = "eu-west-1";
+
+/// Batch, with a second region and two more ways to be in trouble.
+pub struct TroubledBatch {
+    pub inner: Arc<dyn BatchService>,
+    /// Every look-up by name also finds this one, which cannot be terminated.
+    pub twin: Option<BatchJobId>,
+    /// A queue is described once there is a permit.
+    pub queues: Option<Arc<Semaphore>>,
+}
+
+impl TroubledBatch {
+    pub fn over(inner: &Arc<dyn BatchService>) -> Self {
+        TroubledBatch { inner: Arc::clone(inner), twin: None, queues: None }
+    }
+}
+
+fn home() -> Region {
+    "us-east-1".into()
+}
+
+fn refused(operation: &'static str) -> ServiceError {
+    ServiceError::new(operation, FailureKind::Denied, "AccessDeniedException: not authorized")
+}
+
+#[async_trait]
+impl BatchService for TroubledBatch {
+    async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        let request = SubmitRequest { region: home(), ..request.clone() };
+        self.inner.submit(&request).await
+    }
+
+    async fn describe(
+        &self,
+        region: &Region,
+        ids: &[BatchJobId],
+    ) -> Result<Vec<JobObservation>, ServiceError> {
+        if region.as_str() == BLIND_REGION {
+            return Err(refused("DescribeJobs"));
+        }
+        self.inner.describe(&home(), ids).await
+    }
+
+    async fn find_by_name(
+        &self,
+        _region: &Region,
+        queue: &str,
+        name: &BatchJobName,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        let mut found = self.inner.find_by_name(&home(), queue, name, since).await?;
+        if let (Some(id), Some(first)) = (&self.twin, found.first().cloned()) {
+            let created_at = first.created_at.map(|at| at + jiff::SignedDuration::from_secs(1));
+            found.push(FoundJob { id: id.clone(), created_at, ..first });
+        }
+        Ok(found)
+    }
+
+    async fn cancel(
+        &self,
+        _region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        self.inner.cancel(&home(), id, reason).await
+    }
+
+    async fn terminate(
+        &self,
+        _region: &Region,
+        id: &BatchJobId,
+        reason: &str,
+    ) -> Result<(), ServiceError> {
+        if self.twin.as_ref() == Some(id) {
+            return Err(refused("TerminateJob"));
+        }
+        self.inner.terminate(&home(), id, reason).await
+    }
+
+    async fn describe_queue(
+        &self,
+        _region: &Region,
+        queue: &str,
+    ) -> Result<QueueDescription, ServiceError> {
+        if let Some(permits) = &self.queues {
+            let _permit = permits.acquire().await.unwrap();
+        }
+        self.inner.describe_queue(&home(), queue).await
+    }
+
+    async fn expand_instance_types(
+        &self,
+        _region: &Region,
+        patterns: &[String],
+    ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
+        self.inner.expand_instance_types(&home(), patterns).await
+    }
+}
