@@ -100,6 +100,7 @@ fn leg(run: &Run) -> Leg {
         started_at: None,
         ended_at: None,
         reason: None,
+        missing_since: None,
         array_size: None,
     }
 }

@@ -99,6 +99,9 @@ pub struct Leg {
     pub ended_at: Option<Timestamp>,
     /// Batch's `statusReason`, as last seen.
     pub reason: Option<String>,
+    /// Since when Batch has not shown the job; one odd answer proves nothing.
+    #[serde(default)]
+    pub missing_since: Option<Timestamp>,
     /// Children of an array job, as it was submitted.
     #[serde(default)]
     pub array_size: Option<u16>,

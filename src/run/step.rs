@@ -54,8 +54,8 @@ pub struct Step {
     pub action: Option<Action>,
 }
 
-/// Just after SubmitJob, DescribeJobs may not show the job yet.
-const INVISIBLE_AT_FIRST: SignedDuration = SignedDuration::from_mins(10);
+/// DescribeJobs may not show a job yet, or for a moment; one that stays away so long is forgotten.
+const INVISIBLE: SignedDuration = SignedDuration::from_mins(10);
 /// A stop that shows no effect is asked for again.
 const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(60);
 /// A leg lost to infrastructure waits this long, doubled with each leg, before the next.
@@ -121,6 +121,7 @@ fn observe_leg(
     now: Timestamp,
 ) -> Option<RunEventKind> {
     let had_started = leg.started_at.is_some();
+    leg.missing_since = None;
     leg.status = Some(job.status);
     if job.status == BatchStatus::Runnable && leg.runnable_since.is_none() {
         leg.runnable_since = Some(now);
@@ -141,8 +142,9 @@ fn observe_leg(
 
 /// Batch does not know the job: not yet, or no longer.
 fn vanished(run: &mut Run, now: Timestamp) {
-    let submitted = run.last_leg().and_then(|leg| leg.submitted_at).unwrap_or(run.created_at);
-    if now.duration_since(submitted) > INVISIBLE_AT_FIRST {
+    let Some(leg) = run.legs.last_mut() else { return };
+    let missing_since = *leg.missing_since.get_or_insert(now);
+    if now.duration_since(missing_since) > INVISIBLE {
         run.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
     }
 }

@@ -131,7 +131,8 @@ fn guards_speak_against_spot_one_by_one() {
         let spot = samples::quotes("spot", Capacity::Spot, &[Some("0.06")], Some("0.192"), old);
         case.market.environments.insert("spot".into(), spot.into());
     };
-    let cases: [(&str, &dyn Fn(&mut Case)); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Case);
+    let cases: [(&str, Change<'_>); 7] = [
         ("price-stale", &stale),
         ("above-max-price", &|case| case.class.max_price = Some("0.01".parse().unwrap())),
         ("saving-too-small", &|case| case.class.min_saving = Ppm::from_percent(90)),

@@ -43,6 +43,7 @@ fn run(capacity: Capacity) -> Run {
             started_at: None,
             ended_at: None,
             reason: None,
+            missing_since: None,
             array_size: None,
         }],
         failures: 0,
@@ -263,9 +264,17 @@ fn checkpoints_keep_whole_intervals_of_an_interrupted_attempt() {
 #[test]
 fn a_job_that_batch_forgot_is_unknown_but_not_at_once() {
     let class = samples::class("c", &["spot", "steady"]);
-    let early = look(&run(Capacity::Spot), None, simple(&class, "2026-11-21T02:05:00Z", None));
+    let first = look(&run(Capacity::Spot), None, simple(&class, "2026-11-21T02:20:00Z", None));
+    let missing = first.run.unwrap();
+    assert_eq!(missing.state, RunState::Watching, "one odd answer proves nothing");
+    // It shows again: the count begins anew.
+    let shown = job(BatchStatus::Running, Some("2026-11-21T02:05:00Z"), None);
+    let back = look(&missing, Some(&shown), simple(&class, "2026-11-21T02:29:00Z", None));
+    let gone = look(&back.run.unwrap(), None, simple(&class, "2026-11-21T02:31:00Z", None));
+    let gone = gone.run.unwrap();
+    let early = look(&gone, None, simple(&class, "2026-11-21T02:41:00Z", None));
     assert!(early.run.is_none());
-    let late = look(&run(Capacity::Spot), None, simple(&class, "2026-11-21T02:11:00Z", None));
+    let late = look(&gone, None, simple(&class, "2026-11-21T02:41:01Z", None));
     let RunState::Ended { outcome, .. } = late.run.unwrap().state else { panic!("still open") };
     assert_eq!(outcome, RunOutcome::Unknown);
 }

@@ -20,7 +20,7 @@ use crate::cost::PriceMode;
 use crate::daemon::{Book, Cloud, Mode, Pace, Parts, Shared, all_tasks, http, run_virtual};
 use crate::diagnostic::{self, Source};
 use crate::ledger::Summary;
-use crate::ports::{Store, StoreIdentity};
+use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::settings::Settings;
 use crate::sim::{self, Scenario, SimCloud, replay};
 use crate::store::SqliteStore;
@@ -59,6 +59,7 @@ impl Session {
             Some(path) => Arc::new(SqliteStore::open(path, identity).map_err(CliError::from)?),
             None => Arc::new(SqliteStore::in_memory(identity).map_err(CliError::from)?),
         };
+        refuse_used(&*store).await?;
         let settings = settings_for(&scenario);
         let scope = scenario.account_id.clone();
         let clock = VirtualClock::starting_at(begin);
@@ -179,6 +180,16 @@ impl Session {
             },
         ))
     }
+}
+
+/// A simulated cloud begins empty each time: a store that remembers another one does not fit it.
+async fn refuse_used(store: &dyn Store) -> Result<(), CliError> {
+    let some = RunQuery { limit: Some(1), ..RunQuery::default() };
+    if store.runs(&some).await?.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::input("the store already holds a demo; nothing was changed")
+        .hint("name a new file, or look into this one with: spotcron runs --store FILE"))
 }
 
 /// The daemon's defaults, charging as the simulated cloud bills.

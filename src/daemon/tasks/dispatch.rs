@@ -1,6 +1,7 @@
 //! Decides where legs go and submits them. The intent is durable before the call; a call whose outcome
 //! is not known is looked up before anything is sent again (see `lookup`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,9 +9,9 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::lookup;
-use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
+use crate::daemon::{Activation, Change, Mode, Shared, Stopping, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{BatchJobId, Resources, RunOutcome};
+use crate::domain::{BatchJobId, Resources, RunId, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
     Leg, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline, submit_request,
@@ -32,11 +33,13 @@ pub struct Dispatch {
     /// Intents that an earlier process left, or whose answers the store did not take, may have been
     /// sent: until they are marked uncertain, nothing is submitted.
     inherited: bool,
+    /// Runs whose last call was certainly not accepted, and which were told of it.
+    refused: BTreeSet<RunId>,
 }
 
 impl Dispatch {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Dispatch { shared, inherited: true }
+        Dispatch { shared, inherited: true, refused: BTreeSet::new() }
     }
 
     /// Marks what an earlier process left between its intent and its answer.
@@ -129,6 +132,7 @@ impl Dispatch {
                     started_at: None,
                     ended_at: None,
                     reason: None,
+                    missing_since: None,
                     array_size: job.submission.array_size,
                 });
                 next.state = RunState::Submitting { uncertain_since: None };
@@ -153,11 +157,24 @@ impl Dispatch {
         intents.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
         let mut repeat = false;
         for runs in intents.chunks(CALLS_AT_ONCE) {
+            if self.shared.stopping() == Stopping::Yes {
+                // What is left is durable, and goes out after the next start.
+                break;
+            }
             let answers = join_all(runs.iter().map(|run| self.send(run))).await;
             let after = self.shared.clock.now().max(now);
             let mut change = Change::default();
             for (run, answer) in runs.iter().zip(answers) {
-                repeat |= matches!(answer, Err(SubmitError::NotAccepted(_)));
+                if let Err(SubmitError::NotAccepted(error)) = &answer {
+                    repeat = true;
+                    if !self.refused.insert(run.id.clone()) {
+                        // Told once: a refusal that lasts must not fill the store.
+                        tracing::debug!(run = %run.id, %error, "the submission is still refused");
+                        continue;
+                    }
+                } else {
+                    self.refused.remove(&run.id);
+                }
                 record_answer(run, answer, after, &mut change);
             }
             if let Err(error) = self.shared.book.commit(change).await {

@@ -244,8 +244,7 @@ async fn check_totals(world: &World, runs: &[Run]) {
         assert_eq!(counted, ended(outcome), "runs {}", outcome.label());
     }
     let entries = world.entries().await;
-    let last: Vec<&Entry> = entries.iter().filter(|entry| !entry.is_provisional()).collect();
-    let summary = Summary::of(last.into_iter());
+    let summary = Summary::of(entries.iter().filter(|entry| !entry.is_provisional()));
     let tally = world.shared.book.tally();
     let counted: Usd = tally.usd(|c| matches!(c, Counter::CostNanos { .. }));
     assert_eq!(counted, summary.cost, "counted cost and the ledger's final lines");

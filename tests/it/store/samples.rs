@@ -55,6 +55,7 @@ fn leg(run: &RunId) -> Leg {
         started_at: None,
         ended_at: None,
         reason: Some("quote \" and \u{1F980}".into()),
+        missing_since: None,
         array_size: None,
     }
 }

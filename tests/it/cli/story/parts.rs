@@ -91,6 +91,7 @@ impl Teller {
             started_at: None,
             ended_at: None,
             reason: None,
+            missing_since: None,
             array_size: None,
         });
         self.say(clock, RunEventKind::Submitted { leg, environment: to.into(), capacity, job_id });
