@@ -60,17 +60,19 @@ pub async fn run_realtime(
         shared.status.expect(task.name(), shared.clock.now());
         running.spawn(task_loop(Arc::clone(&shared), task, stop.clone()));
     }
-    let panicked = tokio::select! {
+    let ended = tokio::select! {
         // In order: once told, a task that ends does as it was told.
         biased;
         () = told_to_stop(&mut stop) => None,
         ended = running.join_next() => ended,
     };
-    if let Some(ended) = panicked {
-        return Err(match ended {
-            Err(error) => format!("a task died: {error}"),
-            Ok(name) => format!("the task {name} ended by itself"),
-        });
+    match ended {
+        Some(Err(error)) => return Err(format!("a task died: {error}")),
+        // Told to stop, a task may be quicker than this function.
+        Some(Ok(name)) if !*stop.borrow() => {
+            return Err(format!("the task {name} ended by itself"));
+        }
+        Some(Ok(_)) | None => {}
     }
     let grace = Duration::try_from(shared.settings.shutdown_grace).unwrap_or_default();
     let drained =
