@@ -20,6 +20,14 @@ pub struct PricePoint {
     pub effective_from: Timestamp,
 }
 
+/// Up to when the archive of a type's spot prices is complete, in every zone of a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceCoverage {
+    pub region: Region,
+    pub instance_type: InstanceType,
+    pub complete_until: Timestamp,
+}
+
 /// An on-demand list price, and since when it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPrice {

@@ -5,6 +5,7 @@ mod attempt;
 mod classify;
 mod event;
 mod intent;
+mod moment;
 mod records;
 mod step;
 
@@ -12,7 +13,8 @@ pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::classify;
 pub use event::{RunEvent, RunEventKind};
 pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
-pub use records::{LegFacts, array_as_one, attempt_records};
+pub use moment::must_look_at;
+pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 
 use jiff::Timestamp;

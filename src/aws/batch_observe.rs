@@ -28,6 +28,7 @@ pub(super) fn observation(job: &JobDetail) -> Result<JobObservation, String> {
         created_at: from_millis(job.created_at()),
         started_at: from_millis(job.started_at()),
         stopped_at: from_millis(job.stopped_at()),
+        stop_requested: job.is_cancelled() == Some(true) || job.is_terminated() == Some(true),
         container: match (job.container(), task) {
             (_, Some(task)) => Some(task_container(task)),
             (Some(container), None) => Some(job_container(container)),

@@ -60,6 +60,12 @@ impl Change {
         self.writes.push(write);
     }
 
+    /// What it says of attempts and instances: seen once, and lost unless it is written.
+    pub fn sightings(&self) -> Vec<Write> {
+        let is_sighting = |write: &&Write| matches!(write, Write::Attempt(_) | Write::Instance(_));
+        self.writes.iter().filter(is_sighting).cloned().collect()
+    }
+
     /// The instances that it writes.
     pub fn instances(&self) -> BTreeSet<InstanceId> {
         let id = |write: &Write| match write {
@@ -152,6 +158,19 @@ impl Book {
         (pages.recent.iter().skip(skip).cloned().collect(), pages.told)
     }
 
+    /// Takes one open run over from the store, as somebody else left it. Otherwise a change that was
+    /// made from an older version would be refused for ever, and all that is committed with it.
+    async fn read_again(&self, id: &RunId) -> Result<(), StoreError> {
+        let stored = self.store.run(id).await?.filter(|run| run.state.is_open());
+        tracing::error!(run = %id, "the store has another version of this run; taking that over");
+        let mut pages = lock(&self.pages);
+        match stored {
+            Some(run) => pages.open.insert(id.clone(), Arc::new(run)),
+            None => pages.open.remove(id),
+        };
+        Ok(())
+    }
+
     /// Makes `change` durable, then visible. On an error nothing of it is either.
     pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
         if change.is_empty() {
@@ -168,7 +187,14 @@ impl Book {
             .chain(counts.iter().map(|(counter, by)| Write::Count(counter.clone(), *by)))
             .chain(writes)
             .collect();
-        self.store.commit(batch).await?;
+        if let Err(error) = self.store.commit(batch).await {
+            if let StoreError::Conflict(id) = &error
+                && updates.iter().any(|run| run.id == *id)
+            {
+                self.read_again(id).await?;
+            }
+            return Err(error);
+        }
         let mut pages = lock(&self.pages);
         for run in inserts.into_iter().chain(updates) {
             if run.state.is_open() {

@@ -11,7 +11,8 @@ use super::shared::lock;
 use crate::catalogue::{Catalogue, Environment};
 use crate::domain::{EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Zone};
 use crate::market::{
-    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, Market, PoolQuote, PricePoint,
+    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, Market, PoolQuote, PriceCoverage,
+    PricePoint,
 };
 use crate::ports::StoreError;
 
@@ -35,8 +36,8 @@ struct Spot {
 struct Drawers {
     discovered: BTreeMap<EnvironmentName, Discovered>,
     spot: BTreeMap<Region, BTreeMap<Pool, Spot>>,
-    /// Up to when each region's price archive is complete.
-    spot_until: BTreeMap<Region, Timestamp>,
+    /// Up to when the archive of each type's spot prices is complete.
+    spot_until: BTreeMap<(Region, InstanceType), Timestamp>,
     list: BTreeMap<(Region, InstanceType), (UsdPerHour, Timestamp)>,
     fargate: BTreeMap<Region, (Vec<FargatePrice>, Timestamp)>,
 }
@@ -55,11 +56,14 @@ impl Desk {
             let points = store.latest_prices(&region).await?;
             // How long ago they were seen is not kept; when they changed is a lawful lower bound.
             let seen = points.iter().map(|point| point.effective_from).max();
-            self.take_spot(&region, points, seen.unwrap_or(Timestamp::MIN), Timestamp::MIN);
+            self.take_spot(&region, points, seen.unwrap_or(Timestamp::MIN));
             self.take_list(store.list_prices(&region, now).await?);
             let fargate = store.fargate_prices(&region).await?;
             let since = fargate.iter().map(|price| price.effective_from).max();
             self.take_fargate(&region, fargate, since.unwrap_or(Timestamp::MIN));
+        }
+        for coverage in store.price_coverage().await? {
+            self.note_coverage(&coverage);
         }
         Ok(())
     }
@@ -96,41 +100,43 @@ impl Desk {
     }
 
     /// Merges change points: per pool the newest wins, whatever the order they come in. The pools
-    /// named count as seen at `seen_at`; the archive is complete to `until`.
-    /// `true` when any price changed.
-    pub fn take_spot(
-        &self,
-        region: &Region,
-        points: Vec<PricePoint>,
-        seen_at: Timestamp,
-        until: Timestamp,
-    ) -> bool {
+    /// named count as seen at `seen_at`.
+    pub fn take_spot(&self, region: &Region, points: Vec<PricePoint>, seen_at: Timestamp) {
         let mut drawers = lock(&self.drawers);
-        let mut changed = false;
         let pools = drawers.spot.entry(region.clone()).or_default();
         for PricePoint { pool, price, effective_from } in points {
             match pools.get_mut(&pool) {
                 Some(known) => {
                     known.seen_at = known.seen_at.max(seen_at);
                     if known.effective_from <= effective_from {
-                        changed |= known.price != price;
                         known.price = price;
                         known.effective_from = effective_from;
                     }
                 }
                 None => {
-                    changed = true;
                     pools.insert(pool, Spot { price, effective_from, seen_at });
                 }
             }
         }
-        let reached = drawers.spot_until.entry(region.clone()).or_insert(until);
-        *reached = (*reached).max(until);
-        changed
     }
 
-    pub fn spot_complete_until(&self, region: &Region) -> Option<Timestamp> {
-        lock(&self.drawers).spot_until.get(region).copied().filter(|at| *at > Timestamp::MIN)
+    /// The archive of a type's prices is complete so far. Never goes back.
+    pub fn note_coverage(&self, coverage: &PriceCoverage) {
+        let PriceCoverage { region, instance_type, complete_until } = coverage.clone();
+        let mut drawers = lock(&self.drawers);
+        let reached = drawers.spot_until.entry((region, instance_type)).or_insert(complete_until);
+        *reached = (*reached).max(complete_until);
+    }
+
+    /// Up to when the archive of a type's spot prices is complete; `None` when it was never asked
+    /// for.
+    pub fn spot_complete_until(
+        &self,
+        region: &Region,
+        instance_type: &InstanceType,
+    ) -> Option<Timestamp> {
+        let key = (region.clone(), instance_type.clone());
+        lock(&self.drawers).spot_until.get(&key).copied()
     }
 
     pub fn take_list(&self, prices: Vec<ListPrice>) {

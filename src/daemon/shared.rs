@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Book, CallLog, Desk, Reloads, Status};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::domain::{InstanceFacts, InstanceId};
+use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region};
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -109,7 +109,13 @@ pub struct Shared {
     instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
     /// Instances whose facts changed in a way that bears on their attempts' cost.
     instance_news: Mutex<BTreeSet<InstanceId>>,
+    /// Types whose spot prices the ledger waits for, and since when it needs them.
+    awaited_prices: Mutex<AwaitedPrices>,
 }
+
+/// Types whose spot prices the ledger waits for, and since when it needs them. They are fetched
+/// also when no environment of the catalogue has them any more.
+pub type AwaitedPrices = BTreeMap<(Region, InstanceType), Timestamp>;
 
 /// What a daemon is made of.
 pub struct Parts {
@@ -149,6 +155,7 @@ impl Shared {
             settling: Mutex::default(),
             instances: Mutex::default(),
             instance_news: Mutex::default(),
+            awaited_prices: Mutex::default(),
         }
     }
 
@@ -232,6 +239,11 @@ impl Shared {
     /// The instances that there is news of since the last call.
     pub fn take_instance_news(&self) -> BTreeSet<InstanceId> {
         std::mem::take(&mut *lock(&self.instance_news))
+    }
+
+    /// Types whose spot prices the ledger waits for.
+    pub fn awaited_prices(&self) -> MutexGuard<'_, AwaitedPrices> {
+        lock(&self.awaited_prices)
     }
 
     /// When the schedule wakes next.

@@ -4,6 +4,7 @@ mod discovery;
 mod dispatch;
 mod list_prices;
 mod lookup;
+mod machines;
 mod schedule;
 mod settle;
 mod spot_prices;

@@ -84,6 +84,9 @@ pub struct JobObservation {
     /// Absent until a container ran (the SDK's filled-in zero is taken out by the adapter).
     pub started_at: Option<Timestamp>,
     pub stopped_at: Option<Timestamp>,
+    /// Somebody asked for its end (`isCancelled`, `isTerminated`).
+    #[serde(default)]
+    pub stop_requested: bool,
     /// The running (or latest) attempt's container.
     pub container: Option<ContainerObservation>,
     /// Finished attempts, oldest first; the running one joins when it ends.

@@ -12,7 +12,9 @@ use crate::domain::{
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
-use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use crate::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
+};
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
 
 /// Whose data a store holds. A store made for one refuses every other.
@@ -43,6 +45,7 @@ pub enum Write {
     Count(Counter, i128),
     /// Known points are ignored.
     PricePoints(Vec<PricePoint>),
+    PriceCoverage(PriceCoverage),
     ListPrice(ListPrice),
     FargatePrice(FargatePrice),
     /// The latest view of an environment, for the verbs that read.
@@ -117,6 +120,8 @@ pub trait Store: Send + Sync {
     async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError>;
     /// The newest point of every pool of a region.
     async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError>;
+    /// How far the archive of spot prices reaches, of every type that was ever asked for.
+    async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError>;
     /// The newest list price effective at or before `at`, of every type of a region.
     async fn list_prices(
         &self,

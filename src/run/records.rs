@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    AttemptObservation, BatchStatus, Capacity, ContainerObservation, InstanceEnd, JobObservation,
+    AttemptEnd, AttemptObservation, BatchStatus, Capacity, ContainerObservation, InstanceEnd,
+    JobObservation,
 };
 
 use super::{AttemptKey, AttemptRecord, Leg, Run, classify};
@@ -31,6 +32,7 @@ pub fn array_as_one<'a>(
         if placed && !whole.status.is_final() {
             whole.status = BatchStatus::Running;
         }
+        whole.stop_requested |= child.stop_requested;
         whole.started_at = [whole.started_at, child.started_at].into_iter().flatten().min();
     }
     whole
@@ -58,6 +60,23 @@ pub fn attempt_records(facts: LegFacts<'_>, job: &JobObservation) -> Vec<Attempt
         records.push(running(facts, job, number, container));
     }
     records
+}
+
+/// Of the newest finished attempts (one for each child) the one that decides: an application's
+/// failure before bad luck before an interruption.
+pub fn worst_end(records: &[AttemptRecord]) -> Option<&AttemptRecord> {
+    let mut newest: BTreeMap<Option<u32>, &AttemptRecord> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.end.is_some()) {
+        newest.insert(record.key.child, record);
+    }
+    newest.into_values().min_by_key(|record| match record.end {
+        Some(AttemptEnd::Failed) => 0,
+        Some(AttemptEnd::TimedOut) => 1,
+        Some(AttemptEnd::Stopped) => 2,
+        Some(AttemptEnd::Infrastructure) => 3,
+        Some(AttemptEnd::Interrupted) => 4,
+        Some(AttemptEnd::Succeeded) | None => 5,
+    })
 }
 
 fn finished(

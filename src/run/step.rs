@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::moment::{LOOK_AHEAD, last_move};
 use super::{Leg, Run, RunEventKind, RunState};
 use crate::catalogue::{Class, Restart, RetryOwner};
 use crate::domain::{
@@ -166,7 +167,11 @@ fn finish_leg(
         RunState::Stopping { cause, .. } => Some(cause),
         _ => None,
     };
-    let end = seen.end.unwrap_or_else(|| never_ran(job));
+    let Some(end) = seen.end.or_else(|| stopped_before_it_ran(job)) else {
+        // Batch itself failed it without an attempt: sending the same again cannot help.
+        run.state = over(RunOutcome::Rejected);
+        return;
+    };
     if let Restart::Checkpoint { interval, restore } = context.class.restart
         && !end.ended_by_itself()
     {
@@ -210,16 +215,10 @@ fn finish_leg(
     run.state = RunState::NeedsLeg { cause, not_before };
 }
 
-/// A failed job without any attempt: cancelled before it ran, or refused by Batch itself.
-fn never_ran(job: &JobObservation) -> AttemptEnd {
-    let reason = job.status_reason.as_deref().unwrap_or("");
-    let ours = reason.starts_with(STOP_PREFIX);
-    if ours || is_time_limit_cancel(job) || job.attempts.is_empty() && !reason.contains("Dependent")
-    {
-        AttemptEnd::Stopped
-    } else {
-        AttemptEnd::Failed
-    }
+/// How a failed job without any attempt ended, if somebody asked for that.
+fn stopped_before_it_ran(job: &JobObservation) -> Option<AttemptEnd> {
+    let ours = job.status_reason.as_deref().is_some_and(|reason| reason.starts_with(STOP_PREFIX));
+    (ours || job.stop_requested || is_time_limit_cancel(job)).then_some(AttemptEnd::Stopped)
 }
 
 /// A queue's own `jobStateTimeLimitActions` cancelled it.
@@ -303,19 +302,13 @@ fn reason_to_stop(
 /// leave spot while it runs). An attempt that already ran longer than expected stays: starting
 /// over would take as long again.
 fn deadline_in_danger(run: &Run, leg: &Leg, context: StepContext<'_>) -> bool {
-    let class = context.class;
-    let (Some(deadline), Restart::FromZero) = (run.deadline_at, class.restart) else {
-        return false;
-    };
-    let left = deadline.duration_since(context.now);
-    let on_demand = class.start_up + class.expected_duration;
-    // One look ahead, or the next observation comes too late.
-    let look_ahead = SignedDuration::from_secs(60);
-    if left < on_demand || left > on_demand + look_ahead {
+    let Some(last) = last_move(run, context.class) else { return false };
+    let left = last.duration_since(context.now);
+    if left.is_negative() || left > LOOK_AHEAD {
         return false;
     }
     let Some(started) = leg.started_at else { return true };
-    let remaining = class.expected_duration - context.now.duration_since(started);
+    let remaining = context.class.expected_duration - context.now.duration_since(started);
     if remaining <= SignedDuration::ZERO {
         return false;
     }

@@ -71,6 +71,8 @@ pub(crate) struct Job {
     pub(crate) generation: u32,
     /// TerminateJob's (or an array parent's CancelJob's) reason.
     pub(crate) stop_reason: Option<String>,
+    /// CancelJob or TerminateJob acted on it.
+    pub(crate) stop_requested: bool,
     pub(crate) array: Option<ArrayState>,
     /// The parent and this child's index.
     pub(crate) parent: Option<(JobKey, u32)>,
@@ -124,6 +126,7 @@ impl Job {
             placement: Placement::Nowhere,
             generation: 0,
             stop_reason: None,
+            stop_requested: false,
             array: None,
             parent: None,
         }
@@ -144,6 +147,7 @@ impl Job {
             created_at: Some(timestamp(self.created)),
             started_at: self.started.map(timestamp),
             stopped_at: self.stopped.map(timestamp),
+            stop_requested: self.stop_requested,
             container: self.container.clone(),
             attempts: self.attempts.clone(),
             array: self.array.as_ref().map(ArrayState::summary),

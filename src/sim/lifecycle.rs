@@ -213,6 +213,7 @@ impl State {
             return;
         }
         let queue = job.queue;
+        job.stop_requested = true;
         match &job.array {
             Some(array) if !array.children.is_empty() => {
                 let children = array.children.clone();
@@ -227,7 +228,8 @@ impl State {
     }
 
     fn cancel_one(&mut self, key: JobKey, reason: &str) {
-        if self.jobs.get(key).is_some_and(|job| job.status().is_waiting()) {
+        if let Some(job) = self.jobs.get_mut(key).filter(|job| job.status().is_waiting()) {
+            job.stop_requested = true;
             self.leave_queue(key);
             self.finish(key, BatchStatus::Failed, Some(reason.to_owned()));
         }
@@ -236,7 +238,10 @@ impl State {
     /// TerminateJob: cancels what is not placed, and stops what is.
     pub(crate) fn terminate(&mut self, key: JobKey, reason: &str) {
         self.cancel(key, reason);
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get_mut(key).filter(|job| !job.status().is_final()) else {
+            return;
+        };
+        job.stop_requested = true;
         if let Some(array) = &job.array {
             for child in array.children.clone() {
                 self.stop(child, reason);
@@ -253,6 +258,7 @@ impl State {
             return;
         }
         job.stop_reason = Some(reason.to_owned());
+        job.stop_requested = true;
         let stop = Millis::from(self.scenario.timing.stop_secs) * SECOND;
         let at = at_host_time(job.placement, self.now + stop);
         self.agenda.plan(at, Event::AttemptEnds(key, job.generation, Ending::Stopped));

@@ -33,7 +33,9 @@ use crate::domain::{
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
-use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use crate::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
+};
 use crate::ports::{RunQuery, Store, StoreError, StoreIdentity, Write};
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
 
@@ -234,6 +236,10 @@ impl Store for SqliteStore {
         let region = region.clone();
         self.read("reading the latest spot prices", move |db| queries::latest_prices(db, &region))
             .await
+    }
+
+    async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError> {
+        self.read("reading how far the spot prices reach", queries::price_coverage).await
     }
 
     async fn list_prices(

@@ -7,7 +7,7 @@ use spotcron::domain::{
 };
 use spotcron::run::{
     Action, Leg, Observation, Run, RunEventKind, RunState, Step, StepContext, Trigger,
-    batch_job_name, step,
+    batch_job_name, must_look_at, step,
 };
 
 use crate::samples::{self, at, mins};
@@ -61,6 +61,7 @@ fn job(status: BatchStatus, started: Option<&str>, reason: Option<&str>) -> JobO
         created_at: Some(at(SUBMITTED)),
         started_at: started.map(at),
         stopped_at: None,
+        stop_requested: false,
         container: None,
         attempts: Vec::new(),
         array: None,
@@ -230,6 +231,36 @@ fn an_attempt_that_overran_its_estimate_is_not_started_over() {
     let running = job(BatchStatus::Running, Some("2026-11-21T03:00:00Z"), None);
     let given = simple(&class, "2026-11-21T04:56:30Z", None);
     assert_eq!(look(&run(Capacity::Spot), Some(&running), given).action, None);
+}
+
+#[test]
+fn a_run_is_looked_at_when_it_may_have_to_be_moved() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let mut run = run(Capacity::Spot);
+    let next = |run: &Run, now: &str| must_look_at(run, &class, at(now));
+    assert_eq!(next(&run, "2026-11-21T02:01:00Z"), Some(at("2026-11-21T02:15:00Z")));
+    // A minute before 04:57, the last moment at which on demand still meets the deadline.
+    assert_eq!(next(&run, "2026-11-21T02:15:00Z"), Some(at("2026-11-21T04:56:00Z")));
+    run.legs[0].status = Some(BatchStatus::Running);
+    assert_eq!(next(&run, "2026-11-21T02:01:00Z"), Some(at("2026-11-21T04:56:00Z")));
+    assert_eq!(next(&run, "2026-11-21T04:56:00Z"), None);
+    run.legs[0].capacity = Capacity::OnDemand;
+    assert_eq!(next(&run, "2026-11-21T02:01:00Z"), None);
+}
+
+#[test]
+fn a_job_that_batch_itself_refuses_is_rejected_and_one_that_somebody_stopped_is_cancelled() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let end_of = |job: &JobObservation| {
+        let step = look(&run(Capacity::Spot), Some(job), simple(&class, SUBMITTED, None));
+        step.run.unwrap().state.label()
+    };
+    let mut failed = job(BatchStatus::Failed, None, Some("the job has too many tags"));
+    assert_eq!(end_of(&failed), "rejected");
+    failed.stop_requested = true;
+    assert_eq!(end_of(&failed), "cancelled");
+    let limit = "Canceled by JobStateTimeLimit action due to reason: CAPACITY";
+    assert_eq!(end_of(&job(BatchStatus::Failed, None, Some(limit))), "needs-leg");
 }
 
 #[test]

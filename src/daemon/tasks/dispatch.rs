@@ -1,17 +1,19 @@
 //! Decides where legs go and submits them. The intent is durable before the call; a call whose outcome
 //! is not known is looked up before anything is sent again (see `lookup`).
 
-use std::collections::BTreeSet;
+mod refusals;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use self::refusals::{Refusals, withdrawn};
 use super::lookup;
 use crate::daemon::{Activation, Change, Mode, Shared, Stopping, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{BatchJobId, Resources, RunId, RunOutcome};
+use crate::domain::{BatchJobId, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
     Leg, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline, submit_request,
@@ -21,8 +23,6 @@ use crate::run::{
 const DECISIONS_AT_ONCE: usize = 500;
 /// Calls under way at once; the cloud's adapter paces them.
 const CALLS_AT_ONCE: usize = 16;
-/// A submission that was certainly not accepted is sent again after this.
-const REPEAT_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// An uncertain submission is looked up so often.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// What a job reserves where nobody said: decisions need something to compare with.
@@ -33,13 +33,12 @@ pub struct Dispatch {
     /// Intents that an earlier process left, or whose answers the store did not take, may have been
     /// sent: until they are marked uncertain, nothing is submitted.
     inherited: bool,
-    /// Runs whose last call was certainly not accepted, and which were told of it.
-    refused: BTreeSet<RunId>,
+    refused: Refusals,
 }
 
 impl Dispatch {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Dispatch { shared, inherited: true, refused: BTreeSet::new() }
+        Dispatch { shared, inherited: true, refused: Refusals::default() }
     }
 
     /// Marks what an earlier process left between its intent and its answer.
@@ -146,16 +145,16 @@ impl Dispatch {
         tell(change, next, now, late);
     }
 
-    /// Sends every durable intent that was certainly not sent yet.
-    async fn send_all(&mut self, now: Timestamp) -> Result<bool, TaskError> {
+    /// Sends every durable intent that was certainly not sent yet, or certainly not accepted.
+    async fn send_all(&mut self, now: Timestamp) -> Result<(), TaskError> {
         let ready = RunState::Submitting { uncertain_since: None };
         let mut intents = self.shared.book.open_where(|run| run.state == ready);
         if self.shared.mode == Mode::Observe {
-            self.only_observe(&intents, now).await?;
-            return Ok(false);
+            return self.only_observe(&intents, now).await;
         }
+        self.refused.keep(&intents.iter().map(|run| &run.id).collect());
+        intents.retain(|run| self.refused.may_send(&run.id, now));
         intents.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
-        let mut repeat = false;
         for runs in intents.chunks(CALLS_AT_ONCE) {
             if self.shared.stopping() == Stopping::Yes {
                 // What is left is durable, and goes out after the next start.
@@ -165,15 +164,22 @@ impl Dispatch {
             let after = self.shared.clock.now().max(now);
             let mut change = Change::default();
             for (run, answer) in runs.iter().zip(answers) {
-                if let Err(SubmitError::NotAccepted(error)) = &answer {
-                    repeat = true;
-                    if !self.refused.insert(run.id.clone()) {
-                        // Told once: a refusal that lasts must not fill the store.
-                        tracing::debug!(run = %run.id, %error, "the submission is still refused");
-                        continue;
+                match &answer {
+                    Err(SubmitError::NotAccepted(error)) => {
+                        let is_first = self.refused.note(&run.id, after);
+                        if let Some(next) = withdrawn(run, after) {
+                            tracing::warn!(run = %run.id, %error,
+                                "the submission was refused for long; it is decided anew");
+                            change.update(next);
+                            continue;
+                        }
+                        if !is_first {
+                            // Told once: a refusal that lasts must not fill the store.
+                            tracing::debug!(run = %run.id, %error, "still refused");
+                            continue;
+                        }
                     }
-                } else {
-                    self.refused.remove(&run.id);
+                    _ => self.refused.forget(&run.id),
                 }
                 record_answer(run, answer, after, &mut change);
             }
@@ -186,7 +192,7 @@ impl Dispatch {
         if !intents.is_empty() {
             self.shared.bells.watch.ring();
         }
-        Ok(repeat)
+        Ok(())
     }
 
     /// Ends what an earlier process meant to send.
@@ -304,7 +310,7 @@ impl Task for Dispatch {
         if self.shared.market_is_open(now) {
             self.decide_all(now).await?;
         }
-        let repeat = self.send_all(now).await?;
+        self.send_all(now).await?;
         // After the sending: a look-up that hangs must not keep other runs waiting.
         let uncertain = lookup::resolve_all(&self.shared, now).await?;
         let open = self.shared.market_is_open(now);
@@ -315,11 +321,13 @@ impl Task for Dispatch {
             RunState::NeedsLeg { not_before, .. } => Some(not_before),
             _ => None,
         });
+        // Looked up and found absent: to be sent again at once.
         let absent = RunState::Submitting { uncertain_since: None };
-        let resend = !repeat && !self.shared.book.open_where(|run| run.state == absent).is_empty();
+        let resend = |run: &Run| run.state == absent && !self.refused.contains(&run.id);
+        let resend = !self.shared.book.open_where(resend).is_empty();
         let wake_at = wakes
             .chain(uncertain.then(|| now + LOOK_AGAIN))
-            .chain(repeat.then(|| now + REPEAT_AFTER))
+            .chain(self.refused.next())
             .chain(resend.then_some(now))
             .min();
         Ok(Activation { wake_at })

@@ -1,15 +1,18 @@
 //! Brings ended attempts into the ledger: as soon as the price archive covers them, and again when
 //! their instance's end is known and may have made them free.
 
+mod late_hosts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::daemon::{Activation, Change, Shared, Task, TaskError};
+use self::late_hosts::LateHosts;
+use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError};
 use crate::domain::{
-    Capacity, InstanceEnd, InstanceFacts, InstanceId, Lifecycle, Pool, Region, Window,
+    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, Region, Window,
 };
 use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
 use crate::ports::{Activator, Write};
@@ -29,6 +32,9 @@ pub struct Settle {
     pending: BTreeMap<AttemptKey, AttemptRecord>,
     /// Instances whose facts changed since their attempts were last looked at.
     news: BTreeSet<InstanceId>,
+    hosts: LateHosts,
+    /// What was seen of attempts and instances and the store did not take yet.
+    unwritten: Vec<Write>,
     /// What an earlier process learnt of instances and did not settle is not told again: at first
     /// every attempt is looked at.
     looked_at_all: bool,
@@ -42,6 +48,8 @@ impl Settle {
             shared,
             pending: BTreeMap::new(),
             news: BTreeSet::new(),
+            hosts: LateHosts::default(),
+            unwritten: Vec::new(),
             looked_at_all: false,
             polled_at: None,
             experience_written: None,
@@ -114,20 +122,17 @@ impl Settle {
         if !news && self.looked_at_all && shared.book.is_provisional(&attempt.key) {
             return Ok(None);
         }
-        if attempt.capacity == Capacity::Spot && host.is_some() {
-            let covered = shared.desk.spot_complete_until(&attempt.region);
-            if covered.is_none_or(|until| until < ran.end) {
-                return Ok(None);
-            }
+        if self.hosts.may_come(attempt, now) || self.awaited_price(attempt).is_some() {
+            return Ok(None);
         }
-        let spot = match host {
-            Some(host) if host.lifecycle == Lifecycle::Spot => {
+        let spot = match host.filter(|host| host.lifecycle == Lifecycle::Spot) {
+            Some(host) => {
                 let zone = host.zone.clone();
                 let pool = Pool { zone, instance_type: host.instance_type.clone() };
                 let window = Window::new(host.launched_at.min(ran.start), ran.end);
                 Some(shared.book.store().price_series(&pool, window).await?)
             }
-            _ => None,
+            None => None,
         };
         let catalogue = shared.catalogue.load();
         let class = catalogue.classes.get(&attempt.class);
@@ -163,6 +168,31 @@ impl Settle {
         let known = shared.book.provisional(&attempt.key);
         Ok(entry
             .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
+    }
+
+    /// The type whose spot prices the attempt waits for, and since when it needs them. Without
+    /// them a change of price during the attempt would be missed.
+    fn awaited_price(
+        &self,
+        attempt: &AttemptRecord,
+    ) -> Option<((Region, InstanceType), Timestamp)> {
+        let host = attempt.host.as_ref().filter(|host| host.lifecycle == Lifecycle::Spot)?;
+        let ran = attempt.window()?;
+        let (region, instance_type) = (&attempt.region, &host.instance_type);
+        let covered = self.shared.desk.spot_complete_until(region, instance_type);
+        covered
+            .is_none_or(|until| until < ran.end)
+            .then(|| ((region.clone(), instance_type.clone()), host.launched_at.min(ran.start)))
+    }
+
+    /// Tells which prices the ledger waits for.
+    fn tell_awaited_prices(&self) {
+        let mut awaited = AwaitedPrices::new();
+        for (key, since) in self.pending.values().filter_map(|a| self.awaited_price(a)) {
+            let earliest = awaited.entry(key).or_insert(since);
+            *earliest = since.min(*earliest);
+        }
+        *self.shared.awaited_prices() = awaited;
     }
 
     /// What is known of an instance. Its end may have been seen before the attempt's, and its facts
@@ -214,7 +244,9 @@ impl Task for Settle {
         let ended = std::mem::take(&mut *self.shared.settling());
         self.pending.extend(ended.into_iter().map(|record| (record.key.clone(), record)));
         let mut change = Change::default();
+        std::mem::take(&mut self.unwritten).into_iter().for_each(|write| change.write(write));
         let polled = self.poll_instances(now, &mut change).await;
+        let found = self.hosts.look(&self.shared, &mut self.pending, now, &mut change).await;
         self.news.extend(self.shared.take_instance_news());
         let mut settled: Vec<AttemptKey> = Vec::new();
         for (key, attempt) in &self.pending {
@@ -239,14 +271,19 @@ impl Task for Settle {
             change.entry(entry);
         }
         self.write_experience(now, &mut change);
-        self.shared.book.commit(change).await?;
+        let sightings = change.sightings();
+        if let Err(error) = self.shared.book.commit(change).await {
+            self.unwritten = sightings;
+            return Err(error.into());
+        }
         self.news.clear();
         self.looked_at_all = true;
         for key in settled {
             self.pending.remove(&key);
         }
         self.forget_ended_instances();
-        polled.map(|()| Activation::default())
+        self.tell_awaited_prices();
+        polled.and(found.map_err(TaskError::from)).map(|()| Activation::default())
     }
 }
 

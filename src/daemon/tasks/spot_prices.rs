@@ -1,7 +1,7 @@
 //! Spot prices: every few minutes the change points since the last look, merged into the desk and
 //! archived beyond AWS's 90 days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,46 +10,79 @@ use jiff::{SignedDuration, Timestamp};
 use crate::daemon::desk::{HISTORY_REACH, regions};
 use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
 use crate::domain::{EnvironmentName, InstanceType, Region, Window};
-use crate::market::EnvironmentMarket;
+use crate::market::{EnvironmentMarket, PriceCoverage};
 use crate::ports::{Activator, Write};
 
 /// AWS publishes change points a little late: each look reaches back so far behind the last.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(30);
-/// The first look of a new archive.
+/// The first look at a type.
 const FIRST_REACH: SignedDuration = SignedDuration::from_hours(24);
 /// Quotes are written for the verbs that read when they change, and at least so often.
 const WRITE_AT_LEAST: SignedDuration = SignedDuration::from_mins(15);
 
 pub struct SpotPrices {
     shared: Arc<Shared>,
-    /// Types of the last look: new ones need the longer reach.
-    asked: BTreeMap<Region, Vec<InstanceType>>,
     written: BTreeMap<EnvironmentName, (EnvironmentMarket, Timestamp)>,
 }
 
 impl SpotPrices {
     pub fn new(shared: Arc<Shared>) -> Self {
-        SpotPrices { shared, asked: BTreeMap::new(), written: BTreeMap::new() }
+        SpotPrices { shared, written: BTreeMap::new() }
     }
 
-    async fn refresh(&mut self, region: &Region, now: Timestamp) -> Result<bool, TaskError> {
+    /// What to ask for in a region: types, by the time from which their prices are missing. Almost
+    /// always that is one group; a new type, or one of whose prices the ledger still needs some, is
+    /// in another.
+    fn wanted(&self, region: &Region, now: Timestamp) -> BTreeMap<Timestamp, Vec<InstanceType>> {
         let shared = &self.shared;
-        let catalogue = shared.catalogue.load_full();
-        let types = shared.desk.types_in(&catalogue, region, true);
-        if types.is_empty() {
-            return Ok(false);
+        let mut needed_since: BTreeMap<InstanceType, Option<Timestamp>> = BTreeMap::new();
+        for instance_type in shared.desk.types_in(&shared.catalogue.load(), region, true) {
+            needed_since.insert(instance_type, None);
         }
-        let same_types = self.asked.get(region) == Some(&types);
+        for ((_, instance_type), since) in
+            shared.awaited_prices().iter().filter(|((in_region, _), _)| in_region == region)
+        {
+            needed_since.insert(instance_type.clone(), Some(*since));
+        }
         let earliest = now - HISTORY_REACH;
-        let since = match shared.desk.spot_complete_until(region) {
-            Some(until) if same_types => until - OVERLAP,
-            _ => now - FIRST_REACH,
-        };
-        let window = Window::new(since.max(earliest), now);
-        let points = shared.cloud.spot_prices.spot_prices(region, &types, window).await?;
-        shared.book.store().commit(vec![Write::PricePoints(points.clone())]).await?;
-        self.asked.insert(region.clone(), types);
-        Ok(shared.desk.take_spot(region, points, now, now))
+        let mut groups: BTreeMap<Timestamp, Vec<InstanceType>> = BTreeMap::new();
+        for (instance_type, needed) in needed_since {
+            let since = match shared.desk.spot_complete_until(region, &instance_type) {
+                Some(until) => until - OVERLAP,
+                None => needed.unwrap_or(now).min(now - FIRST_REACH),
+            };
+            groups.entry(since.max(earliest)).or_default().push(instance_type);
+        }
+        groups
+    }
+
+    async fn refresh(&self, region: &Region, now: Timestamp) -> Result<(), TaskError> {
+        let shared = &self.shared;
+        for (since, types) in self.wanted(region, now) {
+            let window = Window::new(since, now);
+            let points = shared.cloud.spot_prices.spot_prices(region, &types, window).await?;
+            let coverage: Vec<PriceCoverage> = types
+                .into_iter()
+                .map(|instance_type| PriceCoverage {
+                    region: region.clone(),
+                    instance_type,
+                    complete_until: now,
+                })
+                .collect();
+            let mut writes = vec![Write::PricePoints(points.clone())];
+            writes.extend(coverage.iter().cloned().map(Write::PriceCoverage));
+            shared.book.store().commit(writes).await?;
+            shared.desk.take_spot(region, points, now);
+            coverage.iter().for_each(|coverage| shared.desk.note_coverage(coverage));
+        }
+        Ok(())
+    }
+
+    /// Every region of the catalogue, and those whose prices the ledger still waits for.
+    fn regions(&self) -> BTreeSet<Region> {
+        let awaited = self.shared.awaited_prices();
+        let awaited = awaited.keys().map(|(region, _)| region.clone());
+        regions(&self.shared.catalogue.load()).into_iter().chain(awaited).collect()
     }
 
     /// Leaves the environments' quotes for the verbs that read.
@@ -99,7 +132,7 @@ impl Task for SpotPrices {
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let complete = self.shared.environments_are_known();
         let mut failure = None;
-        for region in regions(&self.shared.catalogue.load_full()) {
+        for region in self.regions() {
             if let Err(error) = self.refresh(&region, now).await {
                 failure = Some(error);
             }

@@ -2,6 +2,7 @@
 //! out what the state machine says.
 
 mod hosts;
+mod looks;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,16 +12,15 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::hosts::Hosts;
+use self::looks::Looks;
 use crate::catalogue::{Class, Restart, RetryOwner, WhenPriceUnknown};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
-use crate::domain::{
-    AttemptEnd, BatchJobId, BatchStatus, JobObservation, LegCause, Pool, Ppm, Region, RunId,
-};
+use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, Ppm, Region, RunId};
 use crate::experience::EnvironmentExperience;
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    StepContext, array_as_one, attempt_records, step,
+    StepContext, array_as_one, attempt_records, step, worst_end,
 };
 
 /// DescribeJobs takes so many ids.
@@ -29,8 +29,7 @@ const IDS_PER_CALL: usize = 100;
 pub struct Watch {
     shared: Arc<Shared>,
     hosts: Hosts,
-    /// When each open run is looked at next; a run without an entry now.
-    look_at: HashMap<RunId, Timestamp>,
+    looks: Looks,
     /// Attempts of open runs as they were last written.
     recorded: HashMap<RunId, BTreeMap<AttemptKey, AttemptRecord>>,
 }
@@ -61,13 +60,13 @@ struct Pending {
 
 impl Watch {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Watch { hosts: Hosts::default(), look_at: HashMap::new(), recorded: HashMap::new(), shared }
+        Watch { hosts: Hosts::default(), looks: Looks::default(), recorded: HashMap::new(), shared }
     }
 
     fn due(&self, now: Timestamp) -> Vec<Arc<Run>> {
         self.shared.book.open_where(|run| {
             matches!(run.state, RunState::Watching | RunState::Stopping { .. })
-                && self.look_at.get(&run.id).is_none_or(|at| *at <= now)
+                && self.looks.is_due(&run.id, now)
         })
     }
 
@@ -150,10 +149,10 @@ impl Watch {
             for kind in stepped.events {
                 findings.change.event(&next, now, kind);
             }
-            self.plan_next_look(&next, class.expected_duration, now);
+            self.plan_next_look(&next, &class, now);
             findings.change.update(next);
         } else {
-            self.plan_next_look(run, class.expected_duration, now);
+            self.plan_next_look(run, &class, now);
         }
         findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
             region: leg.region.clone(),
@@ -274,26 +273,20 @@ impl Watch {
         }
     }
 
-    /// Often while something may change, seldom while a container just runs.
-    fn plan_next_look(&mut self, run: &Run, expected: SignedDuration, now: Timestamp) {
-        if !matches!(run.state, RunState::Watching | RunState::Stopping { .. }) {
-            self.look_at.remove(&run.id);
-            if !run.state.is_open() {
-                self.recorded.remove(&run.id);
-            }
+    fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {
+        if matches!(run.state, RunState::Watching | RunState::Stopping { .. }) {
+            self.looks.plan(run, class, &self.shared.settings.periods, now);
             return;
         }
-        let periods = &self.shared.settings.periods;
-        let leg = run.last_leg();
-        let runs = leg.is_some_and(|leg| leg.status == Some(BatchStatus::Running));
-        let wait = match leg.and_then(|leg| leg.started_at).filter(|_| runs) {
-            Some(started) => {
-                let left = expected - now.duration_since(started);
-                (left / 2).clamp(periods.watch, periods.watch_slowest.max(periods.watch))
-            }
-            None => periods.watch,
-        };
-        self.look_at.insert(run.id.clone(), now + wait);
+        self.looks.forget(&run.id);
+        if !run.state.is_open() {
+            self.recorded.remove(&run.id);
+        }
+    }
+
+    /// Wakes early for the looks that cannot wait.
+    fn activation(&self, now: Timestamp) -> Activation {
+        Activation { wake_at: self.looks.wake_at(now) }
     }
 
     async fn act(&self, pending: Pending) -> Result<(), ServiceError> {
@@ -363,23 +356,6 @@ fn no_more_legs(run: &Run) -> Class {
     }
 }
 
-/// Of the newest finished attempts (one for each child) the one that decides: an application's
-/// failure before bad luck before an interruption.
-fn worst_end(records: &[AttemptRecord]) -> Option<&AttemptRecord> {
-    let mut newest: BTreeMap<Option<u32>, &AttemptRecord> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.end.is_some()) {
-        newest.insert(record.key.child, record);
-    }
-    newest.into_values().min_by_key(|record| match record.end {
-        Some(AttemptEnd::Failed) => 0,
-        Some(AttemptEnd::TimedOut) => 1,
-        Some(AttemptEnd::Stopped) => 2,
-        Some(AttemptEnd::Infrastructure) => 3,
-        Some(AttemptEnd::Interrupted) => 4,
-        Some(AttemptEnd::Succeeded) | None => 5,
-    })
-}
-
 fn needs_leg(run: &Run, now: Timestamp) -> bool {
     matches!(run.state, RunState::NeedsLeg { not_before, .. } if not_before <= now)
 }
@@ -401,7 +377,7 @@ impl Task for Watch {
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let mut runs = self.due(now);
         if runs.is_empty() {
-            return Ok(Activation::default());
+            return Ok(self.activation(now));
         }
         let Answers { jobs, unanswered, failure } = self.describe(&runs).await;
         // Not answered is not absent: such a run is looked at again, and nothing is concluded.
@@ -416,7 +392,7 @@ impl Task for Watch {
         if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
             // What was written is read again from the store, and what was not is found out again.
             self.recorded.clear();
-            self.look_at.clear();
+            self.looks.forget_all();
             self.hosts = Hosts::default();
             shared.instances().retain(|id, _| !noted.contains(id));
             return Err(error);
@@ -435,7 +411,7 @@ impl Task for Watch {
         }
         match failure {
             Some(error) => Err(error.into()),
-            None => Ok(Activation::default()),
+            None => Ok(self.activation(now)),
         }
     }
 }

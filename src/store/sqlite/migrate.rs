@@ -14,7 +14,10 @@ use super::refusal::failed;
 
 /// In order; never changed once released. `meta` keeps its shape, so that every version can tell
 /// whose file it looks at.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/0001_first_tables.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/0001_first_tables.sql"),
+    include_str!("../../../migrations/0002_price_coverage.sql"),
+];
 
 /// The version of the tables that this program works with.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

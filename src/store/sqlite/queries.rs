@@ -3,8 +3,8 @@
 mod market;
 
 pub(super) use market::{
-    environment_markets, experience, fargate_prices, latest_prices, list_prices, price_series,
-    shapes,
+    environment_markets, experience, fargate_prices, latest_prices, list_prices, price_coverage,
+    price_series, shapes,
 };
 
 use std::collections::BTreeMap;

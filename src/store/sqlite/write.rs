@@ -55,6 +55,7 @@ const fn doing(write: &Write) -> &'static str {
         Write::Handled(..) => "writing how far a schedule was handled",
         Write::Count(..) => "writing a counter",
         Write::PricePoints(_) => "writing spot prices",
+        Write::PriceCoverage(_) => "writing how far the spot prices reach",
         Write::ListPrice(_) => "writing a list price",
         Write::FargatePrice(_) => "writing a Fargate price",
         Write::EnvironmentMarket(_) => "writing an environment's market",
@@ -86,6 +87,7 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             params![schedule.as_str(), nanos(*at)?],
         ),
         Write::PricePoints(points) => market::insert_points(db, points),
+        Write::PriceCoverage(coverage) => market::put_coverage(db, coverage),
         Write::ListPrice(price) => market::put_list_price(db, price),
         Write::FargatePrice(price) => market::put_fargate_price(db, price),
         Write::EnvironmentMarket(market) => run_cached(

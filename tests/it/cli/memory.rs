@@ -10,7 +10,9 @@ use spotcron::domain::{
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
-use spotcron::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use spotcron::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
+};
 use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent};
 
@@ -100,6 +102,9 @@ impl Store for MemoryStore {
     }
     async fn latest_prices(&self, _region: &Region) -> Result<Vec<PricePoint>, StoreError> {
         not_asked("the latest prices")
+    }
+    async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError> {
+        not_asked("the price coverage")
     }
     async fn list_prices(&self, _: &Region, _: Timestamp) -> Result<Vec<ListPrice>, StoreError> {
         not_asked("list prices")

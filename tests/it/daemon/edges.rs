@@ -1,8 +1,8 @@
 //! The daemon's two edges, the store and Batch, with a switch for each way to fail.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,7 +12,9 @@ use spotcron::domain::{
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
-use spotcron::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use spotcron::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
+};
 use spotcron::ports::{
     BatchService, FailureKind, FoundJob, QueueDescription, RunQuery, ServiceError, Store,
     StoreError, SubmitError, Write,
@@ -105,6 +107,9 @@ impl Store for FailingStore {
     async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError> {
         self.inner.latest_prices(region).await
     }
+    async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError> {
+        self.inner.price_coverage().await
+    }
     async fn list_prices(
         &self,
         region: &Region,
@@ -135,11 +140,18 @@ pub struct TroubledBatch {
     pub twin: Option<BatchJobId>,
     /// A queue is described once there is a permit.
     pub queues: Option<Arc<Semaphore>>,
+    /// Calls of SubmitJob so far.
+    pub submits: AtomicUsize,
 }
 
 impl TroubledBatch {
     pub fn over(inner: &Arc<dyn BatchService>) -> Self {
-        TroubledBatch { inner: Arc::clone(inner), twin: None, queues: None }
+        TroubledBatch {
+            inner: Arc::clone(inner),
+            twin: None,
+            queues: None,
+            submits: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -154,6 +166,7 @@ fn refused(operation: &'static str) -> ServiceError {
 #[async_trait]
 impl BatchService for TroubledBatch {
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        self.submits.fetch_add(1, Ordering::SeqCst);
         let request = SubmitRequest { region: home(), ..request.clone() };
         self.inner.submit(&request).await
     }

@@ -87,6 +87,7 @@ pub struct World {
     pub shared: Arc<Shared>,
     pub ports: Cloud,
     pub mode: Mode,
+    pub settings: Settings,
     pub catalogue: String,
 }
 
@@ -107,14 +108,17 @@ impl World {
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::in_memory(StoreIdentity::Simulation { seed }).unwrap());
         let mode = Mode::Submit;
-        let shared = assemble(&clock, &ports, &store, catalogue, mode).await;
-        World { clock, cloud, store, shared, ports, mode, catalogue: catalogue.to_owned() }
+        let mut settings = Settings::default();
+        settings.ledger.price_mode = PriceMode::Continuous;
+        let shared = assemble(&clock, &ports, &store, catalogue, mode, &settings).await;
+        let catalogue = catalogue.to_owned();
+        World { clock, cloud, store, shared, ports, mode, settings, catalogue }
     }
 
     /// What a process that starts now begins with. Whatever the old one had in memory is gone.
     pub async fn restart(&mut self) {
-        self.shared =
-            assemble(&self.clock, &self.ports, &self.store, &self.catalogue, self.mode).await;
+        let World { clock, ports, store, catalogue, mode, settings, .. } = &*self;
+        self.shared = assemble(clock, ports, store, catalogue, *mode, settings).await;
     }
 
     pub async fn run_for(&mut self, length: SignedDuration) {
@@ -155,13 +159,12 @@ async fn assemble(
     store: &Arc<dyn Store>,
     text: &str,
     mode: Mode,
+    settings: &Settings,
 ) -> Arc<Shared> {
-    let mut settings = Settings::default();
-    settings.ledger.price_mode = PriceMode::Continuous;
     let time: Arc<dyn Clock> = Arc::new(clock.clone());
     let shared = Shared::new(Parts {
         clock: time,
-        settings,
+        settings: settings.clone(),
         mode,
         scope: "123456789012".to_owned(),
         cloud: ports.clone(),

@@ -10,7 +10,8 @@ use spotcron::domain::{Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHo
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::ledger::{Counter, EntryState};
 use spotcron::market::{
-    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, PoolQuote, PricePoint, PriceSeries,
+    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, PoolQuote, PriceCoverage, PricePoint,
+    PriceSeries,
 };
 use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{Run, RunEventKind};
@@ -438,6 +439,21 @@ pub async fn latest_prices_are_one_a_pool_of_the_region(store: &dyn Store) {
     let latest = store.latest_prices(&"us-east-1".into()).await.unwrap();
     assert_eq!(latest, [points[3].clone(), points[1].clone(), points[4].clone()]);
     assert_eq!(store.latest_prices(&"us-east".into()).await.unwrap(), []);
+}
+
+pub async fn price_coverage_never_goes_back(store: &dyn Store) {
+    let coverage = |region: &str, instance_type: &str, secs| PriceCoverage {
+        region: region.into(),
+        instance_type: instance_type.into(),
+        complete_until: at(secs),
+    };
+    let writes = |all: &[PriceCoverage]| all.iter().cloned().map(Write::PriceCoverage).collect();
+    let first = [coverage("us-east-1", "m6i.large", 30), coverage("eu-west-1", "m6i.large", 10)];
+    store.commit(writes(&first)).await.unwrap();
+    let second = [coverage("us-east-1", "m6i.large", 20), coverage("eu-west-1", "m6i.large", 40)];
+    store.commit(writes(&second)).await.unwrap();
+    let expected = [second[1].clone(), first[0].clone()];
+    assert_eq!(store.price_coverage().await.unwrap(), expected);
 }
 
 pub async fn list_prices_hold_from_their_date(store: &dyn Store) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::daemon::tasks::machines::machines_behind;
 use crate::daemon::{Change, Shared};
 use crate::domain::{
     BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation,
@@ -158,27 +159,9 @@ impl Hosts {
         now: Timestamp,
         change: &mut Change,
     ) -> Result<(), ServiceError> {
-        let directory = &shared.cloud.instances;
-        let hosts = directory.container_hosts(region, arns).await?;
-        if hosts.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<InstanceId> = hosts.iter().map(|host| host.instance_id.clone()).collect();
-        let facts = directory.instances(region, &ids).await?;
-        for facts in &facts {
-            for host in hosts.iter().filter(|host| host.instance_id == facts.id) {
-                let record = HostRecord {
-                    instance_id: facts.id.clone(),
-                    instance_type: facts.instance_type.clone(),
-                    zone: facts.zone.clone(),
-                    lifecycle: facts.lifecycle.clone(),
-                    launched_at: facts.launched_at,
-                    shape: shared.desk.shape(&facts.instance_type).map(|s| (*s).clone()),
-                };
-                let known = Known { host: record, named_at: now };
-                self.known.insert(host.container_instance_arn.clone(), known);
-            }
-        }
+        let (hosts, facts) = machines_behind(shared, region, arns).await?;
+        let known = hosts.into_iter().map(|(arn, host)| (arn, Known { host, named_at: now }));
+        self.known.extend(known);
         self.note_ends(shared, facts, change);
         Ok(())
     }

@@ -9,7 +9,9 @@ use crate::domain::{
     EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
 };
 use crate::experience::{EnvironmentExperience, Experience};
-use crate::market::{EnvironmentMarket, FargatePrice, ListPrice, PricePoint, PriceSeries};
+use crate::market::{
+    EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
+};
 
 use super::super::rows::{from_json, name, nanos_bound, price, timestamp, unsigned};
 use super::{Reading, docs, rows};
@@ -86,6 +88,22 @@ pub(in crate::store) fn latest_prices(
     }
     latest.reverse();
     Ok(latest)
+}
+
+pub(in crate::store) fn price_coverage(db: &Connection) -> Reading<Vec<PriceCoverage>> {
+    rows(
+        db,
+        "SELECT region, instance_type, complete_until FROM price_coverage \
+         ORDER BY region, instance_type",
+        [],
+        |row| {
+            Ok(PriceCoverage {
+                region: name(row, 0)?,
+                instance_type: name(row, 1)?,
+                complete_until: timestamp(row, 2)?,
+            })
+        },
+    )
 }
 
 /// `max` makes SQLite take the other columns from the row that has it (sqlite.org/lang_select.html

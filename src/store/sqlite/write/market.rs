@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use crate::domain::{InstanceShape, InstanceType};
 use crate::experience::Experience;
-use crate::market::{FargatePrice, ListPrice, PricePoint};
+use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
 use super::super::rows::{integer, nanos, to_json};
 use super::run_cached;
@@ -44,6 +44,21 @@ pub(super) fn insert_points(db: &Connection, points: &[PricePoint]) -> rusqlite:
         ])?;
     }
     Ok(())
+}
+
+/// Never takes back what was complete.
+pub(super) fn put_coverage(db: &Connection, coverage: &PriceCoverage) -> rusqlite::Result<()> {
+    run_cached(
+        db,
+        "INSERT INTO price_coverage (region, instance_type, complete_until) VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO UPDATE SET \
+             complete_until = max(complete_until, excluded.complete_until)",
+        params![
+            coverage.region.as_str(),
+            coverage.instance_type.as_str(),
+            nanos(coverage.complete_until)?
+        ],
+    )
 }
 
 pub(super) fn put_list_price(db: &Connection, price: &ListPrice) -> rusqlite::Result<()> {

@@ -1,0 +1,37 @@
+//! From container instances to the EC2 instances behind them.
+
+use crate::daemon::Shared;
+use crate::domain::{InstanceFacts, InstanceId, Region};
+use crate::ports::ServiceError;
+use crate::run::HostRecord;
+
+/// The machines behind container instances, as far as AWS still shows them: by container instance
+/// ARN, and what EC2 says of each.
+pub(super) async fn machines_behind(
+    shared: &Shared,
+    region: &Region,
+    arns: &[String],
+) -> Result<(Vec<(String, HostRecord)>, Vec<InstanceFacts>), ServiceError> {
+    let directory = &shared.cloud.instances;
+    let hosts = directory.container_hosts(region, arns).await?;
+    if hosts.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let ids: Vec<InstanceId> = hosts.iter().map(|host| host.instance_id.clone()).collect();
+    let facts = directory.instances(region, &ids).await?;
+    let mut found = Vec::new();
+    for facts in &facts {
+        for host in hosts.iter().filter(|host| host.instance_id == facts.id) {
+            let record = HostRecord {
+                instance_id: facts.id.clone(),
+                instance_type: facts.instance_type.clone(),
+                zone: facts.zone.clone(),
+                lifecycle: facts.lifecycle.clone(),
+                launched_at: facts.launched_at,
+                shape: shared.desk.shape(&facts.instance_type).map(|s| (*s).clone()),
+            };
+            found.push((host.container_instance_arn.clone(), record));
+        }
+    }
+    Ok((found, facts))
+}

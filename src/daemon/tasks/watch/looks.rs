@@ -1,0 +1,62 @@
+//! When each run at Batch is looked at next.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::catalogue::Class;
+use crate::domain::{BatchStatus, RunId};
+use crate::run::{Run, must_look_at};
+use crate::settings::Periods;
+
+/// The next look at a run.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    at: Timestamp,
+    /// Something may have to be done just then: it does not wait for the task's next period.
+    is_due_then: bool,
+}
+
+/// The next look at each open run; a run without one is looked at now.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    next: HashMap<RunId, Look>,
+}
+
+impl Looks {
+    pub(super) fn is_due(&self, run: &RunId, now: Timestamp) -> bool {
+        self.next.get(run).is_none_or(|look| look.at <= now)
+    }
+
+    /// Often while something may change, seldom while a container just runs; and at the moments at
+    /// which the state machine may want to move the run.
+    pub(super) fn plan(&mut self, run: &Run, class: &Class, periods: &Periods, now: Timestamp) {
+        let leg = run.last_leg();
+        let runs = leg.is_some_and(|leg| leg.status == Some(BatchStatus::Running));
+        let wait = match leg.and_then(|leg| leg.started_at).filter(|_| runs) {
+            Some(started) => {
+                let left = class.expected_duration - now.duration_since(started);
+                (left / 2).clamp(periods.watch, periods.watch_slowest.max(periods.watch))
+            }
+            None => periods.watch,
+        };
+        let usual = now + wait;
+        let must = must_look_at(run, class, now).filter(|at| *at < usual);
+        let look = Look { at: must.unwrap_or(usual), is_due_then: must.is_some() };
+        self.next.insert(run.id.clone(), look);
+    }
+
+    pub(super) fn forget(&mut self, run: &RunId) {
+        self.next.remove(run);
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.next.clear();
+    }
+
+    /// The earliest look that cannot wait for the task's period.
+    pub(super) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let pressing = self.next.values().filter(|look| look.is_due_then && look.at > now);
+        pressing.map(|look| look.at).min()
+    }
+}
