@@ -90,7 +90,7 @@ fn leg(run: &Run) -> Leg {
         capacity: Capacity::Spot,
         region: "eu-west-1".into(),
         queue: "queue".into(),
-        batch_name: batch_job_name("scope", &run.id, 0),
+        batch_name: batch_job_name("scope", &"us-east-1".into(), &run.id, Trigger::Schedule, 0),
         intended_at: run.created_at,
         wait_until: None,
         job_id: Some("0f7b3c1e-0000-4000-8000-000000000000".into()),
@@ -101,6 +101,7 @@ fn leg(run: &Run) -> Leg {
         ended_at: None,
         reason: None,
         missing_since: None,
+        was_uncertain: false,
         array_size: None,
     }
 }

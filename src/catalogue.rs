@@ -176,6 +176,12 @@ impl Catalogue {
         self.classes.get(&job.class)
     }
 
+    /// The class that a run's next step follows: the one it began with, and where that left the
+    /// catalogue (a renamed class, say) the one its job has now.
+    pub fn class_of_run(&self, class: &ClassName, job: &JobName) -> Option<&Arc<Class>> {
+        self.classes.get(class).or_else(|| self.class_of(self.jobs.get(job)?))
+    }
+
     /// The environments that `class` allows, in its order.
     pub fn environments_of<'a>(
         &'a self,

@@ -24,6 +24,6 @@ pub use exposition::{StatusPage, ailments, is_ready, metrics_text, status_page};
 pub use realtime::{CronWakeSource, run_realtime};
 pub use reload::{Reloads, reload, watch_catalogue};
 pub use service::{ServiceError, serve};
-pub use shared::{AwaitedPrices, Bells, Cloud, FirstLook, Mode, Parts, Shared, Stopping};
+pub use shared::{AwaitedPrices, Bells, Cloud, FirstLook, Mode, Parts, Shared, Stopping, ToSettle};
 pub use status::{Status, TaskStatus};
 pub use tasks::all as all_tasks;

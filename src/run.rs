@@ -10,7 +10,7 @@ mod records;
 mod step;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
-pub use classify::classify;
+pub use classify::{classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
 pub use moment::must_look_at;
@@ -30,6 +30,15 @@ use crate::domain::{
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     Schedule,
+}
+
+impl Trigger {
+    /// Part of the deterministic name of each of its legs: never changed once released.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Trigger::Schedule => "schedule",
+        }
+    }
 }
 
 /// Where a run stands. Each state has one owner: the dispatcher owns `NeedsLeg` and `Submitting`,
@@ -107,6 +116,16 @@ pub struct Leg {
     /// Children of an array job, as it was submitted.
     #[serde(default)]
     pub array_size: Option<u16>,
+    /// Whether a call for it was ever made without its outcome being known.
+    #[serde(default)]
+    pub was_uncertain: bool,
+}
+
+impl Leg {
+    /// Whether it ended without ever being at Batch.
+    pub const fn never_was_at_batch(&self) -> bool {
+        self.job_id.is_none() && self.ended_at.is_some()
+    }
 }
 
 /// One run, as it is stored.
@@ -137,6 +156,11 @@ pub struct Run {
 impl Run {
     pub fn last_leg(&self) -> Option<&Leg> {
         self.legs.last()
+    }
+
+    /// Whether Batch refused an earlier leg of the run for this environment.
+    pub fn was_refused_by(&self, environment: &EnvironmentName) -> bool {
+        self.legs.iter().any(|leg| leg.environment == *environment && leg.never_was_at_batch())
     }
 
     pub fn interruptions(&self) -> usize {

@@ -35,11 +35,15 @@ struct Spot {
 #[derive(Debug, Default)]
 struct Drawers {
     discovered: BTreeMap<EnvironmentName, Discovered>,
+    /// Every type that was ever looked up, also those that no environment has any more.
+    shapes: BTreeMap<InstanceType, Arc<InstanceShape>>,
     spot: BTreeMap<Region, BTreeMap<Pool, Spot>>,
     /// Up to when the archive of each type's spot prices is complete.
     spot_until: BTreeMap<(Region, InstanceType), Timestamp>,
     list: BTreeMap<(Region, InstanceType), (UsdPerHour, Timestamp)>,
     fargate: BTreeMap<Region, (Vec<FargatePrice>, Timestamp)>,
+    /// Raised when something becomes known that an attempt may have lacked for its price.
+    evidence: u64,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +69,9 @@ impl Desk {
         for coverage in store.price_coverage().await? {
             self.note_coverage(&coverage);
         }
+        let shapes = store.shapes().await?;
+        let shapes = shapes.into_iter().map(|(name, shape)| (name, Arc::new(shape)));
+        lock(&self.drawers).shapes.extend(shapes);
         Ok(())
     }
 
@@ -74,8 +81,28 @@ impl Desk {
         let same = drawers.discovered.get(&environment).is_some_and(|known| {
             known.types.keys().eq(discovered.types.keys()) && known.zones == discovered.zones
         });
+        let types = discovered.types.iter().map(|(name, shape)| (name.clone(), Arc::clone(shape)));
+        drawers.shapes.extend(types);
         drawers.discovered.insert(environment, discovered);
+        drawers.evidence += u64::from(!same);
         !same
+    }
+
+    /// A number that rises when an attempt that lacked something for its price may be priced now.
+    pub fn evidence(&self) -> u64 {
+        lock(&self.drawers).evidence
+    }
+
+    /// Whether anybody has looked behind the environment's queue.
+    pub fn has_discovered(&self, environment: &EnvironmentName) -> bool {
+        lock(&self.drawers).discovered.contains_key(environment)
+    }
+
+    /// Marks an environment as unusable until the next look behind its queue.
+    pub fn distrust(&self, environment: &EnvironmentName, why: String) {
+        if let Some(known) = lock(&self.drawers).discovered.get_mut(environment) {
+            known.unusable = Some(why);
+        }
     }
 
     /// Types behind the region's interruptible environments: whose spot prices are wanted.
@@ -103,6 +130,7 @@ impl Desk {
     /// named count as seen at `seen_at`.
     pub fn take_spot(&self, region: &Region, points: Vec<PricePoint>, seen_at: Timestamp) {
         let mut drawers = lock(&self.drawers);
+        let mut news = 0;
         let pools = drawers.spot.entry(region.clone()).or_default();
         for PricePoint { pool, price, effective_from } in points {
             match pools.get_mut(&pool) {
@@ -115,9 +143,11 @@ impl Desk {
                 }
                 None => {
                     pools.insert(pool, Spot { price, effective_from, seen_at });
+                    news += 1;
                 }
             }
         }
+        drawers.evidence += news;
     }
 
     /// The archive of a type's prices is complete so far. Never goes back.
@@ -142,21 +172,22 @@ impl Desk {
     pub fn take_list(&self, prices: Vec<ListPrice>) {
         let mut drawers = lock(&self.drawers);
         for price in prices {
-            drawers
-                .list
-                .insert((price.region, price.instance_type), (price.price, price.effective_from));
+            let key = (price.region, price.instance_type);
+            let is_new = drawers.list.insert(key, (price.price, price.effective_from)).is_none();
+            drawers.evidence += u64::from(is_new);
         }
     }
 
     pub fn take_fargate(&self, region: &Region, prices: Vec<FargatePrice>, seen_at: Timestamp) {
         if !prices.is_empty() {
-            lock(&self.drawers).fargate.insert(region.clone(), (prices, seen_at));
+            let mut drawers = lock(&self.drawers);
+            let is_new = drawers.fargate.insert(region.clone(), (prices, seen_at)).is_none();
+            drawers.evidence += u64::from(is_new);
         }
     }
 
     pub fn shape(&self, instance_type: &InstanceType) -> Option<Arc<InstanceShape>> {
-        let drawers = lock(&self.drawers);
-        drawers.discovered.values().find_map(|d| d.types.get(instance_type).cloned())
+        lock(&self.drawers).shapes.get(instance_type).cloned()
     }
 
     /// The on-demand list price in effect at `at`; the oldest known one where `at` is earlier.

@@ -8,9 +8,9 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Book, CallLog, Desk, Reloads, Status};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
-use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region};
+use crate::domain::{EnvironmentName, InstanceFacts, InstanceId, InstanceType, Region};
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -101,16 +101,25 @@ pub struct Shared {
     pub custom_endpoint: bool,
     stopping: AtomicBool,
     started_at: Timestamp,
+    /// When the catalogue was last replaced.
+    replaced_at: Mutex<Option<Timestamp>>,
     first_looks: Mutex<FirstLooks>,
     next_due: Mutex<Option<Timestamp>>,
     experience: Mutex<Experience>,
-    /// Ended attempts on their way to the ledger.
-    settling: Mutex<Vec<AttemptRecord>>,
+    settling: Mutex<Vec<ToSettle>>,
     instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
     /// Instances whose facts changed in a way that bears on their attempts' cost.
     instance_news: Mutex<BTreeSet<InstanceId>>,
     /// Types whose spot prices the ledger waits for, and since when it needs them.
     awaited_prices: Mutex<AwaitedPrices>,
+}
+
+/// An ended attempt on its way to the ledger.
+#[derive(Debug, Clone)]
+pub struct ToSettle {
+    pub attempt: AttemptRecord,
+    /// Whether the ledger may have a line of it already: then that one is changed.
+    pub may_have_a_line: bool,
 }
 
 /// Types whose spot prices the ledger waits for, and since when it needs them. They are fetched
@@ -134,6 +143,7 @@ impl Shared {
     pub fn new(parts: Parts) -> Self {
         Shared {
             started_at: parts.clock.now(),
+            replaced_at: Mutex::default(),
             first_looks: Mutex::default(),
             clock: parts.clock,
             settings: parts.settings,
@@ -163,7 +173,9 @@ impl Shared {
     pub async fn restore(&self) -> Result<(), crate::ports::StoreError> {
         let store = self.book.store();
         *self.experience() = store.experience().await?;
-        *self.settling() = store.unsettled_attempts().await?;
+        let unsettled = store.unsettled_attempts().await?.into_iter();
+        *self.settling() =
+            unsettled.map(|attempt| ToSettle { attempt, may_have_a_line: true }).collect();
         let live = store.live_instances().await?;
         *self.instances() = live.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
         self.desk.restore(self).await
@@ -173,7 +185,8 @@ impl Shared {
         lock(&self.experience)
     }
 
-    pub fn settling(&self) -> MutexGuard<'_, Vec<AttemptRecord>> {
+    /// Ended attempts on their way to the ledger.
+    pub fn settling(&self) -> MutexGuard<'_, Vec<ToSettle>> {
         lock(&self.settling)
     }
 
@@ -264,8 +277,28 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
+    /// Until when decisions of `class` wait because one of its environments came with a new
+    /// catalogue and nobody has looked behind its queue yet. Bounded: a queue that cannot be
+    /// described keeps nothing waiting for long.
+    pub fn waits_for_discovery(&self, class: &Class, now: Timestamp) -> Option<Timestamp> {
+        let until = lock(&self.replaced_at).and_then(|at| at.checked_add(OPEN_AFTER).ok());
+        let until = until.filter(|until| now < *until)?;
+        let all_known = class.environments.iter().all(|name| self.desk.has_discovered(name));
+        (!all_known).then_some(until)
+    }
+
+    /// Takes an environment that refused a submission out of the market until the next look behind
+    /// its queue, which is asked for.
+    pub fn distrust_environment(&self, environment: &EnvironmentName, why: &str) {
+        self.desk.distrust(environment, format!("it refused a submission: {why}"));
+        let refreshed_at = self.market.load().refreshed_at;
+        self.refresh_market(refreshed_at.unwrap_or(self.started_at));
+        self.bells.discovery.ring();
+    }
+
     /// Replaces the catalogue and wakes whoever depends on it.
     pub fn replace_catalogue(&self, catalogue: Catalogue) {
+        *lock(&self.replaced_at) = Some(self.clock.now());
         self.catalogue.store(Arc::new(catalogue));
         self.bells.discovery.ring();
         self.bells.schedule.ring();

@@ -20,6 +20,8 @@ pub enum LegCause {
     Failed,
     /// Batch never had it: the call was looked up and not found.
     NeverArrived,
+    /// Batch refused the last submission; another environment may take it.
+    Refused,
 }
 
 impl LegCause {
@@ -37,6 +39,7 @@ impl LegCause {
             LegCause::Infrastructure => "infrastructure",
             LegCause::Failed => "failed",
             LegCause::NeverArrived => "never-arrived",
+            LegCause::Refused => "refused",
         }
     }
 }

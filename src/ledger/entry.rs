@@ -25,6 +25,18 @@ pub enum Unpriced {
 }
 
 impl Unpriced {
+    /// Whether what is missing may still become known: a price that could not be fetched for want
+    /// of a permission, an instance type that was not looked up yet.
+    pub const fn may_be_resolved(self) -> bool {
+        match self {
+            Unpriced::ShareUnknown
+            | Unpriced::SpotPriceUnknown
+            | Unpriced::OnDemandPriceUnknown
+            | Unpriced::FargatePriceUnknown => true,
+            Unpriced::HostUnknown | Unpriced::UnsupportedLifecycle => false,
+        }
+    }
+
     pub const fn label(self) -> &'static str {
         match self {
             Unpriced::HostUnknown => "host-unknown",
@@ -94,6 +106,15 @@ impl Entry {
         match self.state {
             EntryState::Unpriced { why } => Some(why),
             _ => None,
+        }
+    }
+
+    /// Whether what is still to be learnt may change the line by itself.
+    pub const fn may_change(&self) -> bool {
+        match self.state {
+            EntryState::Provisional(_) => true,
+            EntryState::Final(_) => false,
+            EntryState::Unpriced { why } => why.may_be_resolved(),
         }
     }
 

@@ -100,7 +100,7 @@ pub trait Store: Send + Sync {
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError>;
     /// In order of key.
     async fn attempts(&self, id: &RunId) -> Result<Vec<AttemptRecord>, StoreError>;
-    /// Attempts that ended and are not settled for good: no entry, or a provisional one.
+    /// Attempts that ended and are not settled for good: no entry, or one that may still change.
     /// In order of key.
     async fn unsettled_attempts(&self) -> Result<Vec<AttemptRecord>, StoreError>;
     async fn attempt(&self, key: &AttemptKey) -> Result<Option<AttemptRecord>, StoreError>;

@@ -65,6 +65,23 @@ pub fn classify(
     }
 }
 
+/// Whether the end of the instance behind `attempt` has to be known before it can be told from an
+/// application's failure: a host that shuts down stops its containers with SIGTERM or SIGKILL, and
+/// Batch may report that minutes before the instance is seen to end.
+pub fn depends_on_instance_end(attempt: &AttemptObservation, capacity: Capacity) -> bool {
+    let says = |text: &Option<String>, prefix| {
+        text.as_deref().is_some_and(|text: &str| text.starts_with(prefix))
+    };
+    matches!(capacity, Capacity::Spot)
+        && matches!(attempt.container.exit_code, Some(137 | 143) | None)
+        && attempt.started_at.is_some()
+        && attempt.container.container_instance_arn.is_some()
+        && !says(&attempt.container.reason, "OutOfMemory")
+        && ["Host EC2", STOP_PREFIX, "Job attempt duration"]
+            .iter()
+            .all(|prefix| !says(&attempt.status_reason, *prefix))
+}
+
 fn host_lost(capacity: Capacity, instance_end: Option<InstanceEnd>) -> AttemptEnd {
     match instance_end {
         Some(InstanceEnd::Requested) => AttemptEnd::Infrastructure,

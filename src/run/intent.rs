@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::catalogue::{Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy};
 use crate::domain::{BatchJobName, Redacted, Region, Resources, RunId};
 
-use super::{Leg, Run};
+use super::{Leg, Run, Trigger};
 
 /// One SubmitJob call.
 #[derive(Debug, Clone)]
@@ -40,11 +40,19 @@ pub const RUN_VARIABLE: &str = "SPOTCRON_RUN_ID";
 /// Batch allows 128 characters; the name ends with `-l<leg>-<8 hex>`.
 const MAX_NAME: usize = 128;
 
-/// The deterministic name of a leg: `<run>-l<leg>-<hash>`. The hash covers `scope` (account and
-/// region), run and leg, so that two accounts' catalogues cannot collide in a shared queue.
+/// The deterministic name of a leg: `<run>-l<leg>-<hash>`. The hash covers `scope` (the account),
+/// the region, the run (job and scheduled time), what triggered it, and the leg, so that no two
+/// catalogues or triggers can collide in a shared queue.
 /// Comparable in any case: Batch's name filter ignores case.
-pub fn batch_job_name(scope: &str, run: &RunId, leg: u16) -> BatchJobName {
-    let digest = Sha256::digest(format!("{scope}\n{run}\n{leg}"));
+pub fn batch_job_name(
+    scope: &str,
+    region: &Region,
+    run: &RunId,
+    trigger: Trigger,
+    leg: u16,
+) -> BatchJobName {
+    let trigger = trigger.label();
+    let digest = Sha256::digest(format!("{scope}\n{region}\n{run}\n{trigger}\n{leg}"));
     let hash: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     let tail = format!("-l{leg}-{hash}");
     let head: String = run.as_str().chars().take(MAX_NAME - tail.len()).collect();

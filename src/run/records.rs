@@ -28,7 +28,8 @@ pub fn array_as_one<'a>(
 ) -> JobObservation {
     let mut whole = parent.clone();
     for child in children {
-        let placed = !child.status.is_waiting();
+        // A child that was cancelled while it waited is final and was never placed.
+        let placed = child.started_at.is_some() || child.status == BatchStatus::Starting;
         if placed && !whole.status.is_final() {
             whole.status = BatchStatus::Running;
         }
@@ -92,13 +93,18 @@ fn finished(
     } else {
         (BatchStatus::Failed, None)
     };
-    let end = classify(
+    let mut end = classify(
         attempt,
         status,
         reason,
         facts.leg.capacity,
         arn.and_then(|arn| facts.instance_ends.get(arn)).copied(),
     );
+    let killed = matches!(attempt.container.exit_code, Some(137 | 143) | None);
+    if is_last && job.stop_requested && killed && end == AttemptEnd::Failed {
+        // Somebody asked for its end in words of their own.
+        end = AttemptEnd::Stopped;
+    }
     let mut record = running(facts, job, number, &attempt.container);
     record.started_at = attempt.started_at;
     // An attempt without an end in Batch's answer ended when the job did.

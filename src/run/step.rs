@@ -57,8 +57,9 @@ pub struct Step {
 
 /// DescribeJobs may not show a job yet, or for a moment; one that stays away so long is forgotten.
 const INVISIBLE: SignedDuration = SignedDuration::from_mins(10);
-/// A stop that shows no effect is asked for again.
-const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(60);
+/// A stop that shows no effect is asked for again: the call may have failed, and both are
+/// idempotent. A container that is stopped has 30 s to end (aws-facts §1.4).
+const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(45);
 /// A leg lost to infrastructure waits this long, doubled with each leg, before the next.
 const INFRASTRUCTURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
 /// A risk of interruption above this, at the last moment at which on-demand capacity still meets the
@@ -178,9 +179,14 @@ fn finish_leg(
         run.progress_millis += saved(seen.ran, interval, restore, run.progress_millis > 0);
     }
     let cause = match (end, asked) {
-        (AttemptEnd::Stopped, Some(cause)) => cause,
+        // Of an array that was asked to stop, children may have succeeded before.
+        (AttemptEnd::Stopped | AttemptEnd::Succeeded, Some(cause)) => cause,
         (AttemptEnd::Stopped, None) if is_time_limit_cancel(job) => LegCause::Starved,
         (AttemptEnd::Stopped, None) => {
+            run.state = over(RunOutcome::Cancelled);
+            return;
+        }
+        (AttemptEnd::Succeeded, None) if job.stop_requested => {
             run.state = over(RunOutcome::Cancelled);
             return;
         }
@@ -244,8 +250,11 @@ fn saved(
 fn steer(run: &Run, status: BatchStatus, context: StepContext<'_>) -> (Option<Action>, RunState) {
     let Some(leg) = run.last_leg() else { return (None, run.state) };
     match run.state {
-        RunState::Stopping { cause: LegCause::Starved, .. } if !status.is_waiting() => {
-            // It was placed before the cancel arrived: keep it.
+        // It was placed before the cancel arrived: keep it. Of an array some children may have been
+        // cancelled all the same, so that it can only end and be sent again.
+        RunState::Stopping { cause: LegCause::Starved, .. }
+            if !status.is_waiting() && !context.is_array =>
+        {
             (None, RunState::Watching)
         }
         RunState::Stopping { cause, since } => {

@@ -10,4 +10,5 @@ mod outages;
 mod replay;
 mod restarts;
 mod stories;
+mod trouble;
 mod world;

@@ -44,6 +44,7 @@ fn run(capacity: Capacity) -> Run {
             ended_at: None,
             reason: None,
             missing_since: None,
+            was_uncertain: false,
             array_size: None,
         }],
         failures: 0,
@@ -339,8 +340,12 @@ fn a_success_seen_late_but_in_time_meets_its_deadline() {
 #[test]
 fn batch_names_are_lawful_and_tell_legs_apart() {
     let id = "a".repeat(80) + "-20261121T020000Z";
-    let name = |scope: &str, leg| batch_job_name(scope, &id.as_str().into(), leg);
+    let in_region = |scope: &str, region: &str, leg| {
+        batch_job_name(scope, &region.into(), &id.as_str().into(), Trigger::Schedule, leg)
+    };
+    let name = |scope: &str, leg| in_region(scope, "us-east-1", leg);
     let first = name("123456789012", 0);
+    assert_ne!(first, in_region("123456789012", "us-east-2", 0));
     assert!(first.as_str().len() <= 128);
     assert!(first.as_str().chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'));
     assert_eq!(first, name("123456789012", 0));

@@ -1,6 +1,6 @@
 //! The simulated cloud's own bill beside the ledger. Every nano-dollar between them is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +26,7 @@ pub async fn reckon(
     let store = shared.book.store();
     let whole = Window::new(Timestamp::MIN, Timestamp::MAX);
     let entries = store.entries_between(whole).await?;
-    let open = attempts_without_a_line(shared, store).await?;
+    let open = attempts_without_a_line(shared, store, &entries).await?;
     let catalogue = shared.catalogue.load_full();
     let mut accounts = instance_accounts(shared, &catalogue, &entries, &open, until).await?;
     accounts.extend(fargate_accounts(shared, store, &entries).await?);
@@ -62,7 +62,9 @@ fn resource(capacity: Capacity, id: String) -> BilledResource {
 async fn attempts_without_a_line(
     shared: &Shared,
     store: &Arc<dyn Store>,
+    entries: &[Entry],
 ) -> Result<BTreeMap<InstanceId, usize>, StoreError> {
+    let lines: BTreeSet<&AttemptKey> = entries.iter().map(|entry| &entry.key).collect();
     let mut waiting: BTreeMap<AttemptKey, AttemptRecord> = BTreeMap::new();
     for attempt in store.unsettled_attempts().await? {
         waiting.insert(attempt.key.clone(), attempt);
@@ -76,8 +78,8 @@ async fn attempts_without_a_line(
     }
     let mut by_instance = BTreeMap::new();
     for attempt in waiting.into_values() {
-        let settled = shared.book.provisional(&attempt.key).is_some();
-        if let Some(host) = attempt.host.filter(|_| !settled) {
+        let has_line = lines.contains(&attempt.key);
+        if let Some(host) = attempt.host.filter(|_| !has_line) {
             *by_instance.entry(host.instance_id).or_insert(0) += 1;
         }
     }

@@ -87,6 +87,7 @@ pub fn cause(cause: LegCause) -> &'static str {
         LegCause::Infrastructure => "the host, the image or the task failed",
         LegCause::Failed => "the application failed and may be tried again",
         LegCause::NeverArrived => "the last submission never reached Batch",
+        LegCause::Refused => "Batch refused the last submission",
     }
 }
 

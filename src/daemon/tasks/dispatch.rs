@@ -1,6 +1,7 @@
 //! Decides where legs go and submits them. The intent is durable before the call; a call whose outcome
 //! is not known is looked up before anything is sent again (see `lookup`).
 
+mod answers;
 mod refusals;
 
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use self::refusals::{Refusals, withdrawn};
+use self::answers::{becomes_uncertain, record_answer};
+use self::refusals::{Refusals, outdated, withdrawn};
 use super::lookup;
+use crate::catalogue::Environment;
 use crate::daemon::{Activation, Change, Mode, Shared, Stopping, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{BatchJobId, Resources, RunOutcome};
+use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
     Leg, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline, submit_request,
@@ -47,11 +50,9 @@ impl Dispatch {
         let unsure = RunState::Submitting { uncertain_since: None };
         for run in self.shared.book.open_where(|run| run.state == unsure) {
             let mut next = Run::clone(&run);
-            next.state = RunState::Submitting { uncertain_since: Some(now) };
             next.version += 1;
             let error = "nothing durable says what became of the intent".to_owned();
-            let leg = next.legs.len().saturating_sub(1) as u16;
-            change.event(&next, now, RunEventKind::OutcomeUnknown { leg, error });
+            becomes_uncertain(&mut next, error, now, &mut change);
             change.update(next);
         }
         self.shared.book.commit(change).await?;
@@ -61,9 +62,10 @@ impl Dispatch {
 
     /// Decides for every run that needs a leg, and makes the intents durable.
     async fn decide_all(&self, now: Timestamp) -> Result<(), TaskError> {
-        let mut waiting = self.shared.book.open_where(
-            |run| matches!(run.state, RunState::NeedsLeg { not_before, .. } if not_before <= now),
-        );
+        let mut waiting = self
+            .shared
+            .book
+            .open_where(|run| self.decides_at(run, now).is_some_and(|at| at <= now));
         waiting.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
         for runs in waiting.chunks(DECISIONS_AT_ONCE) {
             let mut change = Change::default();
@@ -83,7 +85,7 @@ impl Dispatch {
         note_deadline(&mut next, now, &mut late);
         let catalogue = self.shared.catalogue.load();
         let job = catalogue.jobs.get(&run.job);
-        let class = catalogue.classes.get(&run.class);
+        let class = catalogue.class_of_run(&run.class, &run.job);
         let (Some(job), Some(class)) = (job, class) else {
             // The job left the catalogue: what was not sent yet is not sent any more.
             next.state = RunState::Ended { outcome: RunOutcome::Cancelled, at: now };
@@ -95,7 +97,11 @@ impl Dispatch {
             let experience = self.shared.experience();
             decide(&Question {
                 class,
-                environments: catalogue.environments_of(class).map(Arc::as_ref).collect(),
+                environments: catalogue
+                    .environments_of(class)
+                    .map(Arc::as_ref)
+                    .filter(|environment| !run.was_refused_by(&environment.name))
+                    .collect(),
                 resources: job.submission.resources.unwrap_or(ASSUMED),
                 market: &market,
                 experience: &experience,
@@ -114,26 +120,9 @@ impl Dispatch {
                 next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) }
             }
             Some(environment) => {
-                next.legs.push(Leg {
-                    index: leg_index,
-                    cause,
-                    environment: environment.name.clone(),
-                    capacity: environment.capacity,
-                    region: environment.region.clone(),
-                    queue: environment.queue.clone(),
-                    batch_name: batch_job_name(&self.shared.scope, &run.id, leg_index),
-                    intended_at: now,
-                    wait_until: decision.wait_until,
-                    job_id: None,
-                    submitted_at: None,
-                    status: None,
-                    runnable_since: None,
-                    started_at: None,
-                    ended_at: None,
-                    reason: None,
-                    missing_since: None,
-                    array_size: job.submission.array_size,
-                });
+                let wait_until = decision.wait_until;
+                let leg = self.new_leg(run, cause, environment, wait_until, now);
+                next.legs.push(Leg { array_size: job.submission.array_size, ..leg });
                 next.state = RunState::Submitting { uncertain_since: None };
             }
         }
@@ -143,6 +132,40 @@ impl Dispatch {
             late.push(RunEventKind::Ended { outcome: RunOutcome::Observed });
         }
         tell(change, next, now, late);
+    }
+
+    /// The intent of a run's next leg.
+    fn new_leg(
+        &self,
+        run: &Run,
+        cause: LegCause,
+        environment: &Environment,
+        wait_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Leg {
+        let (scope, region) = (&self.shared.scope, &environment.region);
+        let index = run.legs.len() as u16;
+        Leg {
+            index,
+            cause,
+            environment: environment.name.clone(),
+            capacity: environment.capacity,
+            region: region.clone(),
+            queue: environment.queue.clone(),
+            batch_name: batch_job_name(scope, region, &run.id, run.trigger, index),
+            intended_at: now,
+            wait_until,
+            job_id: None,
+            submitted_at: None,
+            status: None,
+            runnable_since: None,
+            started_at: None,
+            ended_at: None,
+            reason: None,
+            missing_since: None,
+            was_uncertain: false,
+            array_size: None,
+        }
     }
 
     /// Sends every durable intent that was certainly not sent yet, or certainly not accepted.
@@ -160,17 +183,26 @@ impl Dispatch {
                 // What is left is durable, and goes out after the next start.
                 break;
             }
-            let answers = join_all(runs.iter().map(|run| self.send(run))).await;
-            let after = self.shared.clock.now().max(now);
             let mut change = Change::default();
-            for (run, answer) in runs.iter().zip(answers) {
+            let mut calls = Vec::new();
+            for run in runs {
+                match self.request(run) {
+                    Some(request) => calls.push((run, request)),
+                    // What it was meant for left the catalogue: the next decision knows.
+                    None => change.update(withdrawn(run, now)),
+                }
+            }
+            let batch = &self.shared.cloud.batch;
+            let answers = join_all(calls.iter().map(|(_, request)| batch.submit(request))).await;
+            let after = self.shared.clock.now().max(now);
+            for ((run, _), answer) in calls.iter().zip(answers) {
                 match &answer {
                     Err(SubmitError::NotAccepted(error)) => {
                         let is_first = self.refused.note(&run.id, after);
-                        if let Some(next) = withdrawn(run, after) {
+                        if outdated(run, after) {
                             tracing::warn!(run = %run.id, %error,
                                 "the submission was refused for long; it is decided anew");
-                            change.update(next);
+                            change.update(withdrawn(run, after));
                             continue;
                         }
                         if !is_first {
@@ -181,7 +213,7 @@ impl Dispatch {
                     }
                     _ => self.refused.forget(&run.id),
                 }
-                record_answer(run, answer, after, &mut change);
+                record_answer(&self.shared, run, answer, after, &mut change);
             }
             if let Err(error) = self.shared.book.commit(change).await {
                 // The calls were made and their answers are lost: look up before sending again.
@@ -208,30 +240,25 @@ impl Dispatch {
         Ok(self.shared.book.commit(change).await?)
     }
 
-    async fn send(&self, run: &Run) -> Result<BatchJobId, SubmitError> {
-        match self.request(run) {
-            Ok(request) => self.shared.cloud.batch.submit(&request).await,
-            Err(error) => Err(error),
-        }
+    /// The call for the run's last leg. `None` when what it needs has left the catalogue.
+    fn request(&self, run: &Run) -> Option<SubmitRequest> {
+        let catalogue = self.shared.catalogue.load();
+        let leg = run.last_leg()?;
+        let job = catalogue.jobs.get(&run.job)?;
+        let class = catalogue.class_of_run(&run.class, &run.job)?;
+        let environment = catalogue.environments.get(&leg.environment)?;
+        Some(submit_request(run, leg, job, class, environment))
     }
 
-    fn request(&self, run: &Run) -> Result<SubmitRequest, SubmitError> {
-        let catalogue = self.shared.catalogue.load();
-        let missing = |what: &str| {
-            SubmitError::Rejected(crate::ports::ServiceError::new(
-                "SubmitJob",
-                crate::ports::FailureKind::Rejected,
-                format!("not sent: {what} is no longer in the catalogue"),
-            ))
-        };
-        let leg = run.last_leg().ok_or_else(|| missing("the leg"))?;
-        let job = catalogue.jobs.get(&run.job).ok_or_else(|| missing("the job"))?;
-        let class = catalogue.classes.get(&run.class).ok_or_else(|| missing("the class"))?;
-        let environment = catalogue
-            .environments
-            .get(&leg.environment)
-            .ok_or_else(|| missing("the environment"))?;
-        Ok(submit_request(run, leg, job, class, environment))
+    /// When the next leg of a run that needs one may be decided.
+    fn decides_at(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        let RunState::NeedsLeg { not_before, .. } = run.state else { return None };
+        let shared = &self.shared;
+        let opens = (!shared.market_is_open(now)).then(|| shared.market_opens_at());
+        let catalogue = shared.catalogue.load();
+        let class = catalogue.class_of_run(&run.class, &run.job);
+        let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
+        [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
 }
 
@@ -253,42 +280,6 @@ fn tell(change: &mut Change, run: Run, now: Timestamp, events: Vec<RunEventKind>
     change.update(run);
 }
 
-/// Takes the answer of one SubmitJob call into the run.
-fn record_answer(
-    run: &Run,
-    answer: Result<BatchJobId, SubmitError>,
-    now: Timestamp,
-    change: &mut Change,
-) {
-    let mut next = run.clone();
-    next.version += 1;
-    let leg = next.legs.len().saturating_sub(1) as u16;
-    match answer {
-        Ok(job_id) => lookup::accepted(&mut next, job_id, now, change),
-        Err(SubmitError::NotAccepted(error)) => {
-            let error = error.to_string();
-            change.event(&next, now, RunEventKind::SubmitFailed { leg, error, will_repeat: true });
-        }
-        Err(SubmitError::OutcomeUnknown(error)) => {
-            tracing::warn!(run = %run.id, %error, "a submission's outcome is not known; looking it up");
-            next.state = RunState::Submitting { uncertain_since: Some(now) };
-            change.event(
-                &next,
-                now,
-                RunEventKind::OutcomeUnknown { leg, error: error.to_string() },
-            );
-        }
-        Err(SubmitError::Rejected(error)) => {
-            tracing::error!(run = %run.id, %error, "Batch refused the submission");
-            next.state = RunState::Ended { outcome: RunOutcome::Rejected, at: now };
-            let error = error.to_string();
-            change.event(&next, now, RunEventKind::SubmitFailed { leg, error, will_repeat: false });
-            change.event(&next, now, RunEventKind::Ended { outcome: RunOutcome::Rejected });
-        }
-    }
-    change.update(next);
-}
-
 #[async_trait]
 impl Task for Dispatch {
     fn name(&self) -> &'static str {
@@ -307,20 +298,13 @@ impl Task for Dispatch {
         if self.inherited {
             self.distrust_inherited(now).await?;
         }
-        if self.shared.market_is_open(now) {
-            self.decide_all(now).await?;
-        }
+        self.decide_all(now).await?;
         self.send_all(now).await?;
         // After the sending: a look-up that hangs must not keep other runs waiting.
         let uncertain = lookup::resolve_all(&self.shared, now).await?;
-        let open = self.shared.market_is_open(now);
         let held =
             self.shared.book.open_where(|run| matches!(run.state, RunState::NeedsLeg { .. }));
-        let wakes = held.iter().filter_map(|run| match run.state {
-            RunState::NeedsLeg { .. } if !open => Some(self.shared.market_opens_at()),
-            RunState::NeedsLeg { not_before, .. } => Some(not_before),
-            _ => None,
-        });
+        let wakes = held.iter().filter_map(|run| self.decides_at(run, now));
         // Looked up and found absent: to be sent again at once.
         let absent = RunState::Submitting { uncertain_since: None };
         let resend = |run: &Run| run.state == absent && !self.refused.contains(&run.id);

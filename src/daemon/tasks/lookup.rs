@@ -1,5 +1,5 @@
 //! What became of a SubmitJob call whose answer never came. AWS gives SubmitJob no idempotency token,
-//! so the deterministic name is looked up in every queue that could have it; only a name that stays
+//! so the deterministic name is looked up in the queue that the intent names; only a name that stays
 //! absent for long enough is sent again.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::{Change, Mode, Shared, TaskError};
 use crate::domain::{BatchJobId, Region, RunOutcome};
-use crate::ports::{FoundJob, ServiceError};
+use crate::ports::{FailureKind, FoundJob, ServiceError};
 use crate::run::{Run, RunEventKind, RunState};
 
 /// Clocks of Batch and of this machine may differ by so much.
@@ -24,7 +24,8 @@ pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool,
         .book
         .open_where(|run| matches!(run.state, RunState::Submitting { uncertain_since: Some(_) }));
     let mut left = false;
-    // One call that fails slowly is enough: a region that does not answer is left for later.
+    // One call that fails slowly is enough: a region that does not answer is left for later. A queue
+    // that does not exist says nothing of the others.
     let mut silent: BTreeSet<Option<Region>> = BTreeSet::new();
     for run in uncertain {
         let region = run.last_leg().map(|leg| leg.region.clone());
@@ -35,7 +36,9 @@ pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool,
         let found = match find(shared, &run).await {
             Ok(found) => found,
             Err(error) => {
-                silent.insert(region);
+                if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
+                    silent.insert(region);
+                }
                 tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
                 left |= !give_up_if_old(shared, &run, now).await?;
                 continue;
@@ -50,30 +53,10 @@ pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool,
 async fn find(shared: &Shared, run: &Run) -> Result<Vec<FoundJob>, ServiceError> {
     let Some(leg) = run.last_leg() else { return Ok(Vec::new()) };
     let since = leg.intended_at - CLOCK_SKEW;
-    let mut found: Vec<FoundJob> = Vec::new();
-    for (region, queue) in candidate_queues(shared, run) {
-        let jobs = shared.cloud.batch.find_by_name(&region, &queue, &leg.batch_name, since).await?;
-        found.extend(jobs);
-    }
+    let batch = &shared.cloud.batch;
+    let mut found = batch.find_by_name(&leg.region, &leg.queue, &leg.batch_name, since).await?;
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-    found.dedup_by(|a, b| a.id == b.id);
     Ok(found)
-}
-
-/// The queue the leg was meant for, and every other that its class may use.
-fn candidate_queues(shared: &Shared, run: &Run) -> Vec<(Region, String)> {
-    let catalogue = shared.catalogue.load();
-    let mut queues: Vec<(Region, String)> =
-        run.last_leg().map(|leg| (leg.region.clone(), leg.queue.clone())).into_iter().collect();
-    if let Some(class) = catalogue.classes.get(&run.class) {
-        for environment in catalogue.environments_of(class) {
-            let queue = (environment.region.clone(), environment.queue.clone());
-            if !queues.contains(&queue) {
-                queues.push(queue);
-            }
-        }
-    }
-    queues
 }
 
 /// Takes the look-up's answer into the run. `true` while it stays uncertain.

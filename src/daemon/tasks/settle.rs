@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::late_hosts::LateHosts;
-use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError};
+use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError, ToSettle};
 use crate::domain::{
-    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, Region, Window,
+    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, Region, RunId, Window,
 };
-use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
+use crate::ledger::{Entry, EntryState, Evidence, counter_deltas, settle};
 use crate::ports::{Activator, Write};
 use crate::run::{AttemptKey, AttemptRecord, RunEvent, RunEventKind};
 
@@ -24,14 +24,25 @@ const PER_CALL: usize = 100;
 const GONE_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// A missing price is waited for so long after the attempt's end.
 const PRICES_MAY_COME: SignedDuration = SignedDuration::from_hours(1);
+/// What an attempt lacks for its price is waited for so long: AWS keeps spot prices for 90 days.
+const EVIDENCE_MAY_COME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Facts of ended instances are kept so long at least: an attempt's end may be seen later than its
+/// instance's, and the first sighting of that is the best.
+const KEEP_ENDED: SignedDuration = SignedDuration::from_hours(2);
 /// The learnt experience is written at most so often.
 const WRITE_EXPERIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 pub struct Settle {
     shared: Arc<Shared>,
     pending: BTreeMap<AttemptKey, AttemptRecord>,
+    /// Lines that pending attempts have already, other than provisional ones (those the book has).
+    lines: BTreeMap<AttemptKey, Entry>,
+    /// How much the desk knew when unpriced attempts were last looked at.
+    evidence: u64,
     /// Instances whose facts changed since their attempts were last looked at.
     news: BTreeSet<InstanceId>,
+    /// Attempts that are to be looked at again although they have a line.
+    revised: BTreeSet<AttemptKey>,
     hosts: LateHosts,
     /// What was seen of attempts and instances and the store did not take yet.
     unwritten: Vec<Write>,
@@ -47,7 +58,10 @@ impl Settle {
         Settle {
             shared,
             pending: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            evidence: 0,
             news: BTreeSet::new(),
+            revised: BTreeSet::new(),
             hosts: LateHosts::default(),
             unwritten: Vec::new(),
             looked_at_all: false,
@@ -63,7 +77,8 @@ impl Settle {
         change: &mut Change,
     ) -> Result<(), TaskError> {
         let period = self.period();
-        if self.polled_at.is_some_and(|at| now.duration_since(at) < period) {
+        // A last time in the future was before the clock was put back.
+        if self.polled_at.is_some_and(|at| at <= now && now.duration_since(at) < period) {
             return Ok(());
         }
         self.polled_at = Some(now);
@@ -118,8 +133,13 @@ impl Settle {
         let shared = &self.shared;
         let Some(ran) = attempt.window() else { return Ok(None) };
         let host = attempt.host.as_ref();
-        let news = host.is_some_and(|host| self.news.contains(&host.instance_id));
+        let news = host.is_some_and(|host| self.news.contains(&host.instance_id))
+            || self.revised.contains(&attempt.key);
         if !news && self.looked_at_all && shared.book.is_provisional(&attempt.key) {
+            return Ok(None);
+        }
+        let nothing_new = self.evidence == shared.desk.evidence();
+        if !news && nothing_new && self.lines.contains_key(&attempt.key) {
             return Ok(None);
         }
         if self.hosts.may_come(attempt, now) || self.awaited_price(attempt).is_some() {
@@ -165,9 +185,97 @@ impl Settle {
                 fargate_spot_discount: environment.and_then(|e| e.fargate_spot_discount),
             },
         );
-        let known = shared.book.provisional(&attempt.key);
+        let known = self.line_before(&attempt.key);
         Ok(entry
             .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
+    }
+
+    /// The line that the ledger has of an attempt.
+    fn line_before(&self, key: &AttemptKey) -> Option<Entry> {
+        self.shared.book.provisional(key).or_else(|| self.lines.get(key).cloned())
+    }
+
+    /// Takes in what ended, or turned out to have ended otherwise than it seemed.
+    async fn admit(&mut self) -> Result<(), TaskError> {
+        let arrived = std::mem::take(&mut *self.shared.settling());
+        let with_lines = arrived.iter().filter(|arrived| arrived.may_have_a_line);
+        let runs: BTreeSet<RunId> = with_lines.map(|a| a.attempt.key.run.clone()).collect();
+        for run in runs {
+            match self.shared.book.store().entries(&run).await {
+                Ok(entries) => self.lines.extend(
+                    entries
+                        .into_iter()
+                        .filter(|line| !line.is_provisional())
+                        .map(|line| (line.key.clone(), line)),
+                ),
+                Err(error) => {
+                    self.shared.settling().extend(arrived);
+                    return Err(error.into());
+                }
+            }
+        }
+        for ToSettle { attempt, may_have_a_line } in arrived {
+            if may_have_a_line {
+                self.revised.insert(attempt.key.clone());
+            }
+            self.pending.insert(attempt.key.clone(), attempt);
+        }
+        Ok(())
+    }
+
+    /// Brings every pending attempt to its line, as far as that can be said now.
+    async fn write_lines(
+        &mut self,
+        now: Timestamp,
+        change: &mut Change,
+    ) -> Result<Vec<Entry>, TaskError> {
+        let mut written = Vec::new();
+        for (key, attempt) in &self.pending {
+            let Some(entry) = self.entry(attempt, now).await? else { continue };
+            let before = self.line_before(key);
+            for (counter, by) in counter_deltas(before.as_ref(), &entry) {
+                change.count(counter, by);
+            }
+            if !entry.is_provisional() {
+                let priced = entry.priced();
+                change.tell(RunEvent {
+                    run: key.run.clone(),
+                    at: now,
+                    kind: RunEventKind::Settled {
+                        leg: key.leg,
+                        cost: priced.map(|priced| priced.cost),
+                        on_demand: priced.map(|priced| priced.on_demand),
+                    },
+                });
+            }
+            change.entry(entry.clone());
+            written.push(entry);
+        }
+        Ok(written)
+    }
+
+    /// Forgets what is settled for good.
+    fn forget(&mut self, written: Vec<Entry>, now: Timestamp) {
+        for entry in written {
+            if entry.may_change() && !entry.is_provisional() {
+                self.lines.insert(entry.key.clone(), entry);
+            } else {
+                self.lines.remove(&entry.key);
+                if !entry.is_provisional() {
+                    self.pending.remove(&entry.key);
+                }
+            }
+        }
+        // A revision that changed nothing of a line that stands.
+        let done = |line: &Entry| {
+            !line.may_change() || now.duration_since(line.ended_at) > EVIDENCE_MAY_COME
+        };
+        let done: Vec<AttemptKey> =
+            self.lines.values().filter(|line| done(line)).map(|line| line.key.clone()).collect();
+        for key in done {
+            self.lines.remove(&key);
+            self.pending.remove(&key);
+        }
     }
 
     /// The type whose spot prices the attempt waits for, and since when it needs them. Without
@@ -219,11 +327,7 @@ impl Settle {
 /// A price that is not there yet may come with the next refresh.
 fn may_still_be_priced(entry: &Entry, now: Timestamp) -> bool {
     let EntryState::Unpriced { why } = &entry.state else { return false };
-    let a_price = matches!(
-        why,
-        Unpriced::SpotPriceUnknown | Unpriced::OnDemandPriceUnknown | Unpriced::FargatePriceUnknown
-    );
-    a_price && now.duration_since(entry.ended_at) < PRICES_MAY_COME
+    why.may_be_resolved() && now.duration_since(entry.ended_at) < PRICES_MAY_COME
 }
 
 #[async_trait]
@@ -241,61 +345,60 @@ impl Task for Settle {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
-        let ended = std::mem::take(&mut *self.shared.settling());
-        self.pending.extend(ended.into_iter().map(|record| (record.key.clone(), record)));
         let mut change = Change::default();
         std::mem::take(&mut self.unwritten).into_iter().for_each(|write| change.write(write));
         let polled = self.poll_instances(now, &mut change).await;
-        let found = self.hosts.look(&self.shared, &mut self.pending, now, &mut change).await;
-        self.news.extend(self.shared.take_instance_news());
-        let mut settled: Vec<AttemptKey> = Vec::new();
-        for (key, attempt) in &self.pending {
-            let Some(entry) = self.entry(attempt, now).await? else { continue };
-            let before = self.shared.book.provisional(key);
-            for (counter, by) in counter_deltas(before.as_ref(), &entry) {
-                change.count(counter, by);
-            }
-            if !entry.is_provisional() {
-                settled.push(key.clone());
-                let priced = entry.priced();
-                change.tell(RunEvent {
-                    run: key.run.clone(),
-                    at: now,
-                    kind: RunEventKind::Settled {
-                        leg: key.leg,
-                        cost: priced.map(|priced| priced.cost),
-                        on_demand: priced.map(|priced| priced.on_demand),
-                    },
-                });
-            }
-            change.entry(entry);
-        }
-        self.write_experience(now, &mut change);
-        let sightings = change.sightings();
-        if let Err(error) = self.shared.book.commit(change).await {
-            self.unwritten = sightings;
-            return Err(error.into());
-        }
-        self.news.clear();
-        self.looked_at_all = true;
-        for key in settled {
-            self.pending.remove(&key);
-        }
-        self.forget_ended_instances();
+        let settled = self.settle_all(now, change).await;
+        self.forget_ended_instances(now);
         self.tell_awaited_prices();
-        polled.and(found.map_err(TaskError::from)).map(|()| Activation::default())
+        settled.and(polled).map(|()| Activation::default())
     }
 }
 
 impl Settle {
-    /// Facts of ended instances are kept until no attempt waits for them.
-    fn forget_ended_instances(&self) {
+    /// One transaction for every line. What was seen meanwhile is not lost when it fails.
+    async fn settle_all(&mut self, now: Timestamp, mut change: Change) -> Result<(), TaskError> {
+        let evidence = self.shared.desk.evidence();
+        self.news.extend(self.shared.take_instance_news());
+        let admitted = self.admit().await;
+        let found = self.hosts.look(&self.shared, &mut self.pending, now, &mut change).await;
+        let sightings = change.sightings();
+        let written = match admitted {
+            Ok(()) => self.write_lines(now, &mut change).await,
+            Err(error) => Err(error),
+        };
+        let committed = match written {
+            Ok(written) => {
+                self.write_experience(now, &mut change);
+                self.shared.book.commit(change).await.map(|()| written).map_err(TaskError::from)
+            }
+            Err(error) => Err(error),
+        };
+        match committed {
+            Ok(written) => self.forget(written, now),
+            Err(error) => {
+                self.unwritten = sightings;
+                return Err(error);
+            }
+        }
+        self.news.clear();
+        self.revised.clear();
+        self.looked_at_all = true;
+        self.evidence = evidence;
+        found.map_err(TaskError::from)
+    }
+
+    /// Facts of ended instances are kept until no attempt waits for them, and for a while.
+    fn forget_ended_instances(&self, now: Timestamp) {
         let needed: BTreeSet<&InstanceId> = self
             .pending
             .values()
             .filter_map(|attempt| attempt.host.as_ref())
             .map(|host| &host.instance_id)
             .collect();
-        self.shared.instances().retain(|id, facts| facts.ended_at.is_none() || needed.contains(id));
+        self.shared.instances().retain(|id, facts| {
+            facts.ended_at.is_none_or(|at| now.duration_since(at) < KEEP_ENDED)
+                || needed.contains(id)
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! Looks at every run that is at Batch, takes its attempts down while they can be seen, and carries
 //! out what the state machine says.
 
+mod context;
 mod hosts;
 mod looks;
 
@@ -11,16 +12,16 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use self::context::{no_more_legs, step_context, waits_for_instance_end};
 use self::hosts::Hosts;
 use self::looks::Looks;
-use crate::catalogue::{Class, Restart, RetryOwner, WhenPriceUnknown};
-use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
-use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, Ppm, Region, RunId};
-use crate::experience::EnvironmentExperience;
+use crate::catalogue::Class;
+use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
+use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, Region, RunId};
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    StepContext, array_as_one, attempt_records, step, worst_end,
+    array_as_one, attempt_records, step, worst_end,
 };
 
 /// DescribeJobs takes so many ids.
@@ -47,6 +48,8 @@ struct Answers {
 struct Findings {
     change: Change,
     ended: Vec<AttemptRecord>,
+    /// Attempts that had ended before, and of which something else is known now.
+    revised: Vec<AttemptRecord>,
     starved: Vec<Leg>,
     pending: Vec<Pending>,
 }
@@ -115,10 +118,15 @@ impl Watch {
         let whole =
             jobs.get(job_id).map(|job| array_as_one(job, children.iter().copied().flatten()));
         let job = whole.as_ref();
+        let undecided = |job| waits_for_instance_end(&self.hosts, job, leg.capacity, now);
+        if job.into_iter().chain(children.iter().copied().flatten()).any(undecided) {
+            self.looks.again_after(&run.id, self.shared.settings.periods.watch, now);
+            return Ok(());
+        }
         let records = self.records(run, leg, job, &children);
         let fresh = self.take_down(run, leg, records, now, findings).await?;
         let last = worst_end(&fresh);
-        let class = catalogue.classes.get(&run.class).cloned();
+        let class = catalogue.class_of_run(&run.class, &run.job).cloned();
         let class = class.unwrap_or_else(|| Arc::new(no_more_legs(run)));
         let host = fresh.iter().rev().find_map(|record| record.host.as_ref());
         let seen = Observation {
@@ -129,19 +137,7 @@ impl Watch {
                 .map_or(SignedDuration::ZERO, |window| window.duration()),
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
-        // Who only observes does not stop a leg either, since no other would follow.
-        let submits = self.shared.mode == Mode::Submit;
-        let context = StepContext {
-            class: &class,
-            now,
-            hazard_per_hour: self.hazard(leg),
-            has_steady_capacity: submits
-                && catalogue
-                    .environments_of(&class)
-                    .any(|environment| !environment.capacity.is_interruptible()),
-            is_array: leg.array_size.is_some(),
-        };
-        let stepped = step(run, seen, context);
+        let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, now));
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
                 findings.starved.push(leg.clone());
@@ -154,6 +150,7 @@ impl Watch {
         } else {
             self.plan_next_look(run, &class, now);
         }
+        let submits = self.shared.mode == Mode::Submit;
         findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
             region: leg.region.clone(),
             job_id: job_id.clone(),
@@ -225,6 +222,11 @@ impl Watch {
             if let Some(before) = before {
                 // What was seen once stays, also when AWS has forgotten it.
                 record.host = record.host.take().or_else(|| before.host.clone());
+                if let (Some(host), Some(known)) = (&mut record.host, &before.host)
+                    && host.instance_id == known.instance_id
+                {
+                    host.shape = host.shape.take().or_else(|| known.shape.clone());
+                }
                 record.resources = record.resources.or(before.resources);
                 record.log_stream = record.log_stream.take().or_else(|| before.log_stream.clone());
                 record.started_at = record.started_at.or(before.started_at);
@@ -233,18 +235,22 @@ impl Watch {
             if before == Some(record) {
                 continue;
             }
-            let just_ended = record.end.is_some() && before.is_none_or(|b| b.end.is_none());
+            let had_ended = before.is_some_and(|before| before.end.is_some());
             known.insert(record.key.clone(), record.clone());
             findings.change.write(Write::Attempt(record.clone()));
-            if just_ended {
-                attempt_ended(run, record, now, findings);
+            match (record.end.is_some(), had_ended) {
+                (true, false) => attempt_ended(run, record, now, findings),
+                (true, true) => findings.revised.push(record.clone()),
+                _ => {}
             }
         }
         Ok(records)
     }
 
     /// Learns from what is durable now.
-    fn learn(&self, ended: Vec<AttemptRecord>, starved: &[Leg], now: Timestamp) {
+    fn learn(&self, findings: &mut Findings, now: Timestamp) {
+        let ended = std::mem::take(&mut findings.ended);
+        let starved = &findings.starved;
         let mut experience = self.shared.experience();
         for leg in starved {
             experience.environments.entry(leg.environment.clone()).or_default().record_trouble(now);
@@ -262,15 +268,12 @@ impl Watch {
             environment.record(window.duration(), pool, interrupted, now);
         }
         drop(experience);
-        self.shared.settling().extend(ended);
-    }
-
-    fn hazard(&self, leg: &Leg) -> Ppm {
-        let experience = self.shared.experience();
-        match experience.environments.get(&leg.environment) {
-            Some(environment) => environment.hazard().per_hour,
-            None => EnvironmentExperience::default().hazard().per_hour,
-        }
+        let fresh = ended.into_iter().map(|attempt| (attempt, false));
+        let revised = std::mem::take(&mut findings.revised).into_iter().map(|a| (a, true));
+        let arrived = fresh.chain(revised);
+        self.shared.settling().extend(
+            arrived.map(|(attempt, may_have_a_line)| ToSettle { attempt, may_have_a_line }),
+        );
     }
 
     fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {
@@ -333,29 +336,6 @@ fn child_ids(leg: &Leg) -> impl Iterator<Item = BatchJobId> {
     })
 }
 
-/// Stands for a class that left the catalogue: the leg that runs comes to its end, and is the last.
-fn no_more_legs(run: &Run) -> Class {
-    Class {
-        name: run.class.clone(),
-        environments: Vec::new(),
-        expected_duration: SignedDuration::ZERO,
-        deadline: None,
-        start_up: SignedDuration::ZERO,
-        restart: Restart::FromZero,
-        retry_owner: RetryOwner::Spotcron,
-        max_legs: run.legs.len() as u16,
-        failure_retries: 0,
-        wait_budget: SignedDuration::ZERO,
-        max_price: None,
-        min_saving: Ppm::ZERO,
-        on_demand_discount: Ppm::ZERO,
-        max_price_age: SignedDuration::ZERO,
-        when_price_unknown: WhenPriceUnknown::OnDemand,
-        idempotent_outputs: false,
-        labels: BTreeMap::new(),
-    }
-}
-
 fn needs_leg(run: &Run, now: Timestamp) -> bool {
     matches!(run.state, RunState::NeedsLeg { not_before, .. } if not_before <= now)
 }
@@ -397,7 +377,7 @@ impl Task for Watch {
             shared.instances().retain(|id, _| !noted.contains(id));
             return Err(error);
         }
-        self.learn(findings.ended, &findings.starved, now);
+        self.learn(&mut findings, now);
         for call in findings.pending {
             if let Err(error) = self.act(call).await {
                 failure = Some(error);

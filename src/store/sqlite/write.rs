@@ -145,7 +145,8 @@ fn insert_event(db: &Connection, event: &RunEvent) -> rusqlite::Result<()> {
     )
 }
 
-/// `settled` stays as it is: only an entry changes it.
+/// `settled` stays as it is: only an entry changes it. What is stored later than an entry may
+/// change that entry only if the ledger is told.
 fn put_attempt(db: &Connection, attempt: &AttemptRecord) -> rusqlite::Result<()> {
     let (run, leg, child, number) = key_columns(&attempt.key);
     run_cached(
@@ -202,7 +203,7 @@ fn put_entry(db: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         db,
         "UPDATE attempts SET settled = ?5 \
          WHERE run = ?1 AND leg = ?2 AND child = ?3 AND number = ?4 AND settled <> ?5",
-        params![run, leg, child, number, !entry.is_provisional()],
+        params![run, leg, child, number, !entry.may_change()],
     )
 }
 

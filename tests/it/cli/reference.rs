@@ -97,6 +97,7 @@ fn events() -> Vec<RunEventKind> {
         LegCause::Infrastructure,
         LegCause::Failed,
         LegCause::NeverArrived,
+        LegCause::Refused,
     ];
     events.extend(causes.map(|cause| RunEventKind::StopRequested { leg: 1, cause }));
     events.extend(AttemptEnd::ALL.map(|end| ended(None, end, None)));

@@ -142,6 +142,11 @@ pub struct TroubledBatch {
     pub queues: Option<Arc<Semaphore>>,
     /// Calls of SubmitJob so far.
     pub submits: AtomicUsize,
+    /// Queues that were disabled after they had been described.
+    pub refusing_queues: Vec<String>,
+    /// A lost host looks as if its container had been stopped: Batch says so before EC2 shows the
+    /// instance's end.
+    pub disguised_reclaims: bool,
 }
 
 impl TroubledBatch {
@@ -151,7 +156,22 @@ impl TroubledBatch {
             twin: None,
             queues: None,
             submits: AtomicUsize::new(0),
+            refusing_queues: Vec::new(),
+            disguised_reclaims: false,
         }
+    }
+}
+
+fn disguise(job: &mut JobObservation) {
+    let is_lost = |reason: &str| reason.starts_with("Host EC2");
+    for attempt in &mut job.attempts {
+        if attempt.status_reason.as_deref().is_some_and(is_lost) {
+            attempt.status_reason = Some("Essential container in task exited".to_owned());
+            attempt.container.exit_code = Some(143);
+        }
+    }
+    if job.status_reason.as_deref().is_some_and(is_lost) {
+        job.status_reason = Some("Essential container in task exited".to_owned());
     }
 }
 
@@ -167,6 +187,11 @@ fn refused(operation: &'static str) -> ServiceError {
 impl BatchService for TroubledBatch {
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
         self.submits.fetch_add(1, Ordering::SeqCst);
+        if self.refusing_queues.contains(&request.queue) {
+            let message = "ClientException: JobQueue is in DISABLED state";
+            let kind = FailureKind::Rejected;
+            return Err(SubmitError::Rejected(ServiceError::new("SubmitJob", kind, message)));
+        }
         let request = SubmitRequest { region: home(), ..request.clone() };
         self.inner.submit(&request).await
     }
@@ -179,7 +204,11 @@ impl BatchService for TroubledBatch {
         if region.as_str() == BLIND_REGION {
             return Err(refused("DescribeJobs"));
         }
-        self.inner.describe(&home(), ids).await
+        let mut jobs = self.inner.describe(&home(), ids).await?;
+        for job in jobs.iter_mut().filter(|_| self.disguised_reclaims) {
+            disguise(job);
+        }
+        Ok(jobs)
     }
 
     async fn find_by_name(

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHour, Window};
 use spotcron::experience::{EnvironmentExperience, Experience};
-use spotcron::ledger::{Counter, EntryState};
+use spotcron::ledger::{Counter, EntryState, Unpriced};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, PoolQuote, PriceCoverage, PricePoint,
     PriceSeries,
@@ -234,7 +234,11 @@ pub async fn attempts_are_unsettled_until_their_entry_is_for_good(store: &dyn St
 
     let provisional = EntryState::Provisional(samples::priced(10));
     put(Write::Entry(samples::entry(&zero, provisional))).await;
-    put(Write::Entry(samples::entry(&parent, samples::unpriced()))).await;
+    // A price that is missing may still come; a machine that nobody saw will not.
+    let unpriced = |why| EntryState::Unpriced { why };
+    put(Write::Entry(samples::entry(&parent, unpriced(Unpriced::OnDemandPriceUnknown)))).await;
+    assert_eq!(unsettled().await, [parent.clone(), zero.clone(), one.clone()]);
+    put(Write::Entry(samples::entry(&parent, unpriced(Unpriced::HostUnknown)))).await;
     assert_eq!(unsettled().await, [zero.clone(), one.clone()]);
     put(Write::Entry(samples::entry(&zero, EntryState::Final(samples::priced(9))))).await;
     assert_eq!(unsettled().await, std::slice::from_ref(&one));

@@ -179,7 +179,7 @@ impl Model {
     }
 
     fn unsettled(&self) -> Vec<AttemptRecord> {
-        let is_open = |key| self.entries.get(key).is_none_or(Entry::is_provisional);
+        let is_open = |key| self.entries.get(key).is_none_or(Entry::may_change);
         let ended = |attempt: &&AttemptRecord| attempt.stopped_at.is_some();
         self.attempts.values().filter(ended).filter(|a| is_open(&a.key)).cloned().collect()
     }

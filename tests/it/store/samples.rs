@@ -45,7 +45,7 @@ fn leg(run: &RunId) -> Leg {
         capacity: Capacity::Spot,
         region: "eu-west-1".into(),
         queue: "queue-a".into(),
-        batch_name: batch_job_name("scope", run, 0),
+        batch_name: batch_job_name("scope", &"us-east-1".into(), run, Trigger::Schedule, 0),
         intended_at: at(2),
         wait_until: Some(at(900)),
         job_id: Some("job-1".into()),
@@ -56,6 +56,7 @@ fn leg(run: &RunId) -> Leg {
         ended_at: None,
         reason: Some("quote \" and \u{1F980}".into()),
         missing_since: None,
+        was_uncertain: false,
         array_size: None,
     }
 }

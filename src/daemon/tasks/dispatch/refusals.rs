@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::RunId;
+use crate::domain::{LegCause, RunId};
 use crate::run::{Run, RunState};
 
 /// The first repetition comes after this; each further one after twice the time.
@@ -35,7 +35,9 @@ impl Refusals {
 
     /// Whether the run may be sent now.
     pub(super) fn may_send(&self, run: &RunId, now: Timestamp) -> bool {
-        self.runs.get(run).is_none_or(|refusal| refusal.not_before <= now)
+        // A time beyond the slowest pace was set before the clock was put back.
+        let waits = |at: Timestamp| at > now && at.duration_since(now) <= SLOWEST;
+        self.runs.get(run).is_none_or(|refusal| !waits(refusal.not_before))
     }
 
     pub(super) fn contains(&self, run: &RunId) -> bool {
@@ -61,16 +63,30 @@ impl Refusals {
     }
 }
 
-/// The run without its refused intent, once that is old: the next leg is decided on what is known
-/// then. Nothing of the old intent can be at Batch, since every call for it was refused.
-pub(super) fn withdrawn(run: &Run, now: Timestamp) -> Option<Run> {
-    let leg = run.last_leg()?;
-    if now.duration_since(leg.intended_at) < DECIDE_ANEW_AFTER {
-        return None;
-    }
+/// Whether the run's refused intent is so old that its decision no longer counts. One that was ever
+/// uncertain keeps its name and its queue, which is where it may still turn up.
+pub(super) fn outdated(run: &Run, now: Timestamp) -> bool {
+    run.last_leg().is_some_and(|leg| {
+        !leg.was_uncertain && now.duration_since(leg.intended_at) >= DECIDE_ANEW_AFTER
+    })
+}
+
+/// The run without its intent, which is certainly not at Batch: the next leg is decided on what is
+/// known then. An intent that was ever uncertain leaves its leg, and with it its name, behind.
+pub(super) fn withdrawn(run: &Run, now: Timestamp) -> Run {
     let mut next = run.clone();
     next.version += 1;
-    next.state = RunState::NeedsLeg { cause: leg.cause, not_before: now };
-    next.legs.pop();
-    Some(next)
+    let Some(leg) = next.legs.last_mut() else { return next };
+    let cause = match leg.cause {
+        LegCause::Scheduled => LegCause::NeverArrived,
+        cause => cause,
+    };
+    if leg.was_uncertain {
+        leg.ended_at = Some(now);
+        leg.reason = Some("never arrived at Batch".to_owned());
+    } else {
+        next.legs.pop();
+    }
+    next.state = RunState::NeedsLeg { cause, not_before: now };
+    next
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::catalogue::Class;
 use crate::domain::{BatchStatus, RunId};
-use crate::run::{Run, must_look_at};
+use crate::run::{Run, RunState, must_look_at};
 use crate::settings::Periods;
 
 /// The next look at a run.
@@ -21,22 +21,28 @@ struct Look {
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     next: HashMap<RunId, Look>,
+    /// No look is further away than this, unless the clock was put back.
+    furthest: SignedDuration,
 }
 
 impl Looks {
     pub(super) fn is_due(&self, run: &RunId, now: Timestamp) -> bool {
-        self.next.get(run).is_none_or(|look| look.at <= now)
+        self.next
+            .get(run)
+            .is_none_or(|look| look.at <= now || look.at.duration_since(now) > self.furthest)
     }
 
     /// Often while something may change, seldom while a container just runs; and at the moments at
     /// which the state machine may want to move the run.
     pub(super) fn plan(&mut self, run: &Run, class: &Class, periods: &Periods, now: Timestamp) {
+        self.furthest = periods.watch_slowest.max(periods.watch);
         let leg = run.last_leg();
-        let runs = leg.is_some_and(|leg| leg.status == Some(BatchStatus::Running));
+        let runs = run.state == RunState::Watching
+            && leg.is_some_and(|leg| leg.status == Some(BatchStatus::Running));
         let wait = match leg.and_then(|leg| leg.started_at).filter(|_| runs) {
             Some(started) => {
                 let left = class.expected_duration - now.duration_since(started);
-                (left / 2).clamp(periods.watch, periods.watch_slowest.max(periods.watch))
+                (left / 2).clamp(periods.watch, self.furthest)
             }
             None => periods.watch,
         };
@@ -44,6 +50,11 @@ impl Looks {
         let must = must_look_at(run, class, now).filter(|at| *at < usual);
         let look = Look { at: must.unwrap_or(usual), is_due_then: must.is_some() };
         self.next.insert(run.id.clone(), look);
+    }
+
+    /// Looks again after `wait`, whatever the run does.
+    pub(super) fn again_after(&mut self, run: &RunId, wait: SignedDuration, now: Timestamp) {
+        self.next.insert(run.clone(), Look { at: now + wait, is_due_then: false });
     }
 
     pub(super) fn forget(&mut self, run: &RunId) {

@@ -81,7 +81,7 @@ impl Teller {
             capacity,
             region: "eu-west-1".into(),
             queue: format!("{to}-queue"),
-            batch_name: batch_job_name("story", &id, leg),
+            batch_name: batch_job_name("story", &"us-east-1".into(), &id, Trigger::Schedule, leg),
             intended_at: at(clock),
             wait_until: None,
             job_id: Some(job_id.clone()),
@@ -92,6 +92,7 @@ impl Teller {
             ended_at: None,
             reason: None,
             missing_since: None,
+            was_uncertain: false,
             array_size: None,
         });
         self.say(clock, RunEventKind::Submitted { leg, environment: to.into(), capacity, job_id });

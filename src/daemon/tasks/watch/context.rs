@@ -1,0 +1,94 @@
+//! What a run's next step may look at besides the run itself.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::hosts::Hosts;
+use crate::catalogue::{Class, Restart, RetryOwner, WhenPriceUnknown};
+use crate::daemon::{Mode, Shared};
+use crate::domain::{BatchStatus, Capacity, JobObservation, Ppm};
+use crate::experience::EnvironmentExperience;
+use crate::run::{Leg, Run, StepContext, depends_on_instance_end};
+
+/// How an instance ended is waited for so long, where an attempt's end depends on it: the two minutes
+/// from EC2's notice to the end, and some for EC2 to show it.
+const INSTANCE_END_MAY_COME: SignedDuration = SignedDuration::from_mins(5);
+
+/// The context of a step of `run`, whose last leg is `leg`.
+pub(super) fn step_context<'a>(
+    shared: &Shared,
+    run: &Run,
+    leg: &Leg,
+    class: &'a Class,
+    now: Timestamp,
+) -> StepContext<'a> {
+    // Who only observes does not stop a leg either, since no other would follow.
+    let submits = shared.mode == Mode::Submit;
+    StepContext {
+        class,
+        now,
+        hazard_per_hour: hazard(shared, leg),
+        has_steady_capacity: submits && has_steady_capacity(shared, run, class),
+        is_array: leg.array_size.is_some(),
+    }
+}
+
+fn hazard(shared: &Shared, leg: &Leg) -> Ppm {
+    let experience = shared.experience();
+    match experience.environments.get(&leg.environment) {
+        Some(environment) => environment.hazard().per_hour,
+        None => EnvironmentExperience::default().hazard().per_hour,
+    }
+}
+
+/// Whether capacity that is not taken back could take the run over now. A leg is not stopped for the
+/// sake of a queue that is disabled or has refused it.
+fn has_steady_capacity(shared: &Shared, run: &Run, class: &Class) -> bool {
+    let market = shared.market.load();
+    let usable = |name| market.environments.get(name).is_some_and(|known| known.unusable.is_none());
+    shared.catalogue.load().environments_of(class).any(|environment| {
+        !environment.capacity.is_interruptible()
+            && usable(&environment.name)
+            && !run.was_refused_by(&environment.name)
+    })
+}
+
+/// Whether a job's end cannot be told yet: it may be its instance's, of which nothing is known.
+pub(super) fn waits_for_instance_end(
+    hosts: &Hosts,
+    job: &JobObservation,
+    capacity: Capacity,
+    now: Timestamp,
+) -> bool {
+    let Some(last) = job.attempts.last() else { return false };
+    let arn = last.container.container_instance_arn.as_ref();
+    job.status == BatchStatus::Failed
+        && !job.stop_requested
+        && depends_on_instance_end(last, capacity)
+        && arn.is_some_and(|arn| !hosts.ends().contains_key(arn))
+        && job.stopped_at.is_some_and(|at| now.duration_since(at) < INSTANCE_END_MAY_COME)
+}
+
+/// Stands for a class that left the catalogue: the leg that runs comes to its end, and is the last.
+pub(super) fn no_more_legs(run: &Run) -> Class {
+    Class {
+        name: run.class.clone(),
+        environments: Vec::new(),
+        expected_duration: SignedDuration::ZERO,
+        deadline: None,
+        start_up: SignedDuration::ZERO,
+        restart: Restart::FromZero,
+        retry_owner: RetryOwner::Spotcron,
+        max_legs: run.legs.len() as u16,
+        failure_retries: 0,
+        wait_budget: SignedDuration::ZERO,
+        max_price: None,
+        min_saving: Ppm::ZERO,
+        on_demand_discount: Ppm::ZERO,
+        max_price_age: SignedDuration::ZERO,
+        when_price_unknown: WhenPriceUnknown::OnDemand,
+        idempotent_outputs: false,
+        labels: BTreeMap::new(),
+    }
+}
