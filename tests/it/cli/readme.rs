@@ -75,6 +75,23 @@ fn the_examples_of_the_readme_print_what_it_says() {
     assert_file("README.md", &current);
 }
 
+/// What the product is for has to be seen in its first minute: capacity that is taken back, runs that
+/// move on demand, and no deadline lost for it.
+#[test]
+fn the_demo_shows_interruptions_and_fallbacks_and_keeps_every_deadline() {
+    for seed in ["1", "2", "7"] {
+        let demo = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+            .args(["demo", "--for", "3d", "--speed", "max", "--format", "json", "--seed", seed])
+            .output()
+            .unwrap();
+        let summary: serde_json::Value = serde_json::from_slice(&demo.stdout).unwrap();
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        assert!(number(&summary["interruptions"]) > 0, "{summary:#}");
+        assert!(number(&summary["fallbacks"]) > 0, "{summary:#}");
+        assert_eq!(number(&summary["deadlines"]["missed"]), 0, "{summary:#}");
+    }
+}
+
 #[test]
 fn the_picture_of_the_readme_is_current() {
     let picture = Command::new(env!("CARGO_BIN_EXE_spotcron"))
