@@ -71,6 +71,7 @@ fn decision() -> Decision {
         expected_rework: Ppm(20_000),
         expected_cost: Some(Usd::from_nanos(43_854_000)),
         pools: 12,
+        stale_pools: 0,
         guards: Vec::new(),
     };
     Decision {

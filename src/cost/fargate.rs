@@ -2,7 +2,7 @@
 
 use super::Exact;
 use crate::domain::{Accrual, Ppm, Resources, Usd, UsdPerHour};
-use crate::market::FargatePrice;
+use crate::market::{FargatePrice, FargateRate};
 
 /// Thousandths of a vCPU × MiB of a GiB: the common denominator of both parts.
 const PARTS: i128 = 1000 * 1024;
@@ -17,9 +17,9 @@ pub fn fargate_cost(price: &FargatePrice, resources: &Resources, millis: i64) ->
 
 /// What `resources` cost per hour, rounded half to even to the last place of a price. For decisions;
 /// amounts come from [`fargate_cost`].
-pub fn fargate_hourly(price: &FargatePrice, resources: &Resources) -> Option<UsdPerHour> {
-    let units = i128::from(price.vcpu_hour.units()) * i128::from(resources.vcpu_millis) * 1024
-        + i128::from(price.gib_hour.units()) * i128::from(resources.memory_mib) * 1000;
+pub fn fargate_hourly(rate: FargateRate, resources: &Resources) -> Option<UsdPerHour> {
+    let units = i128::from(rate.vcpu_hour.units()) * i128::from(resources.vcpu_millis) * 1024
+        + i128::from(rate.gib_hour.units()) * i128::from(resources.memory_mib) * 1000;
     let rounded = crate::domain::amount::div_half_even(units, PARTS);
     i64::try_from(rounded).ok().map(UsdPerHour::from_units)
 }
@@ -53,7 +53,7 @@ mod tests {
         let small = Resources { vcpu_millis: 250, memory_mib: 512, gpus: 0 };
         let hour = fargate_cost(&list(), &small, 3_600_000).unwrap();
         assert_eq!(hour.to_string(), "0.0123425");
-        assert_eq!(fargate_hourly(&list(), &small).unwrap().to_string(), "0.0123425");
+        assert_eq!(fargate_hourly(list().rate(), &small).unwrap().to_string(), "0.0123425");
     }
 
     #[test]

@@ -196,6 +196,7 @@ pub fn candidate(
         expected_rework: Ppm(hazard / 2),
         expected_cost: Some(usd(cost)),
         pools: 6,
+        stale_pools: 0,
         guards,
     }
 }
