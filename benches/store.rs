@@ -103,6 +103,7 @@ fn leg(run: &Run) -> Leg {
         reason: None,
         missing_since: None,
         array_size: None,
+        terms: None,
     }
 }
 
@@ -125,6 +126,8 @@ fn attempt(run: &Run) -> AttemptRecord {
         container_instance_arn: None,
         task_arn: None,
         pull_started_at: None,
+        zone: None,
+        terms: None,
         host: None,
     }
 }

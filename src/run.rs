@@ -8,6 +8,7 @@ mod intent;
 mod moment;
 mod records;
 mod step;
+mod terms;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::classify;
@@ -16,6 +17,7 @@ pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
+pub use terms::PriceTerms;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,10 @@ pub struct Leg {
     /// Children of an array job, as it was submitted.
     #[serde(default)]
     pub array_size: Option<u16>,
+    /// What its price depended on besides the market when it was decided. `None` for legs from before
+    /// that was kept.
+    #[serde(default)]
+    pub terms: Option<PriceTerms>,
 }
 
 /// One run, as it is stored.

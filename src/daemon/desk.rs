@@ -192,10 +192,23 @@ impl Desk {
         Ok(Some(earlier.map_or(newest, |price| price.price)))
     }
 
-    pub fn fargate_price(&self, region: &Region, architecture: &str) -> Option<FargatePrice> {
-        let drawers = lock(&self.drawers);
-        let (prices, _) = drawers.fargate.get(region)?;
-        prices.iter().find(|price| price.architecture == architecture).cloned()
+    /// Fargate's list price in effect at `at`; the oldest known one where `at` is earlier.
+    pub async fn fargate_price_at(
+        &self,
+        shared: &Shared,
+        region: &Region,
+        architecture: Architecture,
+        at: Timestamp,
+    ) -> Result<Option<FargatePrice>, StoreError> {
+        let newest = newest_fargate(&lock(&self.drawers), region, architecture).cloned();
+        if newest.as_ref().is_some_and(|price| price.effective_from <= at) {
+            return Ok(newest);
+        }
+        let mut known = shared.book.store().fargate_prices(region).await?;
+        known.retain(|price| price.architecture == architecture.label());
+        // They come newest first.
+        let then = known.iter().find(|price| price.effective_from <= at).or(known.last());
+        Ok(then.cloned().or(newest))
     }
 
     /// The market as known now.

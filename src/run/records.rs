@@ -137,6 +137,8 @@ fn running(
             .filter(|_| leg.capacity == Capacity::Spot || leg.capacity == Capacity::OnDemand),
         task_arn: container.task_arn.clone(),
         pull_started_at: None,
+        zone: None,
+        terms: leg.terms,
         host: None,
     }
 }

@@ -45,6 +45,7 @@ fn run(capacity: Capacity) -> Run {
             reason: None,
             missing_since: None,
             array_size: None,
+            terms: None,
         }],
         failures: 0,
         progress_millis: 0,

@@ -16,7 +16,8 @@ use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{BatchJobId, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
-    Leg, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline, submit_request,
+    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline,
+    submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -133,6 +134,7 @@ impl Dispatch {
                     reason: None,
                     missing_since: None,
                     array_size: job.submission.array_size,
+                    terms: Some(PriceTerms::of(Some(class), Some(environment))),
                 });
                 next.state = RunState::Submitting { uncertain_since: None };
             }

@@ -93,6 +93,7 @@ impl Teller {
             reason: None,
             missing_since: None,
             array_size: None,
+            terms: None,
         });
         self.say(clock, RunEventKind::Submitted { leg, environment: to.into(), capacity, job_id });
     }
@@ -160,6 +161,8 @@ impl Teller {
             region: "eu-west-1".into(),
             resources: None,
             pull_started_at: None,
+            zone: None,
+            terms: None,
             started_at: part.started.map(at),
             stopped_at: part.stopped.map(at),
             end: part.end,
