@@ -140,6 +140,8 @@ pub struct TroubledBatch {
     pub twin: Option<BatchJobId>,
     /// A queue is described once there is a permit.
     pub queues: Option<Arc<Semaphore>>,
+    /// A Fargate Spot task that is taken back looks like a container that exited with 143.
+    pub hushed: bool,
     /// Calls of SubmitJob so far.
     pub submits: AtomicUsize,
 }
@@ -150,6 +152,7 @@ impl TroubledBatch {
             inner: Arc::clone(inner),
             twin: None,
             queues: None,
+            hushed: false,
             submits: AtomicUsize::new(0),
         }
     }
@@ -161,6 +164,20 @@ fn home() -> Region {
 
 fn refused(operation: &'static str) -> ServiceError {
     ServiceError::new(operation, FailureKind::Denied, "AccessDeniedException: not authorized")
+}
+
+fn hush(job: &mut JobObservation) {
+    let interrupted = |text: &Option<String>| {
+        text.as_deref().is_some_and(|text| text.starts_with("Your Spot Task was interrupted"))
+    };
+    let exited = Some("Essential container in task exited".to_owned());
+    if interrupted(&job.status_reason) {
+        job.status_reason = exited.clone();
+    }
+    for attempt in job.attempts.iter_mut().filter(|attempt| interrupted(&attempt.status_reason)) {
+        attempt.status_reason = exited.clone();
+        attempt.container.exit_code = Some(143);
+    }
 }
 
 #[async_trait]
@@ -179,7 +196,11 @@ impl BatchService for TroubledBatch {
         if region.as_str() == BLIND_REGION {
             return Err(refused("DescribeJobs"));
         }
-        self.inner.describe(&home(), ids).await
+        let mut jobs = self.inner.describe(&home(), ids).await?;
+        if self.hushed {
+            jobs.iter_mut().for_each(hush);
+        }
+        Ok(jobs)
     }
 
     async fn find_by_name(

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::daemon::metrics_text;
-use spotcron::domain::{Capacity, InstanceType, Ppm, Region, Usd};
+use spotcron::domain::{
+    AttemptEnd, Capacity, InstanceType, LegCause, Ppm, Region, RunOutcome, Usd,
+};
 use spotcron::ledger::Entry;
 use spotcron::market::{FargatePrice, ListPrice};
 use spotcron::ports::{ListPriceSource, PriceProblem, ServiceError};
-use spotcron::run::Run;
+use spotcron::run::{Run, RunState};
 use spotcron::sim::{Fault, Faults, Operation, Scenario};
 
+use super::edges::TroubledBatch;
 use super::world::{BEGIN, World, parse};
 use crate::samples::{at, mins};
 
@@ -68,6 +71,10 @@ fn part_of(hour: i128, percent: i128, entry: &Entry) -> Usd {
     Usd::from_nanos(whole + i128::from(up))
 }
 
+fn succeeded(run: &Run) -> bool {
+    matches!(run.state, RunState::Ended { outcome: RunOutcome::Succeeded, .. })
+}
+
 async fn first_run(world: &World) -> Run {
     world.runs().await.into_iter().min_by_key(|run| run.scheduled_for).unwrap()
 }
@@ -88,6 +95,7 @@ async fn fargate_spot_is_chosen_all_day_long_and_every_nano_of_its_bill_is_expla
         let priced = entry.priced().unwrap();
         assert_eq!(priced.cost, part_of(HOUR, 30, entry));
         assert_eq!(priced.on_demand, part_of(HOUR, 80, entry), "after the Savings Plan");
+        assert!(entry.zone.is_some(), "where the task ran");
     }
     let bill = world.bill().await;
     assert_eq!((bill.unexplained_usd, bill.unpriced_usd), (Usd::ZERO, Usd::ZERO));
@@ -130,6 +138,26 @@ async fn arm64_has_a_price_of_its_own() {
     let market = world.shared.market.load();
     let listed = market.environments["steady"].fargate.clone().unwrap();
     assert_eq!(listed.list.vcpu_hour.to_string(), "0.03238");
+}
+
+#[tokio::test]
+async fn a_task_taken_back_without_a_word_from_batch_is_no_failure() {
+    let mut world = World::of(CATALOGUE, scenario(), 2).await;
+    let mut batch = TroubledBatch::over(&world.ports.batch);
+    batch.hushed = true;
+    world.ports.batch = Arc::new(batch);
+    world.restart().await;
+    world.run_for(mins(32)).await;
+    let run = first_run(&world).await;
+    assert!(run.legs[0].started_at.is_some(), "it runs: {:?}", run.state);
+    world.cloud.crunch_all(mins(4));
+    world.run_for(SignedDuration::from_hours(2)).await;
+    let run = world.store.run(&run.id).await.unwrap().unwrap();
+    assert!(succeeded(&run), "{:?}", run.state);
+    assert_eq!((run.legs[1].cause, run.failures), (LegCause::Interrupted, 0));
+    let attempts = world.store.attempts(&run.id).await.unwrap();
+    assert_eq!(attempts[0].exit_code, Some(143));
+    assert_eq!(attempts[0].end, Some(AttemptEnd::Interrupted));
 }
 
 /// Fargate costs twice as much from a moment on.
