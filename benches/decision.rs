@@ -8,7 +8,9 @@ use divan::Bencher;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Environment, Restart, RetryOwner, WhenPriceUnknown};
 use spotcron::decision::{Question, decide};
-use spotcron::domain::{Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour};
+use spotcron::domain::{
+    Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour,
+};
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
@@ -58,6 +60,7 @@ fn environment(name: &str, capacity: Capacity) -> Environment {
         zones: None,
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
+        architecture: Architecture::X86_64,
     }
 }
 
@@ -81,6 +84,7 @@ fn quotes(name: &str, capacity: Capacity, types: u32) -> EnvironmentMarket {
                 .then(|| UsdPerHour::from_units(600_000_000 + i64::from(kind) * 1_000_000)),
             on_demand: Some(UsdPerHour::from_units(1_920_000_000 * i64::from(size))),
             seen_at: Some(now() - mins(2)),
+            on_demand_seen_at: Some(now() - mins(60)),
         })
     };
     let pools = (0..types).flat_map(of_type);

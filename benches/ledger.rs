@@ -55,6 +55,8 @@ fn attempt(number: u32) -> AttemptRecord {
         container_instance_arn: None,
         task_arn: None,
         pull_started_at: None,
+        zone: None,
+        terms: None,
         host: None,
     }
 }

@@ -71,6 +71,7 @@ fn decision() -> Decision {
         expected_rework: Ppm(20_000),
         expected_cost: Some(Usd::from_nanos(43_854_000)),
         pools: 12,
+        stale_pools: 0,
         guards: Vec::new(),
     };
     Decision {
@@ -103,6 +104,7 @@ fn leg(run: &Run) -> Leg {
         missing_since: None,
         was_uncertain: false,
         array_size: None,
+        terms: None,
     }
 }
 
@@ -125,6 +127,8 @@ fn attempt(run: &Run) -> AttemptRecord {
         container_instance_arn: None,
         task_arn: None,
         pull_started_at: None,
+        zone: None,
+        terms: None,
         host: None,
     }
 }

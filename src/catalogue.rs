@@ -21,8 +21,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::domain::{
-    Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted, Region, Resources,
-    UsdPerHour, Zone,
+    Architecture, Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted,
+    Region, Resources, UsdPerHour, Zone,
 };
 use crate::schedule::Cron;
 
@@ -53,6 +53,8 @@ pub struct Environment {
     pub definitions: BTreeMap<String, String>,
     /// Fargate Spot has no published price: the user's own, as a discount off Fargate's list price.
     pub fargate_spot_discount: Option<Ppm>,
+    /// Fargate only: the processor of its containers. EC2's instance types say their own.
+    pub architecture: Architecture,
 }
 
 /// What survives an interruption.
@@ -108,9 +110,9 @@ pub struct Class {
     pub max_price: Option<UsdPerHour>,
     /// Interruptible capacity must be expected to save at least this part of the on-demand cost.
     pub min_saving: Ppm,
-    /// Savings Plan or negotiated discount off the on-demand list price.
+    /// Savings Plan or negotiated discount off the on-demand list price, EC2's and Fargate's.
     pub on_demand_discount: Ppm,
-    /// A price older than this since its last successful refresh counts as unknown.
+    /// A spot price older than this since its last successful refresh is not reckoned with.
     pub max_price_age: SignedDuration,
     pub when_price_unknown: WhenPriceUnknown,
     /// Whether two attempts may run at once without harm.

@@ -14,5 +14,5 @@ pub use billing::{
     first_hour_credit,
 };
 pub use exact::Exact;
-pub use fargate::{fargate_cost, fargate_discounted, fargate_hourly};
+pub use fargate::{fargate_cost, fargate_hourly};
 pub use spot::{PriceMode, spot_accrual};

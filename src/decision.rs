@@ -99,7 +99,8 @@ pub struct Candidate {
     pub capacity: Capacity,
     /// Per hour, of the job's share; the mixture over the environment's pools.
     pub price: Option<UsdPerHour>,
-    /// Age of the oldest quote in the mixture.
+    /// Age of the oldest quote in the mixture: of the spot prices, or of the list prices where the
+    /// price is made from those.
     pub price_age_secs: Option<i64>,
     /// On-demand price per hour of the same share in the same pools, after the class's discount.
     pub on_demand: Option<UsdPerHour>,
@@ -109,8 +110,12 @@ pub struct Candidate {
     pub expected_rework: Ppm,
     /// What success is expected to cost from here.
     pub expected_cost: Option<Usd>,
-    /// Pools in the mixture.
+    /// Pools of the environment.
     pub pools: u32,
+    /// Of them, those left out of the mixture: their spot price is older than the class allows, and
+    /// others are not.
+    #[serde(default)]
+    pub stale_pools: u32,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
 }

@@ -11,7 +11,7 @@ pub mod resources;
 pub mod window;
 
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
-pub use capacity::{Capacity, Lifecycle};
+pub use capacity::{Architecture, Capacity, Lifecycle};
 pub use name::{
     BatchJobId, BatchJobName, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Pool,
     Region, RunId, ScheduleKey, Zone,

@@ -4,12 +4,12 @@ mod series;
 mod view;
 
 pub use series::PriceSeries;
-pub use view::{EnvironmentMarket, ListedPrice, Market, PoolQuote};
+pub use view::{EnvironmentMarket, FargateQuote, Market, PoolQuote};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstanceType, Pool, Region, UsdPerHour};
+use crate::domain::{InstanceType, Pool, Ppm, Region, UsdPerHour};
 
 /// A change point of a spot price: it holds for the pool from `effective_from` until the next one.
 /// Linux/UNIX only; the adapter merges the `(Amazon VPC)` variant into it.
@@ -46,4 +46,25 @@ pub struct FargatePrice {
     pub vcpu_hour: UsdPerHour,
     pub gib_hour: UsdPerHour,
     pub effective_from: Timestamp,
+}
+
+/// What a vCPU and a GiB of memory cost on Fargate, each per hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargateRate {
+    pub vcpu_hour: UsdPerHour,
+    pub gib_hour: UsdPerHour,
+}
+
+impl FargateRate {
+    /// The rate after `discount`, which comes off both parts.
+    pub fn less(self, discount: Ppm) -> Self {
+        let left = Ppm::ONE - discount;
+        FargateRate { vcpu_hour: self.vcpu_hour.scaled(left), gib_hour: self.gib_hour.scaled(left) }
+    }
+}
+
+impl FargatePrice {
+    pub const fn rate(&self) -> FargateRate {
+        FargateRate { vcpu_hour: self.vcpu_hour, gib_hour: self.gib_hour }
+    }
 }

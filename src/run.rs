@@ -8,6 +8,7 @@ mod intent;
 mod moment;
 mod records;
 mod step;
+mod terms;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::{classify, depends_on_instance_end};
@@ -16,6 +17,7 @@ pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
+pub use terms::PriceTerms;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -119,6 +121,10 @@ pub struct Leg {
     /// Whether a call for it was ever made without its outcome being known.
     #[serde(default)]
     pub was_uncertain: bool,
+    /// What its price depended on besides the market when it was decided. `None` for legs from before
+    /// that was kept.
+    #[serde(default)]
+    pub terms: Option<PriceTerms>,
 }
 
 impl Leg {

@@ -11,7 +11,7 @@ use crate::document::{
     DurationText, Entries, FromToml, Located, Percent, Price, Reader, SecretText, TomlTable, Vcpus,
     Whole, toml_table,
 };
-use crate::domain::Capacity;
+use crate::domain::{Architecture, Capacity};
 
 type List<T> = Vec<Located<T>>;
 
@@ -51,6 +51,9 @@ toml_table! {
         /// Only for `fargate-spot`, whose price AWS does not publish: your discount off Fargate's list
         /// price, in percent.
         fargate_spot_discount_percent: Percent, optional "60";
+        /// Only for `fargate` and `fargate-spot`: the processor of its containers, `x86_64` or `arm64`,
+        /// which have prices of their own.
+        architecture: ArchitectureText, default "\"x86_64\"";
     }
 }
 
@@ -88,7 +91,9 @@ toml_table! {
         min_saving_percent: Percent, default "10";
         /// Your discount off the on-demand list price (Savings Plan, contract), in percent.
         on_demand_discount_percent: Percent, default "0";
-        /// A price older than this counts as unknown.
+        /// A spot price that was not confirmed for this long is left out; an environment with no
+        /// other counts as without a price. List prices do not age, nor does Fargate Spot's, which
+        /// is your discount off one.
         max_price_age: DurationText, default "\"30m\"";
         /// What to do while no price is known: `on-demand`, `spot`, or `hold` (wait for a price, and
         /// go on demand when the deadline would otherwise be lost).
@@ -215,6 +220,11 @@ choices! {
         "on-demand" => Capacity::OnDemand,
         "fargate-spot" => Capacity::FargateSpot,
         "fargate" => Capacity::Fargate,
+    }
+    /// A processor architecture.
+    ArchitectureText(Architecture) = "architecture" {
+        "x86_64" => Architecture::X86_64,
+        "arm64" => Architecture::Arm64,
     }
     /// Who repeats.
     RetryOwnerText(RetryOwner) = "retry-owner" {

@@ -66,7 +66,7 @@ pub async fn time_of(source: &Source, store: &dyn Store) -> Result<Timestamp, Cl
     let created = newest.iter().map(|run| run.created_at);
     let markets = store.environment_markets().await?;
     let quotes = markets.values().flat_map(|market| &market.pools);
-    let seen = quotes.filter_map(|quote| quote.seen_at);
+    let seen = quotes.flat_map(|quote| quote.seen_at.into_iter().chain(quote.on_demand_seen_at));
     Ok(created.chain(seen).max().unwrap_or_else(|| WallClock.now()))
 }
 

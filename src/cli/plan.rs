@@ -128,7 +128,9 @@ async fn market_of(store: &dyn Store) -> Result<Market, CliError> {
     let refreshed_at = environments
         .values()
         .flat_map(|market| {
-            let pools = market.pools.iter().filter_map(|pool| pool.seen_at);
+            let pools = market.pools.iter();
+            let pools =
+                pools.flat_map(|pool| pool.seen_at.into_iter().chain(pool.on_demand_seen_at));
             pools.chain(market.fargate.as_ref().map(|price| price.seen_at))
         })
         .max();

@@ -12,13 +12,14 @@ use super::render::{self, Page, value};
 use crate::domain::{
     Capacity, EnvironmentName, InstanceType, Ppm, Resources, Share, UsdPerHour, Zone,
 };
-use crate::market::{EnvironmentMarket, PoolQuote};
+use crate::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
 use crate::ports::Store;
 
 const HELP: &str = "\
 Prices are of whole instances, Linux, an hour. The discount is of the spot price against the
-on-demand list price, before any Savings Plan. The age is the time since a refresh last
-confirmed the price.
+on-demand list price, before any Savings Plan. The ages are the time since a refresh last
+confirmed the spot price and the list price. Decisions leave out spot prices that are older than
+their class's `max_price_age`.
 
 Example:
   spotcron prices --format json | jq '.environments[].pools[] | select(.discount_percent < 50)'";
@@ -64,15 +65,20 @@ pub struct PoolPrices {
     pub discount_percent: Option<Number>,
     /// Of the spot price.
     pub age_secs: Option<i64>,
+    /// Of the on-demand price.
+    pub on_demand_age_secs: Option<i64>,
     #[serde(skip)]
     discount: Option<Ppm>,
 }
 
-/// Fargate's list prices.
+/// Fargate's list prices, and those of Fargate Spot after the discount that the catalogue states.
 #[derive(Debug, Serialize)]
 pub struct FargatePrices {
     pub vcpu_usd_per_hour: UsdPerHour,
     pub gib_usd_per_hour: UsdPerHour,
+    pub spot_vcpu_usd_per_hour: Option<UsdPerHour>,
+    pub spot_gib_usd_per_hour: Option<UsdPerHour>,
+    /// Of the list price, and so of the spot price that is made from it.
     pub age_secs: i64,
 }
 
@@ -97,11 +103,38 @@ impl EnvironmentPrices {
             capacity: market.capacity,
             unusable: market.unusable.clone(),
             pools,
-            fargate: market.fargate.as_ref().map(|price| FargatePrices {
-                vcpu_usd_per_hour: price.vcpu_hour,
-                gib_usd_per_hour: price.gib_hour,
-                age_secs: now.duration_since(price.seen_at).as_secs().max(0),
-            }),
+            fargate: market.fargate.as_ref().map(|quote| FargatePrices::of(quote, now)),
+        }
+    }
+}
+
+impl FargatePrices {
+    fn of(quote: &FargateQuote, now: Timestamp) -> Self {
+        FargatePrices {
+            vcpu_usd_per_hour: quote.list.vcpu_hour,
+            gib_usd_per_hour: quote.list.gib_hour,
+            spot_vcpu_usd_per_hour: quote.spot.map(|rate| rate.vcpu_hour),
+            spot_gib_usd_per_hour: quote.spot.map(|rate| rate.gib_hour),
+            age_secs: quote.age(now).as_secs(),
+        }
+    }
+
+    fn write(&self, capacity: Capacity, page: &mut Page) {
+        let rate = |vcpu, gib| {
+            format!("{} a vCPU-hour, {} a GiB-hour", value::price(vcpu), value::price(gib))
+        };
+        let list = rate(self.vcpu_usd_per_hour, self.gib_usd_per_hour);
+        let age = value::seconds(self.age_secs);
+        match (self.spot_vcpu_usd_per_hour, self.spot_gib_usd_per_hour) {
+            (Some(vcpu), Some(gib)) => {
+                page.line(format!("  {} by the discount that you state", rate(vcpu, gib)));
+                page.line(format!("  On demand {list}, seen {age} ago"));
+            }
+            _ if capacity == Capacity::FargateSpot => {
+                page.line("  Not known: state `fargate_spot_discount_percent` in the catalogue.");
+                page.line(format!("  On demand {list}, seen {age} ago"));
+            }
+            _ => page.line(format!("  {list}, seen {age} ago")),
         }
     }
 }
@@ -118,6 +151,7 @@ impl PoolPrices {
             on_demand_usd_per_hour: quote.on_demand,
             discount_percent: discount.map(value::percent_number),
             age_secs: quote.age(now).map(|age| age.as_secs()),
+            on_demand_age_secs: quote.on_demand_age(now).map(|age| age.as_secs()),
             discount,
         }
     }
@@ -131,9 +165,11 @@ pub fn discount(spot: Option<UsdPerHour>, on_demand: Option<UsdPerHour>) -> Opti
 /// One spot and one on-demand price that stand for an environment: the means over its pools of the
 /// price of two vCPUs and their part of the memory, so that types of different size compare.
 pub fn typical(market: &EnvironmentMarket) -> (Option<UsdPerHour>, Option<UsdPerHour>) {
-    if let Some(price) = &market.fargate {
-        let two_vcpus = 2 * price.vcpu_hour.units() + 8 * price.gib_hour.units();
-        return (None, Some(UsdPerHour::from_units(two_vcpus)));
+    if let Some(quote) = &market.fargate {
+        let two_vcpus = |rate: FargateRate| {
+            UsdPerHour::from_units(2 * rate.vcpu_hour.units() + 8 * rate.gib_hour.units())
+        };
+        return (quote.spot.map(two_vcpus), Some(two_vcpus(quote.list)));
     }
     let mean = |pick: fn(&PoolQuote) -> Option<UsdPerHour>| {
         let prices: Vec<i64> = market
@@ -167,12 +203,7 @@ impl render::Report for Report {
                 page.line(format!("  Cannot be used now: {why}"));
             }
             match &environment.fargate {
-                Some(price) => page.line(format!(
-                    "  {} a vCPU-hour, {} a GiB-hour, seen {} ago",
-                    value::price(price.vcpu_usd_per_hour),
-                    value::price(price.gib_usd_per_hour),
-                    value::seconds(price.age_secs)
-                )),
+                Some(prices) => prices.write(environment.capacity, page),
                 None if environment.pools.is_empty() => page.line("  No pools are known yet."),
                 None => page.table(2, &pools(&environment.pools)),
             }
@@ -187,9 +218,10 @@ fn pools(pools: &[PoolPrices]) -> Grid {
         .number("VCPUS")
         .number("GIB")
         .number("SPOT $/H")
+        .number("AGE")
         .number("ON DEMAND $/H")
-        .number("DISCOUNT")
-        .number("AGE");
+        .number("AGE")
+        .number("DISCOUNT");
     for pool in pools {
         let tone =
             if pool.discount.is_some_and(|off| off <= Ppm::ZERO) { Tone::Bad } else { Tone::Plain };
@@ -199,12 +231,13 @@ fn pools(pools: &[PoolPrices]) -> Grid {
             plain(pool.vcpus),
             plain(gib(pool.memory_mib)),
             or_dash(pool.spot_usd_per_hour.map(value::price)),
+            or_dash(pool.age_secs.map(value::seconds)),
             or_dash(pool.on_demand_usd_per_hour.map(value::price)),
+            or_dash(pool.on_demand_age_secs.map(value::seconds)),
             match pool.discount {
                 Some(off) => toned(tone, off),
                 None => toned(Tone::Faint, "-"),
             },
-            or_dash(pool.age_secs.map(value::seconds)),
         ]);
     }
     grid

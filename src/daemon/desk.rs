@@ -9,9 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::Shared;
 use super::shared::lock;
 use crate::catalogue::{Catalogue, Environment};
-use crate::domain::{EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Zone};
+use crate::domain::{
+    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour,
+    Zone,
+};
 use crate::market::{
-    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, Market, PoolQuote, PriceCoverage,
+    EnvironmentMarket, FargatePrice, FargateQuote, ListPrice, Market, PoolQuote, PriceCoverage,
     PricePoint,
 };
 use crate::ports::StoreError;
@@ -32,6 +35,13 @@ struct Spot {
     seen_at: Timestamp,
 }
 
+#[derive(Debug)]
+struct List {
+    price: UsdPerHour,
+    effective_from: Timestamp,
+    seen_at: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Drawers {
     discovered: BTreeMap<EnvironmentName, Discovered>,
@@ -40,7 +50,7 @@ struct Drawers {
     spot: BTreeMap<Region, BTreeMap<Pool, Spot>>,
     /// Up to when the archive of each type's spot prices is complete.
     spot_until: BTreeMap<(Region, InstanceType), Timestamp>,
-    list: BTreeMap<(Region, InstanceType), (UsdPerHour, Timestamp)>,
+    list: BTreeMap<(Region, InstanceType), List>,
     fargate: BTreeMap<Region, (Vec<FargatePrice>, Timestamp)>,
     /// Raised when something becomes known that an attempt may have lacked for its price.
     evidence: u64,
@@ -58,10 +68,14 @@ impl Desk {
         let now = shared.clock.now();
         for region in regions(&shared.catalogue.load()) {
             let points = store.latest_prices(&region).await?;
-            // How long ago they were seen is not kept; when they changed is a lawful lower bound.
+            // How long ago they were seen is not kept. When they changed is a lawful lower bound, for
+            // list prices as well: they look too old rather than too new, until a refresh.
             let seen = points.iter().map(|point| point.effective_from).max();
             self.take_spot(&region, points, seen.unwrap_or(Timestamp::MIN));
-            self.take_list(store.list_prices(&region, now).await?);
+            for price in store.list_prices(&region, now).await? {
+                let since = price.effective_from;
+                self.take_list(vec![price], since);
+            }
             let fargate = store.fargate_prices(&region).await?;
             let since = fargate.iter().map(|price| price.effective_from).max();
             self.take_fargate(&region, fargate, since.unwrap_or(Timestamp::MIN));
@@ -169,11 +183,12 @@ impl Desk {
         lock(&self.drawers).spot_until.get(&key).copied()
     }
 
-    pub fn take_list(&self, prices: Vec<ListPrice>) {
+    /// The newest list prices, seen at `seen_at`.
+    pub fn take_list(&self, prices: Vec<ListPrice>, seen_at: Timestamp) {
         let mut drawers = lock(&self.drawers);
-        for price in prices {
-            let key = (price.region, price.instance_type);
-            let is_new = drawers.list.insert(key, (price.price, price.effective_from)).is_none();
+        for ListPrice { region, instance_type, price, effective_from } in prices {
+            let list = List { price, effective_from, seen_at };
+            let is_new = drawers.list.insert((region, instance_type), list).is_none();
             drawers.evidence += u64::from(is_new);
         }
     }
@@ -199,9 +214,9 @@ impl Desk {
         at: Timestamp,
     ) -> Result<Option<UsdPerHour>, StoreError> {
         let key = (region.clone(), instance_type.clone());
-        let Some((newest, since)) = lock(&self.drawers).list.get(&key).copied() else {
-            return Ok(None);
-        };
+        let newest =
+            lock(&self.drawers).list.get(&key).map(|list| (list.price, list.effective_from));
+        let Some((newest, since)) = newest else { return Ok(None) };
         if since <= at {
             return Ok(Some(newest));
         }
@@ -210,10 +225,23 @@ impl Desk {
         Ok(Some(earlier.map_or(newest, |price| price.price)))
     }
 
-    pub fn fargate_price(&self, region: &Region, architecture: &str) -> Option<FargatePrice> {
-        let drawers = lock(&self.drawers);
-        let (prices, _) = drawers.fargate.get(region)?;
-        prices.iter().find(|price| price.architecture == architecture).cloned()
+    /// Fargate's list price in effect at `at`; the oldest known one where `at` is earlier.
+    pub async fn fargate_price_at(
+        &self,
+        shared: &Shared,
+        region: &Region,
+        architecture: Architecture,
+        at: Timestamp,
+    ) -> Result<Option<FargatePrice>, StoreError> {
+        let newest = newest_fargate(&lock(&self.drawers), region, architecture).cloned();
+        if newest.as_ref().is_some_and(|price| price.effective_from <= at) {
+            return Ok(newest);
+        }
+        let mut known = shared.book.store().fargate_prices(region).await?;
+        known.retain(|price| price.architecture == architecture.label());
+        // They come newest first.
+        let then = known.iter().find(|price| price.effective_from <= at).or(known.last());
+        Ok(then.cloned().or(newest))
     }
 
     /// The market as known now.
@@ -261,14 +289,15 @@ fn environment_market(drawers: &Drawers, environment: &Environment) -> Environme
     let spot = drawers.spot.get(&environment.region);
     for (instance_type, shape) in &discovered.types {
         let list_key = (environment.region.clone(), instance_type.clone());
-        let on_demand = drawers.list.get(&list_key).map(|(price, _)| *price);
+        let list = drawers.list.get(&list_key);
         for zone in zones_of(discovered, spot, instance_type) {
             let pool = Pool { zone, instance_type: instance_type.clone() };
             let quote = spot.and_then(|pools| pools.get(&pool));
             market.pools.push(PoolQuote {
                 spot: quote.map(|quote| quote.price),
                 seen_at: quote.map(|quote| quote.seen_at),
-                on_demand,
+                on_demand: list.map(|list| list.price),
+                on_demand_seen_at: list.map(|list| list.seen_at),
                 shape: Arc::clone(shape),
                 pool,
             });
@@ -292,19 +321,30 @@ fn zones_of(
         .collect()
 }
 
-fn fargate_quote(drawers: &Drawers, environment: &Environment) -> Option<ListedPrice> {
-    use crate::domain::{Capacity, Ppm};
-    let (prices, seen_at) = drawers.fargate.get(&environment.region)?;
-    let price = prices.iter().find(|price| price.architecture == "x86_64")?;
-    let kept = match environment.capacity {
-        Capacity::FargateSpot => Ppm::ONE - environment.fargate_spot_discount?,
-        _ => Ppm::ONE,
+fn newest_fargate<'a>(
+    drawers: &'a Drawers,
+    region: &Region,
+    architecture: Architecture,
+) -> Option<&'a FargatePrice> {
+    let (prices, _) = drawers.fargate.get(region)?;
+    prices
+        .iter()
+        .filter(|price| price.architecture == architecture.label())
+        .max_by_key(|price| price.effective_from)
+}
+
+/// What a task costs on demand, and on Fargate Spot where the user has stated that.
+fn fargate_quote(drawers: &Drawers, environment: &Environment) -> Option<FargateQuote> {
+    let Environment { region, architecture, .. } = environment;
+    let list = newest_fargate(drawers, region, *architecture)?.rate();
+    let (_, seen_at) = drawers.fargate.get(region)?;
+    let spot = match environment.capacity {
+        Capacity::FargateSpot => {
+            environment.fargate_spot_discount.map(|discount| list.less(discount))
+        }
+        _ => None,
     };
-    Some(ListedPrice {
-        vcpu_hour: price.vcpu_hour.scaled(kept),
-        gib_hour: price.gib_hour.scaled(kept),
-        seen_at: *seen_at,
-    })
+    Some(FargateQuote { list, spot, seen_at: *seen_at })
 }
 
 /// Older than AWS can answer for: `DescribeSpotPriceHistory` reaches back 90 days.

@@ -51,17 +51,41 @@ fn open_runs(shared: &Shared) -> Vec<OpenRuns> {
     counts.into_iter().map(|((class, state), count)| OpenRuns { class, state, count }).collect()
 }
 
-/// An environment's plain mean over its pools, per instance hour.
+/// An environment's plain mean over its pools, per instance hour; on Fargate of a vCPU.
 fn market_gauges(quotes: &EnvironmentMarket, now: Timestamp) -> MarketGauges {
+    let environment = quotes.environment.clone();
+    if let Some(fargate) = &quotes.fargate {
+        // Fargate Spot has no price of its own that could age.
+        return MarketGauges {
+            environment,
+            spot: fargate.spot.map(|rate| rate.vcpu_hour),
+            on_demand: Some(fargate.list.vcpu_hour),
+            spot_age: None,
+            on_demand_age: Some(fargate.age(now)),
+        };
+    }
+    let is_spot = quotes.capacity == Capacity::Spot;
     let spot = quotes.pools.iter().filter_map(|quote| quote.spot);
     let on_demand = quotes.pools.iter().filter_map(|quote| quote.on_demand);
-    let fargate = quotes.fargate.as_ref().map(|listed| listed.vcpu_hour);
     MarketGauges {
-        environment: quotes.environment.clone(),
-        spot: mean(spot).filter(|_| quotes.capacity == Capacity::Spot),
-        on_demand: mean(on_demand).or(fargate),
-        age: quotes.pools.iter().filter_map(|quote| quote.age(now)).max(),
+        environment,
+        spot: mean(spot).filter(|_| is_spot),
+        on_demand: mean(on_demand),
+        spot_age: spot_age(quotes, now).filter(|_| is_spot),
+        on_demand_age: quotes.pools.iter().filter_map(|quote| quote.on_demand_age(now)).max(),
     }
+}
+
+/// Of the instance type whose spot prices were confirmed least lately. A zone that EC2 stopped to
+/// list for a type is left out of decisions, and must not raise an alarm for ever.
+fn spot_age(quotes: &EnvironmentMarket, now: Timestamp) -> Option<SignedDuration> {
+    let mut by_type = BTreeMap::new();
+    for quote in &quotes.pools {
+        let Some(age) = quote.age(now) else { continue };
+        let least = by_type.entry(&quote.pool.instance_type).or_insert(age);
+        *least = age.min(*least);
+    }
+    by_type.into_values().max()
 }
 
 fn mean(prices: impl Iterator<Item = UsdPerHour>) -> Option<UsdPerHour> {

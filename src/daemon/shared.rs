@@ -14,7 +14,7 @@ use crate::domain::{EnvironmentName, InstanceFacts, InstanceId, InstanceType, Re
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
-use crate::run::AttemptRecord;
+use crate::run::{AttemptRecord, PriceTerms};
 use crate::settings::Settings;
 
 /// The cloud, behind its ports.
@@ -193,6 +193,17 @@ impl Shared {
     /// Instances that host (or hosted) attempts and whose end is not known.
     pub fn instances(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceFacts>> {
         lock(&self.instances)
+    }
+
+    /// The terms that an attempt is priced by: those of its leg, or for legs from before those were
+    /// kept the catalogue's of today.
+    pub fn terms_of(&self, attempt: &AttemptRecord) -> PriceTerms {
+        attempt.terms.unwrap_or_else(|| {
+            let catalogue = self.catalogue.load();
+            let class = catalogue.classes.get(&attempt.class);
+            let environment = catalogue.environments.get(&attempt.environment);
+            PriceTerms::of(class.map(Arc::as_ref), environment.map(Arc::as_ref))
+        })
     }
 
     /// Takes in what EC2 shows of an instance. The facts to write when it says something new about

@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 
 use super::{Candidate, Guard, Question};
 use crate::catalogue::{Class, Environment, Restart};
+use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
-use crate::domain::{Accrual, InstanceShape, Ppm, Share, Usd, UsdPerHour};
+use crate::domain::{Accrual, Capacity, InstanceShape, Ppm, Share, Usd, UsdPerHour};
 use crate::experience::EnvironmentExperience;
 use crate::market::EnvironmentMarket;
 
@@ -20,7 +21,10 @@ struct Mixture {
     price: Option<UsdPerHour>,
     on_demand: Option<UsdPerHour>,
     age_secs: Option<i64>,
+    /// The age above which the price counts as unknown; `None` where it is made from list prices.
+    max_age_secs: Option<i64>,
     pools: u32,
+    stale_pools: u32,
     fits: bool,
 }
 
@@ -58,6 +62,7 @@ pub fn assess(question: &Question<'_>, environment: &Environment) -> Candidate {
         expected_rework: rework,
         expected_cost,
         pools: mixture.pools,
+        stale_pools: mixture.stale_pools,
         guards,
     }
 }
@@ -108,7 +113,32 @@ fn cost_of(price: UsdPerHour, work: SignedDuration, rework: Ppm) -> Usd {
     once + once.scaled(rework)
 }
 
-/// Weighted by the placements seen in each pool, plus one for each (equal at first).
+/// The pools that count, each weighted by the placements seen there plus one (equal at first).
+#[derive(Debug, Default)]
+struct Pools {
+    price: WeightedMean,
+    on_demand: WeightedMean,
+    age_secs: Option<i64>,
+    count: u32,
+}
+
+impl Pools {
+    fn add(
+        &mut self,
+        price: Option<UsdPerHour>,
+        on_demand: Option<UsdPerHour>,
+        age: Option<SignedDuration>,
+        weight: u64,
+    ) {
+        self.price.add(price, weight);
+        self.on_demand.add(on_demand, weight);
+        self.age_secs = self.age_secs.max(age.map(|age| age.as_secs()));
+        self.count += 1;
+    }
+}
+
+/// Pools whose spot price is stale are left out, unless all are: one that EC2 lists no longer ages
+/// for ever, and says nothing of the others.
 fn mix(
     question: &Question<'_>,
     market: &EnvironmentMarket,
@@ -117,15 +147,17 @@ fn mix(
     if market.capacity.is_fargate() {
         return mix_fargate(question, market);
     }
-    let mut mixture = Mixture { pools: market.pools.len() as u32, ..Mixture::default() };
-    let (mut price, mut on_demand) = (WeightedMean::default(), WeightedMean::default());
+    let interruptible = market.capacity.is_interruptible();
+    let max_age_secs = question.class.max_price_age.as_secs();
+    let (mut fresh, mut stale) = (Pools::default(), Pools::default());
+    let mut fits = false;
     // The pools of one type stand together and have one shape.
     let mut last: Option<(&Arc<InstanceShape>, Option<Share>)> = None;
     for quote in &market.pools {
         if !question.resources.fits(&quote.shape) {
             continue;
         }
-        mixture.fits = true;
+        fits = true;
         let share = match last {
             Some((shape, share)) if Arc::ptr_eq(shape, &quote.shape) => share,
             _ => question.resources.share_of(&quote.shape),
@@ -139,38 +171,44 @@ fn mix(
         };
         let list =
             quote.on_demand.map(|list| question.class.effective_on_demand(list).of_share(share));
-        on_demand.add(list, seen + 1);
-        if market.capacity.is_interruptible() {
-            price.add(quote.spot.map(|spot| spot.of_share(share)), seen + 1);
-            if quote.spot.is_some() {
-                let age = quote.age(question.now).map(|age| age.as_secs());
-                mixture.age_secs = mixture.age_secs.max(age);
-            }
-        } else {
-            price.add(list, seen + 1);
+        if !interruptible {
+            let age = quote.on_demand.and_then(|_| quote.on_demand_age(question.now));
+            fresh.add(list, list, age, seen + 1);
+            continue;
         }
+        let spot = quote.spot.map(|spot| spot.of_share(share));
+        let age = spot.and_then(|_| quote.age(question.now));
+        let is_stale = age.is_some_and(|age| age.as_secs() > max_age_secs);
+        let pools = if is_stale { &mut stale } else { &mut fresh };
+        pools.add(spot, list, age, seen + 1);
     }
-    mixture.price = price.mean();
-    mixture.on_demand = on_demand.mean();
-    mixture
+    let all_stale = fresh.price.mean().is_none() && stale.count > 0;
+    let (used, stale_pools) = if all_stale { (stale, 0) } else { (fresh, stale.count) };
+    Mixture {
+        price: used.price.mean(),
+        on_demand: used.on_demand.mean(),
+        age_secs: used.age_secs,
+        max_age_secs: interruptible.then_some(max_age_secs),
+        pools: market.pools.len() as u32,
+        stale_pools,
+        fits,
+    }
 }
 
+/// Fargate has no pools, and its prices no age that rules them out: list prices change seldom, and
+/// Fargate Spot's is one of them less a discount.
 fn mix_fargate(question: &Question<'_>, market: &EnvironmentMarket) -> Mixture {
-    let Some(listed) = &market.fargate else {
-        return Mixture { pools: 0, fits: true, ..Mixture::default() };
+    let Some(quote) = &market.fargate else {
+        return Mixture { fits: true, ..Mixture::default() };
     };
-    let resources = question.resources;
-    let units = i128::from(listed.vcpu_hour.units()) * i128::from(resources.vcpu_millis) * 1024
-        + i128::from(listed.gib_hour.units()) * i128::from(resources.memory_mib) * 1000;
-    let price = UsdPerHour::from_units(div_half_even(units, 1_024_000) as i64);
-    let age = question.now.duration_since(listed.seen_at).max(SignedDuration::ZERO);
-    Mixture {
-        price: Some(price),
-        on_demand: Some(price),
-        age_secs: Some(age.as_secs()),
-        pools: 0,
-        fits: true,
-    }
+    let hourly = |rate| fargate_hourly(rate, &question.resources);
+    let on_demand = hourly(quote.list.less(question.class.on_demand_discount));
+    let price = match market.capacity {
+        Capacity::FargateSpot => quote.spot.and_then(hourly),
+        _ => on_demand,
+    };
+    let age_secs = price.map(|_| quote.age(question.now).as_secs());
+    Mixture { price, on_demand, age_secs, fits: true, ..Mixture::default() }
 }
 
 #[derive(Debug, Default)]
@@ -204,8 +242,9 @@ fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool)
     if mixture.on_demand.is_none() {
         guards.push(Guard::PriceUnknown);
     }
-    let max_age_secs = question.class.max_price_age.as_secs();
-    if let Some(age_secs) = mixture.age_secs.filter(|age| *age > max_age_secs) {
+    if let (Some(age_secs), Some(max_age_secs)) = (mixture.age_secs, mixture.max_age_secs)
+        && age_secs > max_age_secs
+    {
         guards.push(Guard::PriceStale { age_secs, max_age_secs });
     }
     if let Some(max) = question.class.max_price.filter(|max| price > *max) {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Candidate, Decision, Guard, Question, Reason};
 use crate::catalogue::Restart;
+use crate::domain::{Capacity, EnvironmentName};
 
 /// A rule that a decision breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,10 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
         });
         rule(in_time, "waiting for spot ends within the budget and before the deadline");
     }
+    rule(
+        chosen.capacity != Capacity::Spot || !chosen.guards.is_empty() || was_seen(question, name),
+        "spot without a guard has a price that was confirmed lately",
+    );
     if let (Some(max), Some(price)) = (question.class.max_price, chosen.price) {
         rule(
             !chosen.capacity.is_interruptible() || price <= max,
@@ -76,6 +81,18 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
         );
     }
     found
+}
+
+fn was_seen(question: &Question<'_>, name: &EnvironmentName) -> bool {
+    let oldest = question.now.checked_sub(question.class.max_price_age).unwrap_or(Timestamp::MIN);
+    let market = question.market.environments.get(name);
+    market.is_some_and(|market| {
+        market.pools.iter().any(|quote| {
+            // Ages are compared in whole seconds.
+            let late = |at: Timestamp| oldest.duration_since(at) >= SignedDuration::from_secs(1);
+            quote.spot.is_some() && !quote.seen_at.is_some_and(late)
+        })
+    })
 }
 
 /// Chosen by the class's rule for unknown prices, not by comparing costs.

@@ -12,7 +12,7 @@ use crate::domain::amount::gcd;
 use crate::domain::{
     Accrual, InstanceEnd, InstanceFacts, InstanceId, Ppm, Resources, Share, Usd, UsdPerHour, Window,
 };
-use crate::market::{FargatePrice, PriceSeries};
+use crate::market::{FargateRate, PriceSeries};
 
 use super::{Entry, Priced};
 
@@ -34,12 +34,12 @@ impl fmt::Display for BilledResource {
     }
 }
 
-/// A ledger line on an instance.
+/// A ledger line on an instance, or of a task.
 #[derive(Debug, Clone, Copy)]
 pub struct Hosted<'a> {
     pub entry: &'a Entry,
-    /// The discount that the line's on-demand price carries (its class's); the instance itself is
-    /// accounted at the list price.
+    /// The discount that the line's on-demand price carries (its class's); the instance or task
+    /// itself is accounted at the list price.
     pub on_demand_discount: Ppm,
 }
 
@@ -158,6 +158,18 @@ impl Account {
         self.discount += at(list) - at(list.scaled(Ppm::ONE - line.on_demand_discount));
         self.rounded = self.rounded.saturating_add(2);
     }
+
+    fn enter_task_discount(&mut self, line: &Hosted<'_>, list: FargateRate, resources: &Resources) {
+        let Some(priced) = line.entry.priced().filter(|_| line.on_demand_discount != Ppm::ZERO)
+        else {
+            return;
+        };
+        let at = |rate| fargate_cost(rate, resources, priced.charged.millis());
+        if let Some((full, paid)) = at(list).zip(at(list.less(line.on_demand_discount))) {
+            self.discount += full - paid;
+            self.rounded = self.rounded.saturating_add(2);
+        }
+    }
 }
 
 /// ∫ price × (1 − Σ share) over `billed`, rounded once. Between two changes of what is reserved the
@@ -204,22 +216,26 @@ pub struct TaskFacts {
     pub resources: Resources,
 }
 
-/// The account of a Fargate task at `price` (on Fargate Spot: after its discount): pulling the image,
-/// the time after the container's end and the rest of the minimum charge are idle.
+/// The account of a Fargate task at `rate` (on Fargate Spot: after its discount): pulling the image,
+/// the time after the container's end and the rest of the minimum charge are idle. A discount of
+/// `hosted` is of the class, and never holds for Fargate Spot.
 pub fn task_account(
     task: &TaskFacts,
-    price: Option<&FargatePrice>,
-    entry: Option<&Entry>,
+    rate: Option<FargateRate>,
+    hosted: Option<Hosted<'_>>,
 ) -> Account {
-    let line = entry.map(|entry| Hosted { entry, on_demand_discount: Ppm::ZERO });
-    let account = Account::open(BilledResource::Task(task.task_arn.clone()), line.as_slice());
+    let mut account = Account::open(BilledResource::Task(task.task_arn.clone()), hosted.as_slice());
+    let entry = hosted.map(|line| line.entry);
     let charge = || {
         let billed = billed_window(Window::new(task.pull_started_at?, task.stopped_at));
         let charged = entry.and_then(Entry::priced).map(|priced| priced.charged);
         let used = charged.map_or(0, |charged| charged.clamped_to(&billed).millis());
-        let cost = |millis| fargate_cost(price?, &task.resources, millis);
+        let cost = |millis| fargate_cost(rate?, &task.resources, millis);
         Some((cost(billed.millis())?, cost(billed.millis() - used)?))
     };
+    if let (Some(rate), Some(line)) = (rate, &hosted) {
+        account.enter_task_discount(line, rate, &task.resources);
+    }
     match charge() {
         Some((charge, idle)) => {
             account.close(charge, idle, entry.is_some_and(|entry| entry.unpriced().is_some()))

@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 
 use crate::cost::{
-    PriceMode, charged_window, credit_is_ruled_out, fargate_cost, fargate_discounted,
-    first_hour_credit, spot_accrual,
+    PriceMode, charged_window, credit_is_ruled_out, fargate_cost, first_hour_credit, spot_accrual,
 };
 use crate::domain::{
     Accrual, AttemptEnd, Capacity, InstanceEnd, InstanceFacts, InstanceShape, Lifecycle, Ppm,
     Share, Usd, UsdPerHour, Window,
 };
-use crate::market::{FargatePrice, PriceSeries};
+use crate::market::{FargatePrice, FargateRate, PriceSeries};
 use crate::run::AttemptRecord;
 
 use super::{Entry, EntryState, Priced, Unpriced};
@@ -24,11 +23,15 @@ pub struct Evidence<'a> {
     /// there included (in `PriceMode::InstanceHour` the hour's start, before the attempt, counts).
     pub spot: Option<&'a PriceSeries>,
     pub price_mode: PriceMode,
-    /// The on-demand price effective at the attempt's start, after the class's discount.
+    /// The on-demand list price effective at the attempt's start.
     pub on_demand: Option<UsdPerHour>,
     /// Fargate's list price for the attempt's architecture, effective at its start.
     pub fargate: Option<&'a FargatePrice>,
-    /// The user's own price of Fargate Spot, as a discount off the list price.
+    /// The class's discount off on-demand list prices, EC2's and Fargate's: Compute Savings Plans
+    /// cover both.
+    pub on_demand_discount: Ppm,
+    /// The user's own price of Fargate Spot, as a discount off the list price. No Savings Plan covers
+    /// Fargate Spot.
     pub fargate_spot_discount: Option<Ppm>,
 }
 
@@ -56,7 +59,7 @@ pub fn settle(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Entry>
         ended_at: ran.end,
         instance_id: instance.as_ref().map(|host| host.id.clone()),
         instance_type: instance.as_ref().map(|host| host.instance_type.clone()),
-        zone: instance.as_ref().map(|host| host.zone.clone()),
+        zone: instance.as_ref().map(|host| host.zone.clone()).or_else(|| attempt.zone.clone()),
         state: priced.unwrap_or_else(|why| EntryState::Unpriced { why }),
     })
 }
@@ -102,7 +105,8 @@ fn on_instance(
         .zip(shape)
         .and_then(|(resources, shape)| resources.share_of(shape))
         .ok_or(Unpriced::ShareUnknown)?;
-    let on_demand_price = evidence.on_demand.ok_or(Unpriced::OnDemandPriceUnknown)?;
+    let list = evidence.on_demand.ok_or(Unpriced::OnDemandPriceUnknown)?;
+    let on_demand_price = list.scaled(Ppm::ONE - evidence.on_demand_discount);
     let on_demand = Accrual::of(on_demand_price, charged.millis()).to_usd(share);
     let credit = first_hour_credit(instance);
     let cost = match &instance.lifecycle {
@@ -136,7 +140,7 @@ fn is_certain(instance: &InstanceFacts, stopped_at: Timestamp, end: AttemptEnd) 
 }
 
 /// Fargate tasks know neither instances nor a first-hour credit, so they are final at once. The
-/// equivalent of Fargate Spot is Fargate at its list price.
+/// equivalent of Fargate Spot is Fargate at its list price, after the class's discount.
 fn on_fargate(
     attempt: &AttemptRecord,
     evidence: &Evidence<'_>,
@@ -144,13 +148,13 @@ fn on_fargate(
     end: AttemptEnd,
 ) -> Result<EntryState, Unpriced> {
     let resources = attempt.resources.ok_or(Unpriced::ShareUnknown)?;
-    let list = evidence.fargate.ok_or(Unpriced::FargatePriceUnknown)?;
-    let of = |price: &FargatePrice| {
-        fargate_cost(price, &resources, ran.millis()).ok_or(Unpriced::FargatePriceUnknown)
+    let list = evidence.fargate.ok_or(Unpriced::FargatePriceUnknown)?.rate();
+    let of = |rate: FargateRate| {
+        fargate_cost(rate, &resources, ran.millis()).ok_or(Unpriced::FargatePriceUnknown)
     };
-    let on_demand = of(list)?;
+    let on_demand = of(list.less(evidence.on_demand_discount))?;
     let cost = match (attempt.capacity, evidence.fargate_spot_discount) {
-        (Capacity::FargateSpot, Some(discount)) => of(&fargate_discounted(list, discount))?,
+        (Capacity::FargateSpot, Some(discount)) => of(list.less(discount))?,
         (Capacity::FargateSpot, None) => return Err(Unpriced::FargatePriceUnknown),
         _ => on_demand,
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::FargateRate;
 use crate::domain::{Capacity, EnvironmentName, InstanceShape, Pool, UsdPerHour};
 
 /// One pool of an environment and what it costs now.
@@ -19,13 +20,21 @@ pub struct PoolQuote {
     pub on_demand: Option<UsdPerHour>,
     /// When the spot price was last seen by a successful refresh (not when it last changed).
     pub seen_at: Option<Timestamp>,
+    /// When the on-demand price was last seen by a successful refresh.
+    #[serde(default)]
+    pub on_demand_seen_at: Option<Timestamp>,
 }
 
-/// Fargate's prices for one environment.
+/// Fargate's prices for one environment, of its architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListedPrice {
-    pub vcpu_hour: UsdPerHour,
-    pub gib_hour: UsdPerHour,
+pub struct FargateQuote {
+    /// The list price: what on demand costs.
+    #[serde(flatten)]
+    pub list: FargateRate,
+    /// Fargate Spot only: the list price less the user's discount, where one is stated.
+    #[serde(default)]
+    pub spot: Option<FargateRate>,
+    /// When the list price was last seen by a successful refresh.
     pub seen_at: Timestamp,
 }
 
@@ -37,7 +46,7 @@ pub struct EnvironmentMarket {
     /// Empty on Fargate, and before the environment was discovered.
     pub pools: Vec<PoolQuote>,
     /// Fargate only.
-    pub fargate: Option<ListedPrice>,
+    pub fargate: Option<FargateQuote>,
     /// Why the environment cannot be used now (a disabled queue, an invalid compute environment).
     pub unusable: Option<String>,
 }
@@ -53,6 +62,23 @@ pub struct Market {
 impl PoolQuote {
     /// How long ago the spot price was last confirmed.
     pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
-        self.seen_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
+        self.seen_at.map(|at| since(at, now))
     }
+
+    /// How long ago the on-demand price was last confirmed.
+    pub fn on_demand_age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.on_demand_seen_at.map(|at| since(at, now))
+    }
+}
+
+impl FargateQuote {
+    /// How long ago the list price was last confirmed. The price of Fargate Spot is made from it, and
+    /// is as old.
+    pub fn age(&self, now: Timestamp) -> SignedDuration {
+        since(self.seen_at, now)
+    }
+}
+
+fn since(at: Timestamp, now: Timestamp) -> SignedDuration {
+    now.duration_since(at).max(SignedDuration::ZERO)
 }

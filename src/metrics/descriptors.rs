@@ -81,13 +81,13 @@ descriptors! {
         "Attempts that were counted as unpriced and have a price after all.";
 
     SPOT_PRICE = Gauge "spotcron_spot_price_usd_per_hour" ["environment"]
-        "Spot price of an instance in USD per hour, the mixture over the environment's pools.";
+        "Spot price of an instance (Fargate Spot: of a vCPU) in USD per hour, the mean over the environment's pools.";
     ON_DEMAND_PRICE = Gauge "spotcron_on_demand_price_usd_per_hour" ["environment"]
-        "On-demand list price of an instance in USD per hour, the mixture over the same pools.";
+        "On-demand list price of an instance (Fargate: of a vCPU) in USD per hour, the mean over the same pools.";
     DISCOUNT = Gauge "spotcron_spot_discount_ratio" ["environment"]
         "Spot discount off the on-demand price, 0 to 1; negative where spot is dearer.";
-    PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment"]
-        "Age of the oldest price in the environment's mixture since a refresh last confirmed it.";
+    PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment", "price"]
+        "Time since a refresh last confirmed the environment's prices (spot, on-demand), of the instance type where that is longest ago.";
 
     QUEUE_WAIT = Counter "spotcron_queue_wait_seconds_total" ["environment"]
         "Time that submissions waited for capacity, in seconds; divide by spotcron_queue_waits_total.";

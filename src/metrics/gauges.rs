@@ -27,7 +27,10 @@ pub struct MarketGauges {
     pub environment: EnvironmentName,
     pub spot: Option<UsdPerHour>,
     pub on_demand: Option<UsdPerHour>,
-    pub age: Option<SignedDuration>,
+    /// Since a refresh last confirmed the spot price.
+    pub spot_age: Option<SignedDuration>,
+    /// Since a refresh last confirmed the on-demand list price.
+    pub on_demand_age: Option<SignedDuration>,
 }
 
 impl MarketGauges {
@@ -104,8 +107,10 @@ fn collect_market<'a>(market: &'a MarketGauges, to: &mut Families<'a>) -> Result
     if let Some(discount) = market.discount() {
         to.add(&metric::DISCOUNT, &labels, discount.to_ratio())?;
     }
-    if let Some(age) = market.age {
-        to.add(&metric::PRICE_AGE, &labels, age.as_millis() as f64 / 1e3)?;
+    for (price, age) in [("spot", market.spot_age), ("on-demand", market.on_demand_age)] {
+        if let Some(age) = age {
+            to.add(&metric::PRICE_AGE, &[labels[0], price], age.as_millis() as f64 / 1e3)?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::PriceTerms;
 use crate::domain::{
     AttemptEnd, BatchJobId, Capacity, ClassName, EnvironmentName, InstanceId, InstanceShape,
     InstanceType, JobName, Lifecycle, Region, Resources, RunId, Window, Zone,
@@ -55,6 +56,12 @@ pub struct AttemptRecord {
     /// Fargate only: when the image pull began, which is where AWS's bill begins.
     #[serde(default)]
     pub pull_started_at: Option<Timestamp>,
+    /// Fargate only: where the task ran. On EC2 the host says so.
+    #[serde(default)]
+    pub zone: Option<Zone>,
+    /// The terms of its leg; `None` for legs from before those were kept.
+    #[serde(default)]
+    pub terms: Option<PriceTerms>,
     pub host: Option<HostRecord>,
 }
 

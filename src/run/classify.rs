@@ -1,5 +1,5 @@
 //! Interruption, failure or bad luck: what ended an attempt. AWS says it in prose, so the prose is
-//! matched by prefix and the instance behind the attempt has the last word.
+//! matched by prefix and the instance (or Fargate task) behind the attempt has the last word.
 
 use crate::domain::{AttemptEnd, AttemptObservation, BatchStatus, Capacity, InstanceEnd};
 
@@ -18,7 +18,7 @@ const NEVER_RAN: [&str; 5] = [
 /// What ended `attempt`.
 ///
 /// `job_status` is the job's own status, which decides where the attempt says nothing;
-/// `instance_end` is how the instance behind it ended, where that is known.
+/// `instance_end` is how the instance behind it ended, or its Fargate task, where that is known.
 /// Reason strings: aws-facts in docs/concepts, from AWS's Batch user guide and reported cases.
 pub fn classify(
     attempt: &AttemptObservation,
@@ -53,7 +53,8 @@ pub fn classify(
     }
     match attempt.container.exit_code {
         Some(0) => AttemptEnd::Succeeded,
-        // The host shutting down can stop the container before Batch sees the loss.
+        // The host shutting down can stop the container before Batch sees the loss, and a Fargate
+        // task that is taken back gets SIGTERM (143) and after its stop timeout SIGKILL (137).
         Some(137 | 143) if reclaimed(capacity, instance_end) => AttemptEnd::Interrupted,
         Some(_) => AttemptEnd::Failed,
         None if job_status == BatchStatus::Succeeded => AttemptEnd::Succeeded,
@@ -147,6 +148,10 @@ mod tests {
             ("spotcron: deadline", "", Some(0), spot, None, Stopped),
             ("Your Spot Task was interrupted.", "", None, Capacity::FargateSpot, None, Interrupted),
             ("stopped by hand", "", None, spot, None, Stopped),
+            (exited, "", Some(143), Capacity::FargateSpot, reclaimed, Interrupted),
+            (exited, "", Some(137), Capacity::FargateSpot, reclaimed, Interrupted),
+            (exited, "", Some(143), Capacity::FargateSpot, None, Failed),
+            (exited, "", Some(0), Capacity::FargateSpot, reclaimed, Succeeded),
         ];
         for (status, container, exit, capacity, end, expected) in cases {
             let found = classify(

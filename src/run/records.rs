@@ -16,7 +16,8 @@ pub struct LegFacts<'a> {
     pub leg: &'a Leg,
     /// The array child that the observation is of.
     pub child: Option<u32>,
-    /// How the instance behind a container instance ARN ended, where that is known.
+    /// How the instance behind a container instance ARN ended, or the Fargate task of an ARN, where
+    /// that is known.
     pub instance_ends: &'a BTreeMap<String, InstanceEnd>,
 }
 
@@ -86,7 +87,10 @@ fn finished(
     number: u32,
     attempt: &AttemptObservation,
 ) -> AttemptRecord {
-    let arn = attempt.container.container_instance_arn.as_ref();
+    let arn = match facts.leg.capacity.is_fargate() {
+        true => attempt.container.task_arn.as_ref(),
+        false => attempt.container.container_instance_arn.as_ref(),
+    };
     let is_last = number as usize >= job.attempts.len();
     let (status, reason) = if is_last && job.status.is_final() {
         (job.status, job.status_reason.as_deref())
@@ -143,6 +147,8 @@ fn running(
             .filter(|_| leg.capacity == Capacity::Spot || leg.capacity == Capacity::OnDemand),
         task_arn: container.task_arn.clone(),
         pull_started_at: None,
+        zone: None,
+        terms: leg.terms,
         host: None,
     }
 }

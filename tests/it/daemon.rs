@@ -3,6 +3,7 @@
 mod catching_up;
 mod edges;
 mod exactly_once;
+mod fargate;
 mod http;
 mod kill;
 mod money;

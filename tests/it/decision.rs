@@ -1,5 +1,7 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod prices;
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Restart, WhenPriceUnknown};

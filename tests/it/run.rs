@@ -46,6 +46,7 @@ fn run(capacity: Capacity) -> Run {
             missing_since: None,
             was_uncertain: false,
             array_size: None,
+            terms: None,
         }],
         failures: 0,
         progress_millis: 0,

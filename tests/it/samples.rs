@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
-use spotcron::domain::{Capacity, InstanceShape, Pool, Ppm, Region, Resources};
+use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Region, Resources};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
 pub fn at(text: &str) -> Timestamp {
@@ -52,6 +52,7 @@ pub fn environment(name: &str, capacity: Capacity) -> Environment {
         zones: None,
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
+        architecture: Architecture::X86_64,
     }
 }
 
@@ -105,6 +106,7 @@ pub fn quotes(
         spot: price.map(|price| price.parse().unwrap()),
         on_demand: on_demand.map(|price| price.parse().unwrap()),
         seen_at: price.map(|_| seen_at),
+        on_demand_seen_at: on_demand.map(|_| seen_at),
     });
     EnvironmentMarket {
         environment: name.into(),

@@ -25,6 +25,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
     let zones = check_zones(raw, region.as_deref(), &mut scope);
     let instance_types = check_types(raw, capacity, &mut scope);
     check_discount(raw, capacity, &mut scope);
+    check_architecture(raw, capacity, &mut scope);
     let definitions = check_definitions(raw, region.as_deref(), &mut scope);
     Some(Environment {
         name: EnvironmentName::new(name?),
@@ -35,6 +36,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
         zones,
         definitions,
         fargate_spot_discount: raw.fargate_spot_discount_percent.as_ref().map(|p| p.value.0),
+        architecture: raw.architecture.as_ref().map(|a| a.value.0).unwrap_or_default(),
     })
 }
 
@@ -146,6 +148,16 @@ fn check_discount(raw: &RawEnvironment, capacity: Option<Capacity>, scope: &mut 
             );
         }
         _ => {}
+    }
+}
+
+fn check_architecture(raw: &RawEnvironment, capacity: Option<Capacity>, scope: &mut Scope<'_>) {
+    if let (Some(architecture), Some(capacity)) = (&raw.architecture, capacity)
+        && !capacity.is_fargate()
+    {
+        let problem = format!("`architecture` does not apply to `{capacity}`");
+        let hint = "remove it: EC2's instance types have an architecture of their own";
+        scope.error("key-does-not-apply", &architecture.span, &problem, hint);
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::catalogue::Catalogue;
 use crate::cli::summary::Bill;
 use crate::daemon::Shared;
 use crate::domain::{Capacity, InstanceFacts, InstanceId, Lifecycle, Pool, Ppm, Window};
@@ -27,8 +26,7 @@ pub async fn reckon(
     let whole = Window::new(Timestamp::MIN, Timestamp::MAX);
     let entries = store.entries_between(whole).await?;
     let open = attempts_without_a_line(shared, store, &entries).await?;
-    let catalogue = shared.catalogue.load_full();
-    let mut accounts = instance_accounts(shared, &catalogue, &entries, &open, until).await?;
+    let mut accounts = instance_accounts(shared, &entries, &open, until).await?;
     accounts.extend(fargate_accounts(shared, store, &entries).await?);
     let lines: Vec<(BilledResource, _)> = cloud
         .bill(until)
@@ -88,29 +86,37 @@ async fn attempts_without_a_line(
 
 async fn instance_accounts(
     shared: &Shared,
-    catalogue: &Catalogue,
     entries: &[Entry],
     open: &BTreeMap<InstanceId, usize>,
     until: Timestamp,
 ) -> Result<Vec<Account>, StoreError> {
     let store = shared.book.store();
+    let instances = store.all_instances().await?;
+    let is_spot = |instance: &&InstanceFacts| instance.lifecycle == Lifecycle::Spot;
+    let spot: BTreeSet<&InstanceId> =
+        instances.iter().filter(is_spot).map(|instance| &instance.id).collect();
     let mut hosted: BTreeMap<&InstanceId, Vec<Hosted<'_>>> = BTreeMap::new();
     for entry in entries {
         let Some(id) = &entry.instance_id else { continue };
-        let class = catalogue.classes.get(&entry.class);
-        let on_demand_discount = class.map_or(Ppm::ZERO, |class| class.on_demand_discount);
+        // A discount only shows in what was bought on demand.
+        let attempt = match spot.contains(id) {
+            true => None,
+            false => store.attempt(&entry.key).await?,
+        };
+        let on_demand_discount =
+            attempt.map_or(Ppm::ZERO, |attempt| shared.terms_of(&attempt).on_demand_discount);
         hosted.entry(id).or_default().push(Hosted { entry, on_demand_discount });
     }
     let mut accounts = Vec::new();
-    for instance in store.all_instances().await? {
+    for instance in &instances {
         let lines = hosted.get(&instance.id).map_or(&[][..], Vec::as_slice);
         let open = open.get(&instance.id).copied().unwrap_or(0);
         let account = match instance.lifecycle {
             Lifecycle::Spot => {
-                let series = store.price_series(&pool(&instance), life(&instance, until)).await?;
+                let series = store.price_series(&pool(instance), life(instance, until)).await?;
                 let mode = shared.settings.ledger.price_mode;
                 let rate = InstanceRate::Spot { series: &series, mode };
-                instance_account(&instance, Some(rate), lines, open, until)
+                instance_account(instance, Some(rate), lines, open, until)
             }
             _ => {
                 let region = &instance.region;
@@ -118,7 +124,7 @@ async fn instance_accounts(
                 let at = instance.launched_at;
                 let list = shared.desk.list_price_at(shared, region, kind, at).await?;
                 let rate = list.map(InstanceRate::OnDemand);
-                instance_account(&instance, rate, lines, open, until)
+                instance_account(instance, rate, lines, open, until)
             }
         };
         accounts.push(account);
@@ -144,6 +150,8 @@ async fn fargate_accounts(
     let mut accounts = Vec::new();
     for entry in entries.iter().filter(|entry| entry.capacity.is_fargate()) {
         let Some(attempt) = store.attempt(&entry.key).await? else { continue };
+        let terms = shared.terms_of(&attempt);
+        let started_at = attempt.started_at.unwrap_or(entry.ended_at);
         let (Some(task_arn), Some(resources)) = (attempt.task_arn, attempt.resources) else {
             continue;
         };
@@ -153,8 +161,16 @@ async fn fargate_accounts(
             stopped_at: attempt.stopped_at.unwrap_or(entry.ended_at),
             resources,
         };
-        let price = shared.desk.fargate_price(&entry.region, "x86_64");
-        accounts.push(task_account(&task, price.as_ref(), Some(entry)));
+        let (region, architecture) = (&entry.region, terms.architecture);
+        let list = shared.desk.fargate_price_at(shared, region, architecture, started_at).await?;
+        let list = list.map(|price| price.rate());
+        let (rate, on_demand_discount) = match entry.capacity {
+            Capacity::FargateSpot => {
+                (list.zip(terms.fargate_spot_discount).map(|(list, off)| list.less(off)), Ppm::ZERO)
+            }
+            _ => (list, terms.on_demand_discount),
+        };
+        accounts.push(task_account(&task, rate, Some(Hosted { entry, on_demand_discount })));
     }
     Ok(accounts)
 }

@@ -44,6 +44,8 @@ pub struct CandidateView {
     pub expected_rework_percent: Number,
     pub expected_cost_usd: Option<Usd>,
     pub pools: u32,
+    /// Of them, those whose stale price was left out.
+    pub stale_pools: u32,
     /// What speaks against it; empty for one that may be chosen.
     pub guards: Vec<ReasonView>,
     #[serde(skip)]
@@ -120,7 +122,7 @@ impl DecisionView {
             plain(&candidate.risk),
             plain(&candidate.rework),
             or_dash(candidate.expected_cost_usd.map(value::usd)),
-            or_dash(Some(candidate.pools).filter(|pools| *pools > 0)),
+            or_dash(candidate.counted_pools()),
             verdict,
             plain(why),
         ]
@@ -166,6 +168,15 @@ impl DecisionView {
 }
 
 impl CandidateView {
+    /// `4`, or `3 of 4` where a stale one was left out.
+    fn counted_pools(&self) -> Option<String> {
+        match (self.pools, self.stale_pools) {
+            (0, _) => None,
+            (pools, 0) => Some(pools.to_string()),
+            (pools, stale) => Some(format!("{} of {pools}", pools.saturating_sub(stale))),
+        }
+    }
+
     fn of(candidate: &Candidate, chosen: Option<&EnvironmentName>) -> Self {
         let guards = candidate
             .guards
@@ -182,6 +193,7 @@ impl CandidateView {
             expected_rework_percent: value::percent_number(candidate.expected_rework),
             expected_cost_usd: candidate.expected_cost,
             pools: candidate.pools,
+            stale_pools: candidate.stale_pools,
             guards: guards.collect(),
             risk: value::per_hour(candidate.hazard_per_hour),
             rework: candidate.expected_rework.to_string(),

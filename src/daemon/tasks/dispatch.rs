@@ -19,7 +19,8 @@ use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
-    Leg, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline, submit_request,
+    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline,
+    submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -122,7 +123,11 @@ impl Dispatch {
             Some(environment) => {
                 let wait_until = decision.wait_until;
                 let leg = self.new_leg(run, cause, environment, wait_until, now);
-                next.legs.push(Leg { array_size: job.submission.array_size, ..leg });
+                next.legs.push(Leg {
+                    array_size: job.submission.array_size,
+                    terms: Some(PriceTerms::of(Some(class), Some(environment))),
+                    ..leg
+                });
                 next.state = RunState::Submitting { uncertain_since: None };
             }
         }
@@ -165,6 +170,7 @@ impl Dispatch {
             missing_since: None,
             was_uncertain: false,
             array_size: None,
+            terms: None,
         }
     }
 

@@ -50,7 +50,7 @@ impl Task for ListPrices {
                 }
             }
             writes.extend(prices.iter().cloned().map(Write::ListPrice));
-            shared.desk.take_list(prices);
+            shared.desk.take_list(prices, now);
             let uses_fargate = catalogue
                 .environments
                 .values()

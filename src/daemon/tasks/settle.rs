@@ -154,9 +154,7 @@ impl Settle {
             }
             None => None,
         };
-        let catalogue = shared.catalogue.load();
-        let class = catalogue.classes.get(&attempt.class);
-        let environment = catalogue.environments.get(&attempt.environment);
+        let terms = shared.terms_of(attempt);
         let list = match host {
             Some(host) => {
                 shared
@@ -171,7 +169,13 @@ impl Settle {
             None => None,
         };
         let shape = host.and_then(|host| shared.desk.shape(&host.instance_type));
-        let fargate = shared.desk.fargate_price(&attempt.region, "x86_64");
+        let fargate = match attempt.capacity.is_fargate() {
+            true => {
+                let (region, architecture) = (&attempt.region, terms.architecture);
+                shared.desk.fargate_price_at(shared, region, architecture, ran.start).await?
+            }
+            false => None,
+        };
         let entry = settle(
             attempt,
             &Evidence {
@@ -179,10 +183,10 @@ impl Settle {
                 shape: shape.as_deref(),
                 spot: spot.as_ref(),
                 price_mode: shared.settings.ledger.price_mode,
-                on_demand: list
-                    .map(|list| class.map_or(list, |class| class.effective_on_demand(list))),
+                on_demand: list,
                 fargate: fargate.as_ref(),
-                fargate_spot_discount: environment.and_then(|e| e.fargate_spot_discount),
+                on_demand_discount: terms.on_demand_discount,
+                fargate_spot_discount: terms.fargate_spot_discount,
             },
         );
         let known = self.line_before(&attempt.key);

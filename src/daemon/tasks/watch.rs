@@ -214,8 +214,9 @@ impl Watch {
             record.host =
                 record.container_instance_arn.as_ref().and_then(|arn| self.hosts.host(arn));
             if leg.capacity.is_fargate() {
-                let task = record.task_arn.as_ref();
-                record.pull_started_at = task.and_then(|arn| self.hosts.pull_started_at(arn));
+                let task = record.task_arn.as_ref().and_then(|arn| self.hosts.task(arn));
+                record.pull_started_at = task.and_then(|task| task.pull_started_at);
+                record.zone = task.and_then(|task| task.zone.clone());
             }
             let known = self.recorded.entry(run.id.clone()).or_default();
             let before = known.get(&record.key);
@@ -231,6 +232,7 @@ impl Watch {
                 record.log_stream = record.log_stream.take().or_else(|| before.log_stream.clone());
                 record.started_at = record.started_at.or(before.started_at);
                 record.pull_started_at = record.pull_started_at.or(before.pull_started_at);
+                record.zone = record.zone.take().or_else(|| before.zone.clone());
             }
             if before == Some(record) {
                 continue;

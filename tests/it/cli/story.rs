@@ -6,7 +6,7 @@ mod market;
 mod parts;
 
 use jiff::Timestamp;
-use spotcron::decision::{Decision, Guard, Reason};
+use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Share, Usd};
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
@@ -73,7 +73,10 @@ fn fallback_chosen() -> Decision {
         chosen: Some("on-demand-a".into()),
         reasons: vec![Reason::Fallback { guard: guards[0].clone() }],
         candidates: vec![
-            candidate("spot-a", Capacity::Spot, "0.1033", 170_000, "0.1265", guards),
+            Candidate {
+                stale_pools: 1,
+                ..candidate("spot-a", Capacity::Spot, "0.1033", 170_000, "0.1265", guards)
+            },
             candidate("on-demand-a", Capacity::OnDemand, "0.2995", 0, "0.2995", Vec::new()),
         ],
         wait_until: None,

@@ -140,6 +140,8 @@ pub struct TroubledBatch {
     pub twin: Option<BatchJobId>,
     /// A queue is described once there is a permit.
     pub queues: Option<Arc<Semaphore>>,
+    /// A Fargate Spot task that is taken back looks like a container that exited with 143.
+    pub hushed: bool,
     /// Calls of SubmitJob so far.
     pub submits: AtomicUsize,
     /// Queues that were disabled after they had been described.
@@ -155,6 +157,7 @@ impl TroubledBatch {
             inner: Arc::clone(inner),
             twin: None,
             queues: None,
+            hushed: false,
             submits: AtomicUsize::new(0),
             refusing_queues: Vec::new(),
             disguised_reclaims: false,
@@ -183,6 +186,20 @@ fn refused(operation: &'static str) -> ServiceError {
     ServiceError::new(operation, FailureKind::Denied, "AccessDeniedException: not authorized")
 }
 
+fn hush(job: &mut JobObservation) {
+    let interrupted = |text: &Option<String>| {
+        text.as_deref().is_some_and(|text| text.starts_with("Your Spot Task was interrupted"))
+    };
+    let exited = Some("Essential container in task exited".to_owned());
+    if interrupted(&job.status_reason) {
+        job.status_reason = exited.clone();
+    }
+    for attempt in job.attempts.iter_mut().filter(|attempt| interrupted(&attempt.status_reason)) {
+        attempt.status_reason = exited.clone();
+        attempt.container.exit_code = Some(143);
+    }
+}
+
 #[async_trait]
 impl BatchService for TroubledBatch {
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
@@ -207,6 +224,9 @@ impl BatchService for TroubledBatch {
         let mut jobs = self.inner.describe(&home(), ids).await?;
         for job in jobs.iter_mut().filter(|_| self.disguised_reclaims) {
             disguise(job);
+        }
+        if self.hushed {
+            jobs.iter_mut().for_each(hush);
         }
         Ok(jobs)
     }

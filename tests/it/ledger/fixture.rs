@@ -81,6 +81,8 @@ pub fn attempt(window: Window, end: AttemptEnd) -> AttemptRecord {
         container_instance_arn: None,
         task_arn: None,
         pull_started_at: None,
+        zone: None,
+        terms: None,
         host: None,
     }
 }

@@ -272,13 +272,14 @@ fn pulling_the_image_and_the_minimum_minute_of_a_fargate_task_are_idle() {
         resources: one,
     };
     // 0.0000110 a second: 60 s billed, 25 s of them the attempt's.
-    let account = task_account(&task, Some(&list), Some(&entry));
+    let hosted = Hosted { entry: &entry, on_demand_discount: Ppm::ZERO };
+    let account = task_account(&task, Some(list.rate()), Some(hosted));
     assert_eq!(account.charge, Some(Usd::from_nanos(660_000)));
     assert_eq!(account.attempts, Usd::from_nanos(275_000));
     assert_eq!(account.idle, Usd::from_nanos(385_000));
     assert_eq!((account.rounding, account.unexplained), (Usd::ZERO, Usd::ZERO));
     task.pull_started_at = None;
-    let unknown = task_account(&task, Some(&list), Some(&entry));
+    let unknown = task_account(&task, Some(list.rate()), Some(hosted));
     let bill = [(unknown.resource.clone(), Usd::from_nanos(660_000))];
     let found = reconcile(&bill, &[unknown], &[entry]);
     assert_eq!((found.unpriced, found.unexplained), (Usd::from_nanos(385_000), Usd::ZERO));

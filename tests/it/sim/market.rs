@@ -160,7 +160,8 @@ fn a_month_of_forty_pools_stays_small() {
         most = (most.0.max(jobs), most.1.max(instances));
     }
     assert_eq!(account.cloud.submission_count(), 24 * 30 * 20);
-    assert!(most.0 < 20 * 30 && most.1 < 200, "{most:?}");
+    // A day of finished jobs, and those that wait while the scarce pools are down.
+    assert!(most.0 < 20 * 36 && most.1 < 200, "{most:?}");
     account.cloud.keep_submissions(10);
     account.start("demo-fargate", "demo-urgent", "last");
     assert_eq!(account.cloud.submissions().len(), 10);

@@ -38,6 +38,10 @@ fn real_history_is_replayed_point_by_point() {
     let Some(points) = recorded() else { return };
     let span = replay::span(&points).unwrap();
     let mut scenario = Scenario::demo().unwrap();
+    // What is asked for are the prices: capacity is always there.
+    for environment in &mut scenario.compute_environments {
+        environment.reclaim_scale = Some(0.0);
+    }
     let summary = scenario.for_replay(points.clone()).unwrap();
     assert_eq!((summary.region.as_str(), summary.pools), ("us-east-1", 29));
     assert_eq!(summary.unknown_types, []);

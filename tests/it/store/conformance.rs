@@ -10,8 +10,8 @@ use spotcron::domain::{Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHo
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::ledger::{Counter, EntryState, Unpriced};
 use spotcron::market::{
-    EnvironmentMarket, FargatePrice, ListPrice, ListedPrice, PoolQuote, PriceCoverage, PricePoint,
-    PriceSeries,
+    EnvironmentMarket, FargatePrice, FargateQuote, FargateRate, ListPrice, PoolQuote,
+    PriceCoverage, PricePoint, PriceSeries,
 };
 use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{Run, RunEventKind};
@@ -174,6 +174,7 @@ fn decision() -> Decision {
             expected_rework: Ppm(1),
             expected_cost: Some(Usd::from_nanos(5)),
             pools: 3,
+            stale_pools: 1,
             guards: vec![Guard::CoolingDown { until: at(2) }],
         }],
         wait_until: Some(at(600)),
@@ -502,6 +503,10 @@ pub async fn fargate_prices_come_newest_first(store: &dyn Store) {
 }
 
 pub async fn environment_markets_are_replaced(store: &dyn Store) {
+    let rate = |units| FargateRate {
+        vcpu_hour: UsdPerHour::from_units(units),
+        gib_hour: UsdPerHour::from_units(units + 1),
+    };
     let market = |environment: &str, unusable: Option<&str>| EnvironmentMarket {
         environment: environment.into(),
         capacity: Capacity::FargateSpot,
@@ -511,12 +516,9 @@ pub async fn environment_markets_are_replaced(store: &dyn Store) {
             spot: Some(UsdPerHour::from_units(2526)),
             on_demand: None,
             seen_at: Some(at(3)),
+            on_demand_seen_at: Some(at(2)),
         }],
-        fargate: Some(ListedPrice {
-            vcpu_hour: UsdPerHour::from_units(1),
-            gib_hour: UsdPerHour::from_units(2),
-            seen_at: at(4),
-        }),
+        fargate: Some(FargateQuote { list: rate(1), spot: Some(rate(3)), seen_at: at(4) }),
         unusable: unusable.map(str::to_owned),
     };
     let (a, b) = (market("a", None), market("b", None));

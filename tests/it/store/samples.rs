@@ -58,6 +58,7 @@ fn leg(run: &RunId) -> Leg {
         missing_since: None,
         was_uncertain: false,
         array_size: None,
+        terms: None,
     }
 }
 
@@ -97,6 +98,8 @@ pub fn attempt(run: &Run, key: AttemptKey, stopped: Option<i64>) -> AttemptRecor
         container_instance_arn: Some("arn:ci".into()),
         task_arn: Some("arn:task".into()),
         pull_started_at: None,
+        zone: None,
+        terms: None,
         host: Some(HostRecord {
             instance_id: "i-1".into(),
             instance_type: "m6i.xlarge".into(),

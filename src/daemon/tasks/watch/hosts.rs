@@ -11,7 +11,7 @@ use crate::domain::{
     BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation,
     Region,
 };
-use crate::ports::{ServiceError, Write};
+use crate::ports::{FargateTask, ServiceError, Write};
 use crate::run::{HostRecord, Leg, Run};
 
 /// DescribeContainerInstances and DescribeInstances take so many at once.
@@ -29,9 +29,10 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Hosts {
     known: HashMap<String, Known>,
+    /// How machines ended, by container instance ARN, and Fargate tasks, by their own.
     ends: BTreeMap<String, InstanceEnd>,
-    /// Fargate task ARN → when its image pull began, and when a job last named it.
-    pulls: HashMap<String, (Timestamp, Timestamp)>,
+    /// By ARN, with when a job last named it.
+    tasks: HashMap<String, (FargateTask, Timestamp)>,
     pruned_at: Option<Timestamp>,
 }
 
@@ -40,12 +41,12 @@ impl Hosts {
         self.known.get(arn).map(|known| known.host.clone())
     }
 
-    /// When a Fargate task's image pull began.
-    pub fn pull_started_at(&self, task_arn: &str) -> Option<Timestamp> {
-        self.pulls.get(task_arn).map(|(began, _)| *began)
+    /// A Fargate task, as ECS last showed it.
+    pub fn task(&self, arn: &str) -> Option<&FargateTask> {
+        self.tasks.get(arn).map(|(task, _)| task)
     }
 
-    /// How the instances behind ARNs ended, where that is known.
+    /// How the instances and tasks behind ARNs ended, where that is known.
     pub fn ends(&self) -> &BTreeMap<String, InstanceEnd> {
         &self.ends
     }
@@ -109,7 +110,8 @@ impl Hosts {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Fargate's tasks have no host; what they have is the beginning of their bill.
+    /// Fargate's tasks have no host; what they have is the beginning of their bill, and whether they
+    /// were taken back, which Batch does not always say.
     async fn look_up_tasks(
         &mut self,
         shared: &Arc<Shared>,
@@ -124,12 +126,14 @@ impl Hosts {
             let Some(leg) = legs.get(parent).filter(|leg| leg.capacity.is_fargate()) else {
                 continue;
             };
-            for arn in containers(job).filter_map(|(container, _)| container.task_arn.as_ref()) {
-                match self.pulls.get_mut(arn) {
-                    Some((_, named_at)) => *named_at = now,
-                    None => {
-                        wanted.entry(leg.region.clone()).or_default().insert(arn.clone());
-                    }
+            for (container, is_lost) in containers(job) {
+                let Some(arn) = &container.task_arn else { continue };
+                let known = self.tasks.get_mut(arn).map(|(task, named_at)| {
+                    *named_at = now;
+                    task.pull_started_at.is_some() && (!is_lost || task.stopped_at.is_some())
+                });
+                if known != Some(true) {
+                    wanted.entry(leg.region.clone()).or_default().insert(arn.clone());
                 }
             }
         }
@@ -143,9 +147,12 @@ impl Hosts {
                         continue;
                     }
                 };
-                let begun =
-                    tasks.into_iter().filter_map(|t| Some((t.task_arn, t.pull_started_at?)));
-                self.pulls.extend(begun.map(|(arn, began)| (arn, (began, now))));
+                for task in tasks {
+                    if task.interrupted {
+                        self.ends.insert(task.task_arn.clone(), InstanceEnd::Reclaimed);
+                    }
+                    self.tasks.insert(task.task_arn.clone(), (task, now));
+                }
             }
         }
         failure.map_or(Ok(()), Err)
@@ -188,9 +195,9 @@ impl Hosts {
         }
         self.pruned_at = Some(now);
         self.known.retain(|_, known| now.duration_since(known.named_at) < FORGET_AFTER);
-        self.pulls.retain(|_, (_, named_at)| now.duration_since(*named_at) < FORGET_AFTER);
-        let known = &self.known;
-        self.ends.retain(|arn, _| known.contains_key(arn));
+        self.tasks.retain(|_, (_, named_at)| now.duration_since(*named_at) < FORGET_AFTER);
+        let (known, tasks) = (&self.known, &self.tasks);
+        self.ends.retain(|arn, _| known.contains_key(arn) || tasks.contains_key(arn));
     }
 }
 

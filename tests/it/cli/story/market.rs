@@ -7,8 +7,10 @@ use jiff::{SignedDuration, tz::TimeZone};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
-use spotcron::domain::{Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources};
-use spotcron::market::{EnvironmentMarket, ListedPrice, PoolQuote};
+use spotcron::domain::{
+    Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
+};
+use spotcron::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
 
 use super::at;
 
@@ -22,6 +24,7 @@ fn environment(name: &str, capacity: Capacity) -> (EnvironmentName, Arc<Environm
         zones: None,
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
+        architecture: Architecture::X86_64,
     };
     (name.into(), Arc::new(environment))
 }
@@ -113,6 +116,7 @@ fn quote(
         spot: spot.map(|price| price.parse().unwrap()),
         on_demand: Some(on_demand.parse().unwrap()),
         seen_at: spot.map(|_| at("04:06:00")),
+        on_demand_seen_at: Some(at("00:10:00")),
     }
 }
 
@@ -127,11 +131,19 @@ pub fn markets() -> BTreeMap<EnvironmentName, EnvironmentMarket> {
     let mut disabled = market("spot-b", Capacity::Spot, Vec::new());
     disabled.unusable = Some("job queue spot-b-queue is DISABLED".to_owned());
     let mut fargate = market("fargate-a", Capacity::Fargate, Vec::new());
-    fargate.fargate = Some(ListedPrice {
-        vcpu_hour: "0.04048".parse().unwrap(),
-        gib_hour: "0.004445".parse().unwrap(),
+    fargate.fargate = Some(FargateQuote {
+        list: FargateRate {
+            vcpu_hour: "0.04048".parse().unwrap(),
+            gib_hour: "0.004445".parse().unwrap(),
+        },
+        spot: None,
         seen_at: at("00:10:00"),
     });
+    let mut fargate_spot = market("tasks-spot", Capacity::FargateSpot, Vec::new());
+    fargate_spot.fargate = fargate
+        .fargate
+        .clone()
+        .map(|quote| FargateQuote { spot: Some(quote.list.less(Ppm::from_percent(60))), ..quote });
     let pools = vec![
         quote("m6i.xlarge", "eu-west-1b", 4, Some("0.0741"), "0.2140"),
         quote("m6i.xlarge", "eu-west-1a", 4, Some("0.0702"), "0.2140"),
@@ -147,6 +159,7 @@ pub fn markets() -> BTreeMap<EnvironmentName, EnvironmentMarket> {
         market("on-demand-a", Capacity::OnDemand, on_demand),
         disabled,
         fargate,
+        fargate_spot,
     ]
     .into_iter()
     .map(|market| (market.environment.clone(), market))

@@ -94,6 +94,7 @@ impl Teller {
             missing_since: None,
             was_uncertain: false,
             array_size: None,
+            terms: None,
         });
         self.say(clock, RunEventKind::Submitted { leg, environment: to.into(), capacity, job_id });
     }
@@ -161,6 +162,8 @@ impl Teller {
             region: "eu-west-1".into(),
             resources: None,
             pull_started_at: None,
+            zone: None,
+            terms: None,
             started_at: part.started.map(at),
             stopped_at: part.stopped.map(at),
             end: part.end,
@@ -197,6 +200,7 @@ pub fn candidate(
         expected_rework: Ppm(hazard / 2),
         expected_cost: Some(usd(cost)),
         pools: 6,
+        stale_pools: 0,
         guards,
     }
 }
