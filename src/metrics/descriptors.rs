@@ -113,7 +113,7 @@ descriptors! {
     CUSTOM_ENDPOINT = Gauge "spotcron_custom_endpoint" []
         "1 if calls go to an endpoint that is not AWS's own.";
     READY = Gauge "spotcron_ready" []
-        "1 once everything needed to submit is in place, 0 before and while stopping.";
+        "1 once everything needed to submit is in place; 0 before, while AWS refuses a permission, and while stopping.";
     BUILD_INFO = Gauge "spotcron_build_info" ["version"]
         "Always 1; the label says which build runs.";
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{self, Catalogue};
 use spotcron::cli::demo::reckoning::reckon;
@@ -14,7 +15,7 @@ use spotcron::daemon::{Book, Cloud, Mode, Parts, Shared, Unpaced, all_tasks, run
 use spotcron::diagnostic::Source;
 use spotcron::domain::{RunId, RunOutcome, Usd};
 use spotcron::ledger::{Counter, Entry, Summary};
-use spotcron::ports::{RunQuery, Store, StoreIdentity};
+use spotcron::ports::{Activator, RunQuery, Store, StoreIdentity, WakeSource};
 use spotcron::run::{Run, RunEventKind, RunState};
 use spotcron::settings::Settings;
 use spotcron::sim::{Scenario, SimCloud};
@@ -79,6 +80,21 @@ pub fn scenario(scale: f64) -> Scenario {
 }
 
 use spotcron::domain::Capacity;
+
+/// Nothing rings: every task knows its own period.
+pub struct NoWakes;
+
+#[async_trait]
+impl WakeSource for NoWakes {
+    async fn every(
+        &self,
+        _task: &'static str,
+        _period: SignedDuration,
+        _activator: Activator,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 pub struct World {
     pub clock: VirtualClock,
