@@ -34,8 +34,8 @@ macro_rules! descriptors {
 }
 
 descriptors! {
-    RUNS = Counter "spotcron_runs_total" ["job", "class", "outcome"]
-        "Runs that ended, by outcome.";
+    RUNS = Counter "spotcron_runs_total" ["job", "class", "environment", "outcome"]
+        "Runs that ended, by outcome and the environment of the last submission (empty: none).";
     RUNS_SKIPPED = Counter "spotcron_runs_skipped_total" ["job"]
         "Scheduled times that were not run: missed by more than the catch-up window, or overlapping.";
     OPEN_RUNS = Gauge "spotcron_open_runs" ["class", "state"]
@@ -60,13 +60,13 @@ descriptors! {
         "Submissions whose outcome was not known at first and was looked up.";
 
     COST = Counter "spotcron_cost_usd_total" ["job", "class", "environment", "capacity"]
-        "Final cost of attempts in USD, as first counted; see spotcron_corrections_usd.";
+        "Final cost of attempts in USD, as first counted; see spotcron_corrections_usd_total.";
     ON_DEMAND = Counter "spotcron_on_demand_equivalent_usd_total" ["job", "class", "environment"]
         "What the same seconds would have cost on demand in USD, of attempts that ended by themselves.";
     WASTE = Counter "spotcron_waste_usd_total" ["job", "class", "environment"]
         "Final cost in USD of attempts that bought nothing: interrupted, moved, or lost to infrastructure.";
-    CORRECTIONS = Gauge "spotcron_corrections_usd" ["amount", "job", "class", "environment", "capacity"]
-        "What final amounts turned out to differ by after they were counted, in USD; may be negative.";
+    CORRECTIONS = Counter "spotcron_corrections_usd_total" ["amount", "direction", "job", "class", "environment", "capacity"]
+        "What final amounts turned out to be higher (up) or lower (down) by after they were counted, in USD.";
     SAVINGS = Gauge "spotcron_realized_savings_usd" []
         "On-demand equivalent less cost in USD over all final attempts, corrections included; falls when an attempt is wasted.";
     PROVISIONAL_COST = Gauge "spotcron_provisional_cost_usd" []
@@ -81,13 +81,13 @@ descriptors! {
         "Attempts that were counted as unpriced and have a price after all.";
 
     SPOT_PRICE = Gauge "spotcron_spot_price_usd_per_hour" ["environment"]
-        "Spot price of an instance in USD per hour, the mixture over the environment's pools.";
+        "Spot price of an instance (Fargate Spot: of a vCPU) in USD per hour, the mean over the environment's pools.";
     ON_DEMAND_PRICE = Gauge "spotcron_on_demand_price_usd_per_hour" ["environment"]
-        "On-demand list price of an instance in USD per hour, the mixture over the same pools.";
+        "On-demand list price of an instance (Fargate: of a vCPU) in USD per hour, the mean over the same pools.";
     DISCOUNT = Gauge "spotcron_spot_discount_ratio" ["environment"]
         "Spot discount off the on-demand price, 0 to 1; negative where spot is dearer.";
     PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment"]
-        "Age of the oldest price in the environment's mixture since a refresh last confirmed it.";
+        "Age of the oldest price in the environment's pools since a refresh last confirmed it.";
 
     QUEUE_WAIT = Counter "spotcron_queue_wait_seconds_total" ["environment"]
         "Time that submissions waited for capacity, in seconds; divide by spotcron_queue_waits_total.";

@@ -262,6 +262,19 @@ async fn check_totals(world: &World, runs: &[Run]) {
             world.count(|c| matches!(c, Counter::Runs { outcome: o, .. } if *o == outcome));
         assert_eq!(counted, ended(outcome), "runs {}", outcome.label());
     }
+    let mut by_environment: BTreeMap<Option<String>, i128> = BTreeMap::new();
+    for run in runs.iter().filter(|run| matches!(run.state, RunState::Ended { .. })) {
+        let last = run.legs.last().map(|leg| leg.environment.to_string());
+        *by_environment.entry(last).or_default() += 1;
+    }
+    for (last, ended) in by_environment {
+        let name = last.as_deref();
+        let counted = world.count(|c| {
+            matches!(c, Counter::Runs { environment, .. }
+                if environment.as_ref().map(|name| name.as_str()) == name)
+        });
+        assert_eq!(counted, ended, "runs that ended in {name:?}");
+    }
     let entries = world.entries().await;
     let summary = Summary::of(entries.iter().filter(|entry| !entry.is_provisional()));
     let tally = world.shared.book.tally();
