@@ -121,7 +121,8 @@ fn render_metrics_of_ten_thousand_jobs(bencher: Bencher<'_, '_>) {
         let (job, class) = (format!("job-{index}"), format!("class-{}", index % 100));
         for outcome in [RunOutcome::Succeeded, RunOutcome::Failed] {
             let (job, class) = (job.as_str().into(), class.as_str().into());
-            tally.add(Counter::Runs { job, class, outcome }, 17);
+            let environment = Some("spot".into());
+            tally.add(Counter::Runs { job, class, environment, outcome }, 17);
         }
         for (environment, capacity) in [("spot", Capacity::Spot), ("od", Capacity::OnDemand)] {
             let (job, class) = (job.as_str().into(), class.as_str().into());

@@ -201,7 +201,15 @@ fn life(number: i64) -> Vec<Vec<Write>> {
         Write::Instance(instance(&run)),
         event(&run, RunEventKind::Ended { outcome }),
         changed(&mut run, RunState::Ended { outcome, at }),
-        Write::Count(Counter::Runs { job: run.job.clone(), class: run.class.clone(), outcome }, 1),
+        Write::Count(
+            Counter::Runs {
+                job: run.job.clone(),
+                class: run.class.clone(),
+                environment: run.last_leg().map(|leg| leg.environment.clone()),
+                outcome,
+            },
+            1,
+        ),
     ];
     let nanos = Counter::CostNanos {
         job: run.job.clone(),

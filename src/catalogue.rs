@@ -115,7 +115,7 @@ pub struct Class {
     /// A spot price older than this since its last successful refresh is not reckoned with.
     pub max_price_age: SignedDuration,
     pub when_price_unknown: WhenPriceUnknown,
-    /// Whether two attempts may run at once without harm.
+    /// Whether two attempts may run at once without harm. Nothing depends on it yet.
     pub idempotent_outputs: bool,
     /// Free labels such as `team`, used for attribution.
     pub labels: BTreeMap<String, String>,

@@ -12,7 +12,7 @@ mod summary;
 pub use account::{
     Account, BilledResource, Hosted, InstanceRate, TaskFacts, instance_account, task_account,
 };
-pub use counter::{CorrectedAmount, Counter, Tally};
+pub use counter::{CorrectedAmount, Counter, Direction, Tally};
 pub use deltas::counter_deltas;
 pub use entry::{Entry, EntryState, Priced, Unpriced};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};

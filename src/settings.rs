@@ -62,7 +62,8 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     pub format: LogFormat,
-    /// `info`, or directives such as `spotcron=debug,warn`.
+    /// `info`, or directives such as `spotcron=debug,warn`. Libraries that speak with AWS stay at
+    /// `info`, see [`crate::telemetry`].
     pub level: String,
 }
 

@@ -99,8 +99,8 @@ pub(super) fn warn_of_job(
         warn("retry-strategy-not-sent", &strategy.span, problem, hint);
     }
     if !raw.has("vcpus") && !raw.has("memory_mib") && !raw.has("gpus") {
-        let problem =
-            "without `vcpus` and `memory_mib` decisions assume the definition's container";
+        let problem = "without `vcpus` and `memory_mib` decisions assume 1 vCPU and 2 GiB, whatever the \
+                       definition reserves";
         let hint = "state them: they give the job's share of an instance, and so its price";
         let span = raw.name.as_ref().map_or(&raw.table_span, |name| &name.span);
         warn("resources-not-stated", span, problem, hint);

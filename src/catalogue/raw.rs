@@ -98,7 +98,8 @@ toml_table! {
         /// What to do while no price is known: `on-demand`, `spot`, or `hold` (wait for a price, and
         /// go on demand when the deadline would otherwise be lost).
         when_price_unknown: WhenPriceUnknownText, default "\"on-demand\"";
-        /// Whether two attempts may run at once without harm.
+        /// Whether two attempts may run at once without harm. Not used yet: spotcron never runs two at
+        /// once, whatever is stated here.
         idempotent_outputs: bool, default "false";
         /// Free labels for reports, such as the team that pays.
         labels: Entries<String>, default "{}";

@@ -67,9 +67,10 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {
     // Labels stand in the catalogue, not in the ledger.
     let catalogue = match &args.by {
-        GroupBy::Label(_) => {
-            let path = args::config_path(args.source.config.as_deref());
-            Some(open::catalogue(&open::settings(path.as_deref())?)?)
+        GroupBy::Label(key) => {
+            let catalogue = open::settings(args.source.config.as_deref())
+                .and_then(|settings| open::catalogue(&settings));
+            Some(catalogue.map_err(|error| savings::needs_catalogue(key, error))?)
         }
         _ => None,
     };

@@ -9,6 +9,7 @@ use super::args::{self, Source};
 use super::check::Findings;
 use super::error::CliError;
 use super::live::LiveModel;
+use super::plan::newest_price;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::demo;
 use crate::clock::{Clock, WallClock};
@@ -56,7 +57,8 @@ pub fn store(source: &Source) -> Result<Box<dyn Store>, CliError> {
 }
 
 /// What time it is for whoever reads the store: a simulation's time stands still at its end, and
-/// what it left is as old as it was then.
+/// what it left is as old as it was then. The last thing that is known to have happened was a run or
+/// a price, whichever is later.
 pub async fn time_of(source: &Source, store: &dyn Store) -> Result<Timestamp, CliError> {
     let identity = store::describe(store_path(source)?)?.identity;
     if !matches!(identity, StoreIdentity::Simulation { .. }) {
@@ -64,10 +66,8 @@ pub async fn time_of(source: &Source, store: &dyn Store) -> Result<Timestamp, Cl
     }
     let newest = store.runs(&RunQuery { limit: Some(1), ..RunQuery::default() }).await?;
     let created = newest.iter().map(|run| run.created_at);
-    let markets = store.environment_markets().await?;
-    let quotes = markets.values().flat_map(|market| &market.pools);
-    let seen = quotes.flat_map(|quote| quote.seen_at.into_iter().chain(quote.on_demand_seen_at));
-    Ok(created.chain(seen).max().unwrap_or_else(|| WallClock.now()))
+    let priced = newest_price(&store.environment_markets().await?);
+    Ok(created.chain(priced).max().unwrap_or_else(|| WallClock.now()))
 }
 
 /// The file of the store that a verb is about.

@@ -1,5 +1,6 @@
 //! `spotcron plan`: the next runs, and where each would go if it were due now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Args;
@@ -13,9 +14,9 @@ use super::render::decision::DecisionView;
 use super::render::{self, FAINT, Page, STRONG, value};
 use crate::catalogue::{Catalogue, Job};
 use crate::decision::{Decision, Question};
-use crate::domain::{ClassName, JobName, LegCause, Resources};
+use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
 use crate::experience::Experience;
-use crate::market::Market;
+use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
 
 const HELP: &str = "\
@@ -125,17 +126,21 @@ pub async fn run(
 /// The market as the store last saw it; refreshed when its newest price was seen.
 async fn market_of(store: &dyn Store) -> Result<Market, CliError> {
     let environments = store.environment_markets().await?;
-    let refreshed_at = environments
-        .values()
-        .flat_map(|market| {
-            let pools = market.pools.iter();
-            let pools =
-                pools.flat_map(|pool| pool.seen_at.into_iter().chain(pool.on_demand_seen_at));
-            pools.chain(market.fargate.as_ref().map(|price| price.seen_at))
-        })
-        .max();
+    let refreshed_at = newest_price(&environments);
     let environments = environments.into_iter().map(|(name, market)| (name, Arc::new(market)));
     Ok(Market { environments: environments.collect(), refreshed_at })
+}
+
+/// When a price of `markets` was last seen.
+pub(super) fn newest_price(
+    markets: &BTreeMap<EnvironmentName, EnvironmentMarket>,
+) -> Option<Timestamp> {
+    let seen = markets.values().flat_map(|market| {
+        let pools = market.pools.iter();
+        let pools = pools.flat_map(|pool| pool.seen_at.into_iter().chain(pool.on_demand_seen_at));
+        pools.chain(market.fargate.as_ref().map(|price| price.seen_at))
+    });
+    seen.max()
 }
 
 fn selected<'a>(args: &PlanArgs, catalogue: &'a Catalogue) -> Result<Vec<&'a Job>, CliError> {

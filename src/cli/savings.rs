@@ -9,6 +9,7 @@ use serde_json::Number;
 
 use super::args::{FormatArg, Source, When, when};
 use super::error::CliError;
+use super::explain::nearest;
 use super::render::table::{Grid, Text, Tone, or_dash, plain, toned};
 use super::render::{self, FAINT, Page, value};
 use crate::catalogue::Catalogue;
@@ -101,6 +102,37 @@ pub struct Group {
     saved: Option<Ppm>,
 }
 
+/// Why there is no answer by label, when the catalogue cannot be had for the reason given.
+pub fn needs_catalogue(key: &str, why: CliError) -> CliError {
+    CliError::input(format!(
+        "--by label:{key} needs the catalogue, because labels belong to its classes and are not in \
+         the store; {}",
+        why.message
+    ))
+    .hint(
+        "name the settings that name the catalogue with --config FILE (for a demo's store the \
+         demo's own, config/demo/spotcron.toml), or group by class, job, environment or capacity, \
+         which need no catalogue",
+    )
+}
+
+/// The classes' labels must have the key, or every line would be one of nobody.
+fn check_label(key: &str, catalogue: &Catalogue) -> Result<(), CliError> {
+    let labels = || catalogue.classes.values().flat_map(|class| class.labels.keys());
+    if labels().any(|known| known == key) {
+        return Ok(());
+    }
+    let known: BTreeSet<&str> = labels().map(String::as_str).collect();
+    let error = CliError::input(format!("no class of the catalogue has a label named {key}"));
+    let listed = || known.iter().copied().collect::<Vec<_>>().join(", ");
+    Err(match nearest(key, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean label:{near}?")),
+        None if known.is_empty() => error
+            .hint("its classes have no labels; add some, such as `labels = { team = \"data\" }`"),
+        None => error.hint(format!("its labels are {}", listed())),
+    })
+}
+
 /// What the ledger holds of the window.
 pub async fn run(
     args: &SavingsArgs,
@@ -117,6 +149,9 @@ pub async fn run(
     let entries = store.entries_between(window).await?;
     let mut grouped: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
     let empty = Catalogue::default();
+    if let (GroupBy::Label(key), Some(catalogue)) = (&args.by, catalogue) {
+        check_label(key, catalogue)?;
+    }
     let catalogue = catalogue.unwrap_or(&empty);
     for entry in &entries {
         let group = args.by.key(entry, catalogue).unwrap_or("(none)");

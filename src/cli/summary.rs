@@ -140,15 +140,9 @@ impl Totals {
                 met: tally.sum(|c| matches!(c, Counter::DeadlinesMet { .. })),
                 missed: tally.sum(|c| matches!(c, Counter::DeadlinesMissed { .. })),
             },
-            cost: tally.usd(|c| {
-                matches!(c, Counter::CostNanos { .. }) || corrects(c, CorrectedAmount::Cost)
-            }),
-            on_demand: tally.usd(|c| {
-                matches!(c, Counter::OnDemandNanos { .. }) || corrects(c, CorrectedAmount::OnDemand)
-            }),
-            waste: tally.usd(|c| {
-                matches!(c, Counter::WasteNanos { .. }) || corrects(c, CorrectedAmount::Waste)
-            }),
+            cost: tally.corrected(CorrectedAmount::Cost),
+            on_demand: tally.corrected(CorrectedAmount::OnDemand),
+            waste: tally.corrected(CorrectedAmount::Waste),
         }
     }
 
@@ -159,10 +153,6 @@ impl Totals {
     pub fn saved_ratio(&self) -> Option<Ppm> {
         self.saved().ratio_to(self.on_demand)
     }
-}
-
-fn corrects(counter: &Counter, which: CorrectedAmount) -> bool {
-    matches!(counter, Counter::CorrectionNanos { amount, .. } if *amount == which)
 }
 
 /// Attempts that are without a price still.

@@ -64,21 +64,27 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
             })
             .unwrap_or_default(),
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
-        RunEventKind::Ended { outcome } => {
-            let met = *outcome == RunOutcome::Succeeded
-                && run.deadline_at.is_some()
-                && !run.deadline_missed;
-            let mut counts =
-                vec![(Counter::Runs { job, class: class.clone(), outcome: *outcome }, 1)];
-            if met {
-                counts.push((Counter::DeadlinesMet { class }, 1));
-            }
-            counts
-        }
+        RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
         | RunEventKind::LookedUp { .. }
         | RunEventKind::SubmitFailed { .. }
         | RunEventKind::StopRequested { .. }
         | RunEventKind::Settled { .. } => Vec::new(),
     }
+}
+
+fn ended(run: &Run, outcome: RunOutcome) -> Vec<(Counter, i128)> {
+    let class = run.class.clone();
+    let met = outcome == RunOutcome::Succeeded && run.deadline_at.is_some() && !run.deadline_missed;
+    let runs = Counter::Runs {
+        job: run.job.clone(),
+        class: class.clone(),
+        environment: run.last_leg().map(|leg| leg.environment.clone()),
+        outcome,
+    };
+    let mut counts = vec![(runs, 1)];
+    if met {
+        counts.push((Counter::DeadlinesMet { class }, 1));
+    }
+    counts
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Shared;
 use crate::clock::{Clock, VirtualClock};
-use crate::ports::{Activator, ServiceError, StoreError};
+use crate::ports::{Activator, FailureKind, ServiceError, StoreError};
 
 /// Why an activation did not do all of its work. It is idempotent and will run again.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,13 @@ pub enum TaskError {
     Service(#[from] ServiceError),
     #[error("{0}")]
     Other(String),
+}
+
+impl TaskError {
+    /// Whether AWS refused a permission, which neither time nor a restart puts right.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, TaskError::Service(error) if error.kind == FailureKind::Denied)
+    }
 }
 
 /// What an activation says when it is done.

@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::shared::Stopping;
-use super::{Shared, TaskStatus};
+use super::{LastReload, Shared, TaskStatus};
 use crate::domain::{Capacity, UsdPerHour};
 use crate::ledger::Summary;
 use crate::market::EnvironmentMarket;
-use crate::metrics::{self, MarketGauges, OpenRuns, RenderError, Snapshot, TaskGauges};
+use crate::metrics::{
+    self, MarketGauges, OpenRuns, ReloadGauges, RenderError, Snapshot, TaskGauges,
+};
 
-/// A task that has not come to an end of an activation for so long is stuck.
+/// A task that is so long overdue is stuck.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// `/metrics`.
@@ -34,7 +36,10 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
                 failures: status.failures,
             })
             .collect(),
-        reload: shared.reloads.last(),
+        reload: shared
+            .reloads
+            .last()
+            .map(|last| ReloadGauges { succeeded: last.succeeded, at: last.at }),
         api_calls: shared.calls.gauges(),
         custom_endpoint: shared.custom_endpoint,
         version: env!("CARGO_PKG_VERSION"),
@@ -94,23 +99,57 @@ fn mean(prices: impl Iterator<Item = UsdPerHour>) -> Option<UsdPerHour> {
     (count > 0).then(|| UsdPerHour::from_units((sum / count) as i64))
 }
 
-/// Ready once prices were looked for and every task has come to an end once.
+/// Whether everything that is needed to submit is in place.
 pub fn is_ready(shared: &Shared) -> bool {
-    let tasks = shared.status.snapshot();
-    let ran = tasks.values().filter(|status| status.activations > 0).count();
-    shared.market_is_open(shared.clock.now()) && ran >= super::tasks::COUNT
+    obstacles(shared).is_empty()
 }
 
-/// Every task that is stuck, or that has failed for too long; empty when all is well.
+/// What is missing before the daemon is ready; empty once it is. Every task must have come to a good
+/// end since the start: one that has only failed has put nothing in place. A later failure that time
+/// may cure (a throttled call, an endpoint that does not answer) takes nothing back, because what
+/// was in place still is; a refused permission does, because only a person can give it.
+pub fn obstacles(shared: &Shared) -> Vec<String> {
+    let mut found = Vec::new();
+    if !shared.market_is_open(shared.clock.now()) {
+        found.push("prices have not been looked at yet".to_owned());
+    }
+    let tasks = shared.status.snapshot();
+    let ran = tasks.values().filter(|status| status.activations > 0).count();
+    if ran < super::tasks::COUNT {
+        let of = super::tasks::COUNT;
+        found.push(format!("{} of {of} tasks have not run yet", of - ran));
+    }
+    let opened = shared.market_opens_at();
+    found.extend(tasks.iter().filter_map(|(task, status)| {
+        let error = status.error.as_ref()?;
+        if status.denied {
+            return Some(format!("task {task} is not allowed to do its work: {error}"));
+        }
+        // Before the environments are known a task succeeds with nothing to do, so that a failure
+        // that began with the start counts like one without any success.
+        let never = status.last_success.is_none()
+            || status.failing_since.is_some_and(|since| since < opened);
+        (never && *task != MAY_FAIL)
+            .then(|| format!("task {task} has not succeeded since the start: {error}"))
+    }));
+    found
+}
+
+/// The Price List may lack a type for good. Decisions then go by the class's `when_price_unknown`,
+/// which is a way to work.
+const MAY_FAIL: &str = "list-prices";
+
+/// Every task that is stuck; empty when all is well. Only what a restart may cure is told to whoever
+/// restarts: a task that fails (permissions, network, a full disk) would fail again in a new process,
+/// and repeats by itself in this one.
 pub fn ailments(shared: &Shared) -> Vec<String> {
     let now = shared.clock.now();
     let stuck = |(task, status): (&&'static str, &TaskStatus)| {
-        let since = status.last_began.or(status.next_wake)?;
-        let ended = since.checked_add(SignedDuration::from_millis(status.last_elapsed_millis));
-        let silent = now.duration_since(ended.unwrap_or(since));
-        // Tasks that run once a day are silent by design: only those that had a wake due count.
-        let overdue = status.next_wake.is_some_and(|wake| now.duration_since(wake) > STUCK_AFTER);
-        overdue.then(|| format!("task {task} has not run for {} s", silent.as_secs()))
+        // While a task runs, this is when it should have. One that runs once a day is silent by
+        // design, and is not overdue.
+        let silent = now.duration_since(status.next_wake?);
+        (silent > STUCK_AFTER)
+            .then(|| format!("task {task} should have come to an end {} s ago", silent.as_secs()))
     };
     shared.status.snapshot().iter().filter_map(stuck).collect()
 }
@@ -121,12 +160,17 @@ pub struct StatusPage {
     pub version: &'static str,
     pub now: Timestamp,
     pub ready: bool,
+    /// What is missing before it is ready.
+    pub obstacles: Vec<String>,
     pub submits: bool,
     pub catalogue_fingerprint: String,
     pub jobs: usize,
     pub open_runs: BTreeMap<&'static str, usize>,
     pub next_due: Option<Timestamp>,
+    /// Tasks that are stuck.
     pub ailments: Vec<String>,
+    /// The last reload of the catalogue; `null` until one was tried.
+    pub reload: Option<LastReload>,
     pub tasks: BTreeMap<&'static str, TaskStatus>,
 }
 
@@ -139,13 +183,15 @@ pub fn status_page(shared: &Shared) -> StatusPage {
     StatusPage {
         version: env!("CARGO_PKG_VERSION"),
         now: shared.clock.now(),
-        ready: is_ready(shared),
+        ready: is_ready(shared) && shared.stopping() == Stopping::No,
+        obstacles: obstacles(shared),
         submits: shared.mode == super::Mode::Submit,
         catalogue_fingerprint: catalogue.fingerprint.clone(),
         jobs: catalogue.jobs.len(),
         open_runs: open,
         next_due: shared.next_due(),
         ailments: ailments(shared),
+        reload: shared.reloads.last(),
         tasks: shared.status.snapshot(),
     }
 }

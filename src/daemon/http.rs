@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::exposition::{ailments, is_ready, metrics_text, status_page};
+use super::exposition::{ailments, metrics_text, obstacles, status_page};
 use super::realtime::told_to_stop;
 use super::{Shared, shared::Stopping};
 use crate::{metrics, telemetry};
@@ -39,10 +39,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
 
 async fn index() -> &'static str {
     "spotcron\n\n/metrics  Prometheus\n/status   tasks, runs, catalogue (JSON)\n/healthz  \
-     fails when a task is stuck\n/readyz   fails until prices and all tasks are up\n"
+     fails when a task is stuck\n/readyz   fails until all that is needed to submit is in place\n"
 }
 
-/// Fails when a task is stuck, so that a supervisor restarts the process.
+/// Fails when a task is stuck, so that a supervisor restarts the process; never for what a restart
+/// does not cure.
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
     let found = ailments(&shared);
     if found.is_empty() {
@@ -55,10 +56,11 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     if shared.stopping() == Stopping::Yes {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    if is_ready(&shared) {
+    let missing = obstacles(&shared);
+    if missing.is_empty() {
         return "ready\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "starting: prices and tasks are not up yet\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
 }
 
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {

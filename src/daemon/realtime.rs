@@ -74,14 +74,19 @@ pub async fn run_realtime(
         }
         Some(Ok(_)) | None => {}
     }
-    let grace = Duration::try_from(shared.settings.shutdown_grace).unwrap_or_default();
-    let drained =
-        tokio::time::timeout(grace, async { while running.join_next().await.is_some() {} });
+    let drained = tokio::time::timeout(grace_of(&shared), async {
+        while running.join_next().await.is_some() {}
+    });
     drained.await.map_err(|_| {
         "activations were still running when the grace ended; their intents are durable and are \
          looked up at the next start"
             .to_owned()
     })
+}
+
+/// How long what runs may go on after the word to stop.
+pub(super) fn grace_of(shared: &Shared) -> Duration {
+    Duration::try_from(shared.settings.shutdown_grace).unwrap_or_default()
 }
 
 /// Returns once `stop` is true, or nobody is left who could say so.

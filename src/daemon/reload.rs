@@ -5,28 +5,39 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use notify::{RecursiveMode, Watcher};
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use super::Shared;
 use super::realtime::told_to_stop;
 use super::shared::lock;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::metrics::ReloadGauges;
+
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastReload {
+    /// `false`: the catalogue of before is still in force, whole.
+    pub succeeded: bool,
+    pub at: Timestamp,
+    /// What was wrong with the files that were refused.
+    pub errors: Vec<String>,
+}
 
 /// The last reload that was tried.
 #[derive(Debug, Default)]
 pub struct Reloads {
-    last: Mutex<Option<ReloadGauges>>,
+    last: Mutex<Option<LastReload>>,
 }
 
 impl Reloads {
-    pub fn last(&self) -> Option<ReloadGauges> {
-        *lock(&self.last)
+    pub fn last(&self) -> Option<LastReload> {
+        lock(&self.last).clone()
     }
 
-    fn note(&self, gauges: ReloadGauges) {
-        *lock(&self.last) = Some(gauges);
+    fn note(&self, at: Timestamp, errors: Vec<String>) {
+        *lock(&self.last) = Some(LastReload { succeeded: errors.is_empty(), at, errors });
     }
 }
 
@@ -42,28 +53,30 @@ pub fn reload(shared: &Shared) {
         Some(catalogue) if catalogue.fingerprint == shared.catalogue.load().fingerprint => {
             // Put right by going back: the failure is over.
             if shared.reloads.last().is_some_and(|last| !last.succeeded) {
-                shared.reloads.note(ReloadGauges { succeeded: true, at });
+                shared.reloads.note(at, Vec::new());
             }
         }
         Some(catalogue) => {
             tracing::info!(jobs = catalogue.jobs.len(), "a changed catalogue was taken over");
-            shared.reloads.note(ReloadGauges { succeeded: true, at });
+            shared.reloads.note(at, Vec::new());
             shared.replace_catalogue(catalogue);
         }
         None => {
-            let errors = count_errors(&loaded.diagnostics);
+            let errors = errors_of(&loaded.diagnostics);
             let report = crate::diagnostic::render(&loaded.diagnostics, false);
             tracing::error!(
-                errors,
+                errors = errors.len(),
                 "the changed catalogue has errors; the old one stays in force\n{report}"
             );
-            shared.reloads.note(ReloadGauges { succeeded: false, at });
+            shared.reloads.note(at, errors);
         }
     }
 }
 
-fn count_errors(diagnostics: &[Diagnostic]) -> usize {
-    diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
+/// Every error in a sentence. A catalogue is refused for one error at least.
+fn errors_of(diagnostics: &[Diagnostic]) -> Vec<String> {
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    errors.map(|error| error.message.clone()).collect()
 }
 
 /// Watches the catalogue's directories and SIGHUP until `stop` turns true.

@@ -6,7 +6,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{CronWakeSource, Shared, all_tasks, http, run_realtime, watch_catalogue};
+use super::realtime::grace_of;
+use super::{CronWakeSource, Shared, Task, all_tasks, http, run_realtime, watch_catalogue};
+use crate::ports::WakeSource;
 
 /// Why the daemon ended other than as told.
 #[derive(Debug, thiserror::Error)]
@@ -19,45 +21,73 @@ pub enum ServiceError {
 }
 
 /// Runs until SIGTERM or SIGINT. Then: not ready, no new activation, the running ones end within
-/// the grace, HTTP last.
+/// the grace, HTTP last and within what is left of it.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener) -> Result<(), ServiceError> {
-    let (stop, stopped) = watch::channel(false);
-    let (close, closed) = watch::channel(false);
     let mut term = on_signal(SignalKind::terminate())?;
     let mut int = on_signal(SignalKind::interrupt())?;
+    let told = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    };
     let wakes = CronWakeSource::start().await.map_err(ServiceError::Start)?;
-    let http = tokio::spawn(http::serve(listener, Arc::clone(&shared), closed));
-    let reloads = tokio::spawn(watch_catalogue(Arc::clone(&shared), stopped.clone()));
     let tasks = all_tasks(&shared);
-    let running = run_realtime(Arc::clone(&shared), tasks, &wakes, stopped);
-    tokio::pin!(running);
-    let ended = tokio::select! {
-        ended = &mut running => ended.map_err(ServiceError::Died),
-        ended = reloads => Err(ServiceError::Died(match ended {
+    serve_until(shared, listener, tasks, &wakes, told).await
+}
+
+/// [`serve`] with tasks, bells and the word to stop handed in.
+pub async fn serve_until(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    tasks: Vec<Box<dyn Task>>,
+    wakes: &dyn WakeSource,
+    told: impl Future<Output = ()>,
+) -> Result<(), ServiceError> {
+    let (stop, stopped) = watch::channel(false);
+    let (close, closed) = watch::channel(false);
+    let mut http = tokio::spawn(http::serve(listener, Arc::clone(&shared), closed));
+    let reloads = tokio::spawn(watch_catalogue(Arc::clone(&shared), stopped.clone()));
+    let running = run_realtime(Arc::clone(&shared), tasks, wakes, stopped);
+    tokio::pin!(running, told);
+    let early = tokio::select! {
+        ended = &mut running => Some(ended.map_err(ServiceError::Died)),
+        ended = reloads => Some(Err(ServiceError::Died(match ended {
             Ok(Ok(())) => "the catalogue's watch ended by itself".to_owned(),
             Ok(Err(error)) => error,
             Err(error) => format!("the catalogue's watch died: {error}"),
-        })),
-        _ = term.recv() => drain(&shared, &stop, &mut running).await,
-        _ = int.recv() => drain(&shared, &stop, &mut running).await,
+        }))),
+        () = &mut told => None,
+    };
+    // One grace for everything that follows.
+    let grace = tokio::time::sleep(grace_of(&shared));
+    tokio::pin!(grace);
+    let ended = match early {
+        Some(ended) => ended,
+        None => {
+            tracing::info!("told to stop; running activations may end");
+            shared.announce_stop();
+            stop.send_replace(true);
+            running.await.map_err(ServiceError::Died)
+        }
     };
     // Whoever watches sees the end of the drain.
     close.send_replace(true);
-    if let Ok(Err(error)) = http.await {
-        tracing::warn!(%error, "the HTTP server ended with an error");
+    tokio::select! {
+        // In order: a server that has ended did so in time.
+        biased;
+        served = &mut http => {
+            if let Ok(Err(error)) = served {
+                tracing::warn!(%error, "the HTTP server ended with an error");
+            }
+        }
+        // A client that sends half a request, or reads no answer, must not keep the process alive.
+        () = grace => {
+            http.abort();
+            tracing::warn!("HTTP connections were still open when the grace ended; they are cut off");
+        }
     }
     ended
-}
-
-async fn drain(
-    shared: &Shared,
-    stop: &watch::Sender<bool>,
-    running: &mut (impl Future<Output = Result<(), String>> + Unpin),
-) -> Result<(), ServiceError> {
-    tracing::info!("told to stop; running activations may end");
-    shared.announce_stop();
-    stop.send_replace(true);
-    running.await.map_err(ServiceError::Died)
 }
 
 fn on_signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, ServiceError> {

@@ -21,6 +21,10 @@ pub struct TaskStatus {
     pub next_wake: Option<Timestamp>,
     /// The failure that is going on; `None` after a success.
     pub error: Option<String>,
+    /// Since when it goes on.
+    pub failing_since: Option<Timestamp>,
+    /// AWS refuses what the task needs: a permission is missing, or credentials have expired.
+    pub denied: bool,
 }
 
 /// All tasks' records.
@@ -47,8 +51,10 @@ impl Status {
         status.next_wake = Some(next_wake);
         status.last_elapsed_millis =
             ended.duration_since(began).max(SignedDuration::ZERO).as_millis() as i64;
+        status.denied = result.as_ref().is_err_and(TaskError::is_denial);
         match result {
             Ok(_) => {
+                status.failing_since = None;
                 if status.error.take().is_some() {
                     tracing::info!(task, "the task works again");
                 }
@@ -56,6 +62,7 @@ impl Status {
             }
             Err(error) => {
                 status.failures += 1;
+                status.failing_since.get_or_insert(ended);
                 let text = telemetry::chain(error);
                 if status.error.as_ref() != Some(&text) {
                     tracing::warn!(task, error = %text, "the task failed and will run again");

@@ -18,6 +18,10 @@ pub enum Counter {
     Runs {
         job: JobName,
         class: ClassName,
+        /// Of the last leg; `None` where there was none, and in what was counted before this was
+        /// told apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<EnvironmentName>,
         outcome: RunOutcome,
     },
     Submissions {
@@ -88,8 +92,19 @@ pub enum Counter {
         environment: EnvironmentName,
         reason: String,
     },
-    /// What final amounts turned out to differ by after they were counted, nano-USD. May fall.
-    CorrectionNanos {
+    /// What final amounts turned out to be higher (or lower) by after they were counted, nano-USD.
+    CorrectedNanos {
+        amount: CorrectedAmount,
+        direction: Direction,
+        job: JobName,
+        class: ClassName,
+        environment: EnvironmentName,
+        capacity: Capacity,
+    },
+    /// The net of both directions, as stores have it that were written before these were told
+    /// apart. Never counted any more; a [`Tally`] takes it as [`Counter::CorrectedNanos`].
+    #[serde(rename = "correction-nanos")]
+    NetCorrectionNanos {
         amount: CorrectedAmount,
         job: JobName,
         class: ClassName,
@@ -140,6 +155,37 @@ impl CorrectedAmount {
     }
 }
 
+/// Which way an amount was corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    Up,
+    Down,
+}
+
+impl Direction {
+    /// Which way `nanos` leads, and how far.
+    pub const fn of(nanos: i128) -> (Direction, i128) {
+        if nanos < 0 { (Direction::Down, -nanos) } else { (Direction::Up, nanos) }
+    }
+
+    /// `nanos` of this direction as an amount to add.
+    pub const fn signed(self, nanos: i128) -> i128 {
+        match self {
+            Direction::Up => nanos,
+            Direction::Down => -nanos,
+        }
+    }
+
+    /// Stable, for metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
 /// All totals in memory. Cheap to read at scrape time; loaded from the store at start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -148,6 +194,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn add(&mut self, counter: Counter, by: i128) {
+        let (counter, by) = of_today(counter, by);
         *self.totals.entry(counter).or_default() += by;
     }
 
@@ -160,22 +207,43 @@ impl Tally {
         self.iter().filter(|(counter, _)| select(counter)).map(|(_, value)| value).sum()
     }
 
-    /// Final on-demand equivalent minus final cost, corrections included: what was really saved.
-    pub fn realized_savings(&self) -> Usd {
-        use CorrectedAmount::{Cost, OnDemand};
+    /// A final amount over all labels, corrections included.
+    pub fn corrected(&self, amount: CorrectedAmount) -> Usd {
+        use CorrectedAmount::{Cost, OnDemand, Waste};
         let nanos = self.iter().map(|(counter, value)| match counter {
-            Counter::OnDemandNanos { .. } | Counter::CorrectionNanos { amount: OnDemand, .. } => {
-                value
+            Counter::CostNanos { .. } if amount == Cost => value,
+            Counter::OnDemandNanos { .. } if amount == OnDemand => value,
+            Counter::WasteNanos { .. } if amount == Waste => value,
+            Counter::CorrectedNanos { amount: of, direction, .. } if amount == *of => {
+                direction.signed(value)
             }
-            Counter::CostNanos { .. } | Counter::CorrectionNanos { amount: Cost, .. } => -value,
             _ => 0,
         });
         Usd::from_nanos(nanos.sum())
     }
 
+    /// Final on-demand equivalent minus final cost, corrections included: what was really saved.
+    pub fn realized_savings(&self) -> Usd {
+        self.corrected(CorrectedAmount::OnDemand) - self.corrected(CorrectedAmount::Cost)
+    }
+
     /// The sum of a money counter over all labels.
     pub fn usd(&self, select: impl Fn(&Counter) -> bool) -> Usd {
         Usd::from_nanos(self.sum(select))
+    }
+}
+
+/// What an older store's counter is called today. Its total stands still, so that what it becomes
+/// can only rise.
+fn of_today(counter: Counter, by: i128) -> (Counter, i128) {
+    match counter {
+        Counter::NetCorrectionNanos { amount, job, class, environment, capacity } => {
+            let (direction, by) = Direction::of(by);
+            let counter =
+                Counter::CorrectedNanos { amount, direction, job, class, environment, capacity };
+            (counter, by)
+        }
+        counter => (counter, by),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::Usd;
 
-use super::{CorrectedAmount, Counter, Entry, EntryState, Priced, Unpriced};
+use super::{CorrectedAmount, Counter, Direction, Entry, EntryState, Priced, Unpriced};
 
 /// What the totals must be raised by when a stored line `before` becomes `after`, to be written in
 /// the same transaction as `after`: then every attempt is counted exactly once, over any number of
@@ -60,14 +60,16 @@ fn first_amounts(entry: &Entry, new: &Priced) -> [(Counter, i128); 3] {
 fn corrections(entry: &Entry, old: &Priced, new: Option<&Priced>) -> [(Counter, i128); 3] {
     CorrectedAmount::ALL.map(|amount| {
         let now = new.map_or(Usd::ZERO, |priced| amount.of(priced));
-        let counter = Counter::CorrectionNanos {
+        let (direction, by) = Direction::of((now - amount.of(old)).nanos());
+        let counter = Counter::CorrectedNanos {
             amount,
+            direction,
             job: entry.job.clone(),
             class: entry.class.clone(),
             environment: entry.environment.clone(),
             capacity: entry.capacity,
         };
-        (counter, (now - amount.of(old)).nanos())
+        (counter, by)
     })
 }
 

@@ -34,8 +34,8 @@ macro_rules! descriptors {
 }
 
 descriptors! {
-    RUNS = Counter "spotcron_runs_total" ["job", "class", "outcome"]
-        "Runs that ended, by outcome.";
+    RUNS = Counter "spotcron_runs_total" ["job", "class", "environment", "outcome"]
+        "Runs that ended, by outcome and the environment of the last submission (empty: none).";
     RUNS_SKIPPED = Counter "spotcron_runs_skipped_total" ["job"]
         "Scheduled times that were not run: missed by more than the catch-up window, or overlapping.";
     OPEN_RUNS = Gauge "spotcron_open_runs" ["class", "state"]
@@ -60,13 +60,13 @@ descriptors! {
         "Submissions whose outcome was not known at first and was looked up.";
 
     COST = Counter "spotcron_cost_usd_total" ["job", "class", "environment", "capacity"]
-        "Final cost of attempts in USD, as first counted; see spotcron_corrections_usd.";
+        "Final cost of attempts in USD, as first counted; see spotcron_corrections_usd_total.";
     ON_DEMAND = Counter "spotcron_on_demand_equivalent_usd_total" ["job", "class", "environment"]
         "What the same seconds would have cost on demand in USD, of attempts that ended by themselves.";
     WASTE = Counter "spotcron_waste_usd_total" ["job", "class", "environment"]
         "Final cost in USD of attempts that bought nothing: interrupted, moved, or lost to infrastructure.";
-    CORRECTIONS = Gauge "spotcron_corrections_usd" ["amount", "job", "class", "environment", "capacity"]
-        "What final amounts turned out to differ by after they were counted, in USD; may be negative.";
+    CORRECTIONS = Counter "spotcron_corrections_usd_total" ["amount", "direction", "job", "class", "environment", "capacity"]
+        "What final amounts turned out to be higher (up) or lower (down) by after they were counted, in USD.";
     SAVINGS = Gauge "spotcron_realized_savings_usd" []
         "On-demand equivalent less cost in USD over all final attempts, corrections included; falls when an attempt is wasted.";
     PROVISIONAL_COST = Gauge "spotcron_provisional_cost_usd" []
@@ -113,7 +113,7 @@ descriptors! {
     CUSTOM_ENDPOINT = Gauge "spotcron_custom_endpoint" []
         "1 if calls go to an endpoint that is not AWS's own.";
     READY = Gauge "spotcron_ready" []
-        "1 once everything needed to submit is in place, 0 before and while stopping.";
+        "1 once everything needed to submit is in place; 0 before, while AWS refuses a permission, and while stopping.";
     BUILD_INFO = Gauge "spotcron_build_info" ["version"]
         "Always 1; the label says which build runs.";
 }

@@ -15,13 +15,15 @@ exact to the nano-dollar until they are written here. Labels carry names of the 
 sets, never ids, so the number of series is bounded by the catalogue. A series appears with its first
 sample.
 
-Realized savings by job, corrections included:
+Realized savings by job, corrections included. What is higher on demand and lower in cost was saved;
+a job without a correction counts as zero:
 
 ```promql
-sum by (job) (spotcron_on_demand_equivalent_usd_total)
-  - sum by (job) (spotcron_cost_usd_total)
-  + (sum by (job) (spotcron_corrections_usd{amount=\"on-demand-equivalent\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
-  - (sum by (job) (spotcron_corrections_usd{amount=\"cost\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
+sum by (job) (spotcron_on_demand_equivalent_usd_total) - sum by (job) (spotcron_cost_usd_total)
+  + (sum by (job) (spotcron_corrections_usd_total{amount=\"on-demand-equivalent\",direction=\"up\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
+  - (sum by (job) (spotcron_corrections_usd_total{amount=\"on-demand-equivalent\",direction=\"down\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
+  - (sum by (job) (spotcron_corrections_usd_total{amount=\"cost\",direction=\"up\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
+  + (sum by (job) (spotcron_corrections_usd_total{amount=\"cost\",direction=\"down\"}) or sum by (job) (spotcron_cost_usd_total) * 0)
 ```
 
 | Metric | Type | Labels | Meaning |

@@ -29,8 +29,9 @@ fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> 
     let count = total as f64;
     let seconds = count / MILLIS_PER_SECOND;
     match counter {
-        Counter::Runs { job, class, outcome } => {
-            to.add(&metric::RUNS, &[job.as_str(), class.as_str(), outcome.label()], count)
+        Counter::Runs { job, class, environment, outcome } => {
+            let last = environment.as_ref().map_or("", |name| name.as_str());
+            to.add(&metric::RUNS, &[job.as_str(), class.as_str(), last, outcome.label()], count)
         }
         Counter::RunsSkipped { job } => to.add(&metric::RUNS_SKIPPED, &[job.as_str()], count),
         Counter::Submissions { class, environment, capacity, cause } => {
@@ -78,7 +79,8 @@ fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> 
         Counter::CostNanos { .. }
         | Counter::OnDemandNanos { .. }
         | Counter::WasteNanos { .. }
-        | Counter::CorrectionNanos { .. } => collect_money(counter, usd(total), to),
+        | Counter::CorrectedNanos { .. }
+        | Counter::NetCorrectionNanos { .. } => collect_money(counter, usd(total), to),
     }
 }
 
@@ -94,9 +96,10 @@ fn collect_money<'a>(counter: &'a Counter, usd: f64, to: &mut Families<'a>) -> R
         Counter::WasteNanos { job, class, environment } => {
             to.add(&metric::WASTE, &[job.as_str(), class.as_str(), environment.as_str()], usd)
         }
-        Counter::CorrectionNanos { amount, job, class, environment, capacity } => {
-            let (job, class) = (job.as_str(), class.as_str());
-            let labels = [amount.label(), job, class, environment.as_str(), capacity.label()];
+        Counter::CorrectedNanos { amount, direction, job, class, environment, capacity } => {
+            let (amount, direction) = (amount.label(), direction.label());
+            let (job, class, environment) = (job.as_str(), class.as_str(), environment.as_str());
+            let labels = [amount, direction, job, class, environment, capacity.label()];
             to.add(&metric::CORRECTIONS, &labels, usd)
         }
         _ => Ok(()),

@@ -19,7 +19,7 @@ toml_table! {
     pub struct RawSettings {
         /// Catalogue files, or directories of `*.toml`. Relative paths start at this file's directory.
         catalogue: Vec<Located<String>>, default "[\"catalogue.toml\"]";
-        /// How long a stopping daemon waits for what it is doing.
+        /// How long a stopping daemon waits for what it is doing, HTTP connections included.
         shutdown_grace: DurationText, default "\"20s\"";
         /// Calls to AWS.
         aws: RawAws, optional "";
@@ -84,6 +84,8 @@ toml_table! {
         /// `human` or `json`.
         format: LogFormatText, default "\"human\"";
         /// `error`, `warn`, `info`, `debug` or `trace`, or directives such as `spotcron=debug,warn`.
+        /// Libraries that speak with AWS stay at `info` whatever is asked for: below it they show whole
+        /// requests, with environment variables and parameters.
         level: String, default "\"info\"";
     }
 }

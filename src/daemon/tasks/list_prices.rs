@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::desk::regions;
 use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
-use crate::ports::{Activator, Write};
+use crate::ports::{Activator, FailureKind, PriceProblem, ServiceError, Write};
 
 pub struct ListPrices {
     shared: Arc<Shared>,
@@ -17,6 +17,10 @@ impl ListPrices {
     pub fn new(shared: Arc<Shared>) -> Self {
         ListPrices { shared }
     }
+}
+
+fn is_denial(error: &ServiceError) -> bool {
+    error.kind == FailureKind::Denied
 }
 
 #[async_trait]
@@ -38,6 +42,7 @@ impl Task for ListPrices {
         let complete = shared.environments_are_known();
         let catalogue = shared.catalogue.load_full();
         let mut problems = Vec::new();
+        let mut denied = None;
         let mut writes = Vec::new();
         for region in regions(&catalogue) {
             let types = shared.desk.types_in(&catalogue, &region, false);
@@ -46,6 +51,9 @@ impl Task for ListPrices {
             for answer in answers {
                 match answer {
                     Ok(price) => prices.push(price),
+                    Err(PriceProblem::Failed(_, error)) if is_denial(&error) => {
+                        denied = Some(error);
+                    }
                     Err(problem) => problems.push(problem.to_string()),
                 }
             }
@@ -61,6 +69,7 @@ impl Task for ListPrices {
                         writes.extend(prices.iter().cloned().map(Write::FargatePrice));
                         shared.desk.take_fargate(&region, prices, now);
                     }
+                    Err(error) if is_denial(&error) => denied = Some(error),
                     Err(error) => problems.push(error.to_string()),
                 }
             }
@@ -74,6 +83,10 @@ impl Task for ListPrices {
         }
         shared.bells.dispatch.ring();
         shared.bells.settle.ring();
+        // Said alone: it is what readiness and a person act on.
+        if let Some(error) = denied {
+            return Err(TaskError::Service(error));
+        }
         match problems.split_first() {
             None => Ok(Activation::default()),
             Some((first, [])) => Err(TaskError::Other(first.clone())),

@@ -7,6 +7,7 @@ use spotcron::ports::{Store, StoreIdentity, Write};
 use spotcron::store::SqliteStore;
 
 use super::golden::assert_golden;
+use super::memory::MemoryStore;
 use super::story;
 
 fn spotcron(arguments: &[&str]) -> Output {
@@ -60,10 +61,13 @@ fn a_missing_store_is_the_input_s_fault_and_comes_with_advice() {
 
 /// The story in a real store, as a daemon would have left it.
 fn stored_story(folder: &Path) -> PathBuf {
-    let path = folder.join("spotcron.db");
     let identity = StoreIdentity::Account { account_id: "123456789012".to_owned() };
+    stored(folder, identity, story::store())
+}
+
+fn stored(folder: &Path, identity: StoreIdentity, story: MemoryStore) -> PathBuf {
+    let path = folder.join("spotcron.db");
     let store = SqliteStore::open(&path, identity).unwrap();
-    let story = story::store();
     let writes = (story.runs.into_iter().map(Write::InsertRun))
         .chain(story.events.into_iter().map(Write::Event))
         .chain(story.attempts.into_iter().map(Write::Attempt))
@@ -93,6 +97,62 @@ fn a_real_store_gives_the_same_answers_as_the_story() {
         let output = spotcron(&[arguments, &["--store", store]].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     }
+}
+
+/// Settings and a catalogue in `folder`; the settings' path.
+fn settings(folder: &Path) -> String {
+    std::fs::write(folder.join("jobs.toml"), GOOD).unwrap();
+    let settings = folder.join("spotcron.toml");
+    std::fs::write(&settings, "catalogue = [\"jobs.toml\"]\n").unwrap();
+    settings.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_time_of_a_simulation_is_that_of_its_newest_run_or_price() {
+    let later = story::at("04:30:00");
+    for name in ["spot-a", "fargate-a"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut story = story::store();
+        let market = story.markets.get_mut(name).unwrap();
+        match market.fargate.as_mut() {
+            Some(listed) => listed.seen_at = later,
+            None => market.pools[0].seen_at = Some(later),
+        }
+        let store = stored(folder.path(), StoreIdentity::Simulation { seed: 1 }, story);
+        let settings = settings(folder.path());
+        let store = store.to_str().unwrap();
+        let output =
+            spotcron(&["plan", "--config", &settings, "--store", store, "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(plan["prices_at"], later.to_string());
+        assert_eq!(plan["now"], plan["prices_at"], "{name}: no price is of the future");
+    }
+}
+
+#[test]
+fn savings_by_label_without_the_catalogue_say_why_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = stored_story(folder.path());
+    let by_team = ["savings", "--by", "label:team", "--store", store.to_str().unwrap()];
+    let output = spotcron(&by_team);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("error: --by label:team needs the catalogue, because labels"),
+        "{said}"
+    );
+    assert!(said.contains("catalogue.toml"), "which was looked for: {said}");
+    assert!(said.contains("\nhint: name the settings"), "{said}");
+    // One is there, and its classes have no labels.
+    let settings = settings(folder.path());
+    let output = spotcron(&[&by_team[..], &["--config", &settings]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("error: no class of the catalogue has a label named team\n"),
+        "{said}"
+    );
 }
 
 #[test]

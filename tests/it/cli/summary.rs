@@ -11,7 +11,12 @@ use super::golden::assert_golden;
 pub fn tally() -> Tally {
     let (class, job) = ("nightly", "extract");
     let (spot, steady) = (("spot-a", Capacity::Spot), ("on-demand-a", Capacity::OnDemand));
-    let runs = |outcome| Counter::Runs { job: job.into(), class: class.into(), outcome };
+    let runs = |outcome| Counter::Runs {
+        job: job.into(),
+        class: class.into(),
+        environment: Some("spot-a".into()),
+        outcome,
+    };
     let submissions = |(environment, capacity): (&str, _), cause| Counter::Submissions {
         class: class.into(),
         environment: environment.into(),

@@ -146,6 +146,17 @@ fn savings_of_the_published_example_are_exact() {
 }
 
 #[test]
+fn savings_by_a_label_that_no_class_has_are_refused_with_the_ones_there_are() {
+    for (key, hint) in [("tema", "did you mean label:team?"), ("xyz", "its labels are team")] {
+        let error = saved(&format!("savings --by label:{key}")).unwrap_err();
+        assert_eq!(
+            failure(&error),
+            format!("error: no class of the catalogue has a label named {key}\nhint: {hint}\n")
+        );
+    }
+}
+
+#[test]
 fn savings_of_no_time_are_refused() {
     let error = saved("savings --since 1h --until 2h").unwrap_err();
     assert_eq!(failure(&error), "error: --until is not after --since\n");

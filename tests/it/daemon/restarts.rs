@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::SignedDuration;
 use spotcron::daemon::{Mode, all_tasks, run_realtime};
 use spotcron::domain::{Capacity, InstanceEnd, LegCause};
 use spotcron::ledger::Counter;
-use spotcron::ports::{Activator, WakeSource, Write};
+use spotcron::ports::Write;
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::sim::{Fault, Faults, Operation};
 use tokio::sync::{Semaphore, watch};
 
 use super::edges::TroubledBatch;
-use super::world::{CATALOGUE, World, parse, scenario};
+use super::world::{CATALOGUE, NoWakes, World, parse, scenario};
 use crate::samples::at;
 
 fn mins(mins: i64) -> SignedDuration {
@@ -154,21 +153,6 @@ async fn an_instances_end_is_when_it_was_first_seen_ended() {
     facts.ended_at = Some(first + mins(40));
     assert!(world.shared.note_instance(&facts).is_none(), "it says nothing new");
     assert_eq!(world.shared.instances()[&facts.id].ended_at, Some(first));
-}
-
-/// Nothing rings: every task knows its own period.
-struct NoWakes;
-
-#[async_trait]
-impl WakeSource for NoWakes {
-    async fn every(
-        &self,
-        _task: &'static str,
-        _period: SignedDuration,
-        _activator: Activator,
-    ) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{self, Catalogue};
 use spotcron::cli::demo::reckoning::reckon;
@@ -14,7 +15,7 @@ use spotcron::daemon::{Book, Cloud, Mode, Parts, Shared, Unpaced, all_tasks, run
 use spotcron::diagnostic::Source;
 use spotcron::domain::{RunId, RunOutcome, Usd};
 use spotcron::ledger::{Counter, Entry, Summary};
-use spotcron::ports::{RunQuery, Store, StoreIdentity};
+use spotcron::ports::{Activator, RunQuery, Store, StoreIdentity, WakeSource};
 use spotcron::run::{Run, RunEventKind, RunState};
 use spotcron::settings::Settings;
 use spotcron::sim::{Scenario, SimCloud};
@@ -79,6 +80,21 @@ pub fn scenario(scale: f64) -> Scenario {
 }
 
 use spotcron::domain::Capacity;
+
+/// Nothing rings: every task knows its own period.
+pub struct NoWakes;
+
+#[async_trait]
+impl WakeSource for NoWakes {
+    async fn every(
+        &self,
+        _task: &'static str,
+        _period: SignedDuration,
+        _activator: Activator,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 pub struct World {
     pub clock: VirtualClock,
@@ -245,6 +261,19 @@ async fn check_totals(world: &World, runs: &[Run]) {
         let counted =
             world.count(|c| matches!(c, Counter::Runs { outcome: o, .. } if *o == outcome));
         assert_eq!(counted, ended(outcome), "runs {}", outcome.label());
+    }
+    let mut by_environment: BTreeMap<Option<String>, i128> = BTreeMap::new();
+    for run in runs.iter().filter(|run| matches!(run.state, RunState::Ended { .. })) {
+        let last = run.legs.last().map(|leg| leg.environment.to_string());
+        *by_environment.entry(last).or_default() += 1;
+    }
+    for (last, ended) in by_environment {
+        let name = last.as_deref();
+        let counted = world.count(|c| {
+            matches!(c, Counter::Runs { environment, .. }
+                if environment.as_ref().map(|name| name.as_str()) == name)
+        });
+        assert_eq!(counted, ended, "runs that ended in {name:?}");
     }
     let entries = world.entries().await;
     let summary = Summary::of(entries.iter().filter(|entry| !entry.is_provisional()));

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Usd};
-use spotcron::ledger::{CorrectedAmount, Counter, Summary, Tally};
+use spotcron::ledger::{CorrectedAmount, Counter, Direction, Summary, Tally};
 use spotcron::metrics::{
     ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, ReloadGauges, Snapshot, TaskGauges,
     reference_page, render,
@@ -23,7 +23,12 @@ fn one_of_each() -> Tally {
     let capacity = Capacity::Spot;
     let reason = || "cheapest".to_owned();
     let counters = [
-        Counter::Runs { job: job(), class: class(), outcome: RunOutcome::Succeeded },
+        Counter::Runs {
+            job: job(),
+            class: class(),
+            environment: Some(environment()),
+            outcome: RunOutcome::Succeeded,
+        },
         Counter::RunsSkipped { job: job() },
         Counter::Submissions {
             class: class(),
@@ -76,14 +81,15 @@ fn one_of_each() -> Tally {
     );
     let amount = CorrectedAmount::Cost;
     tally.add(
-        Counter::CorrectionNanos {
+        Counter::CorrectedNanos {
             amount,
+            direction: Direction::Down,
             job: job(),
             class: class(),
             environment: environment(),
             capacity,
         },
-        usd("-0.01"),
+        usd("0.01"),
     );
     tally
 }
@@ -165,6 +171,7 @@ fn names_are_unique_and_no_label_can_carry_an_id() {
         "capacity",
         "cause",
         "class",
+        "direction",
         "end",
         "environment",
         "job",
@@ -179,6 +186,16 @@ fn names_are_unique_and_no_label_can_carry_an_id() {
     for metric in DESCRIPTORS {
         assert!(metric.labels.iter().all(|label| bounded.contains(label)), "{}", metric.name);
     }
+}
+
+#[test]
+fn a_run_that_was_never_submitted_has_no_environment() {
+    let (job, class) = ("extract".into(), "nightly".into());
+    let ended = Counter::Runs { job, class, environment: None, outcome: RunOutcome::Rejected };
+    let tally: Tally = [(ended, 2)].into_iter().collect();
+    let text = render(&snapshot(&tally)).unwrap();
+    let series = r#"{job="extract",class="nightly",environment="",outcome="rejected"} 2"#;
+    assert!(text.contains(&format!("spotcron_runs_total{series}\n")), "{text}");
 }
 
 #[test]

@@ -166,5 +166,10 @@ pub fn pool(zone: &str, instance_type: &str) -> Pool {
 }
 
 pub fn runs_counter(job: &str) -> Counter {
-    Counter::Runs { job: job.into(), class: "nightly".into(), outcome: RunOutcome::Succeeded }
+    Counter::Runs {
+        job: job.into(),
+        class: "nightly".into(),
+        environment: Some("spot".into()),
+        outcome: RunOutcome::Succeeded,
+    }
 }

@@ -1,0 +1,173 @@
+//! What follows from the candidates and their guards: who may be chosen, and for how long it may
+//! wait.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Findings, room_for_an_interruption, takes_the_job};
+use crate::catalogue::WhenPriceUnknown;
+use crate::decision::{Candidate, Decision, Guard, Question, Reason};
+
+/// A hold for want of prices is this short, so that a deadline this much further off can wait.
+const SHORT: SignedDuration = SignedDuration::from_mins(10);
+
+pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    check_reasons(decision, found);
+    let Some(name) = &decision.chosen else {
+        found.rule(decision.wait_until.is_none(), "a hold has no wait budget");
+        return check_hold(question, decision, found);
+    };
+    let Some(chosen) = decision.candidates.iter().find(|c| c.environment == *name) else {
+        return found.rule(false, "the chosen environment is a candidate");
+    };
+    found.rule(
+        !chosen.guards.iter().any(never_yields),
+        "neither a price cap, nor a cooldown, nor what cannot take the job is overridden",
+    );
+    if chosen.guards.is_empty() {
+        let cheapest = allowed(decision).min_by_key(|other| other.expected_cost);
+        // The first of equals is the one that the class names first.
+        found.rule(
+            cheapest.is_some_and(|best| best.environment == *name),
+            "of the candidates without a guard the cheapest is chosen",
+        );
+    } else {
+        check_overridden(question, decision, chosen, found);
+    }
+    if !chosen.capacity.is_interruptible() {
+        check_unknown_prices(question, decision, found);
+    }
+    let until = longest_wait(question, decision).filter(|_| chosen.capacity.is_interruptible());
+    found.rule(
+        decision.wait_until == until,
+        "waiting for spot ends with the budget, or earlier where the deadline asks for it",
+    );
+}
+
+fn check_reasons(decision: &Decision, found: &mut Findings) {
+    found.rule(!decision.reasons.is_empty(), "a decision has a reason");
+    let cost_of = |name: &_| {
+        decision.candidates.iter().find(|c| c.environment == *name).and_then(|c| c.expected_cost)
+    };
+    let holds = |reason: &Reason| match reason {
+        Reason::Cheapest { expected_cost, second } => {
+            decision.chosen.as_ref().and_then(cost_of) == Some(*expected_cost)
+                && second.as_ref().is_none_or(|(name, cost)| cost_of(name) == Some(*cost))
+        }
+        Reason::Fallback { guard } => {
+            decision.candidates.iter().any(|candidate| candidate.guards.contains(guard))
+        }
+        Reason::Hold { .. } => decision.chosen.is_none(),
+        Reason::PriceUnknown | Reason::OnlyCandidate => decision.chosen.is_some(),
+    };
+    found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
+}
+
+/// Guards that nothing overrides: they protect money, or there is no capacity.
+fn never_yields(guard: &Guard) -> bool {
+    matches!(guard.label(), "unusable" | "does-not-fit" | "above-max-price" | "cooling-down")
+}
+
+fn is_about_prices(guard: &Guard) -> bool {
+    matches!(guard.label(), "price-unknown" | "price-stale")
+}
+
+fn allowed(decision: &Decision) -> impl Iterator<Item = &Candidate> {
+    decision.candidates.iter().filter(|c| c.guards.is_empty() && c.expected_cost.is_some())
+}
+
+/// Interruptible, and only its price speaks against it.
+fn is_unpriced_spot(candidate: &&Candidate) -> bool {
+    candidate.capacity.is_interruptible()
+        && !candidate.guards.is_empty()
+        && candidate.guards.iter().all(is_about_prices)
+}
+
+/// Guards step back only where nothing else can take the run, or where the class says so of prices.
+fn check_overridden(
+    question: &Question<'_>,
+    decision: &Decision,
+    chosen: &Candidate,
+    found: &mut Findings,
+) {
+    let spot_allowed = allowed(decision).any(|other| other.capacity.is_interruptible());
+    found.rule(!spot_allowed, "no guard is overridden while spot without one is there");
+    let steady = decision.candidates.iter().any(takes_the_job);
+    if !chosen.capacity.is_interruptible() {
+        found.rule(allowed(decision).next().is_none(), "a known price is preferred");
+    } else if is_unpriced_spot(&chosen) {
+        let by_rule = question.class.when_price_unknown == WhenPriceUnknown::Spot;
+        found.rule(by_rule || !steady, "spot without a price is used only as the class says");
+    } else {
+        found.rule(
+            !steady,
+            "spot that endangers the deadline, the last leg or the saving is used only where \
+             nothing else is",
+        );
+    }
+}
+
+/// Capacity that is not taken back, although the class says otherwise while only prices are missing.
+fn check_unknown_prices(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    let mut spot = decision.candidates.iter().filter(|c| c.capacity.is_interruptible()).peekable();
+    let only_prices = spot.peek().is_some() && spot.all(|c| is_unpriced_spot(&c));
+    let broken = only_prices
+        && match question.class.when_price_unknown {
+            WhenPriceUnknown::OnDemand => false,
+            WhenPriceUnknown::Spot => true,
+            WhenPriceUnknown::Hold => can_wait_until(question, question.now + SHORT),
+        };
+    found.rule(!broken, "the class's rule for unknown prices is followed");
+}
+
+fn check_hold(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    let until = decision.reasons.iter().find_map(|reason| match reason {
+        Reason::Hold { until } => Some(*until),
+        _ => None,
+    });
+    let Some(until) = until.filter(|until| *until > question.now) else {
+        return found.rule(false, "a hold says until when, later than now");
+    };
+    let spot_allowed = allowed(decision).any(|other| other.capacity.is_interruptible());
+    let for_a_price = question.class.when_price_unknown == WhenPriceUnknown::Hold
+        && decision.candidates.iter().any(|candidate| is_unpriced_spot(&candidate))
+        && !spot_allowed
+        && can_wait_until(question, until);
+    let nothing_to_do = !decision.candidates.iter().any(takes_the_job)
+        && decision.candidates.iter().all(|candidate| candidate.guards.iter().any(never_yields));
+    found.rule(
+        for_a_price || nothing_to_do,
+        "a run is held only for a price, as the class says, or because nothing may take it",
+    );
+    let cooled =
+        decision.candidates.iter().flat_map(|c| &c.guards).filter_map(|guard| match guard {
+            Guard::CoolingDown { until } => Some(*until),
+            _ => None,
+        });
+    found.rule(
+        for_a_price || cooled.min().is_none_or(|first| until <= first),
+        "a hold ends when the first cooldown does",
+    );
+}
+
+/// Whether a run that is started at `at` still has room for an interruption.
+fn can_wait_until(question: &Question<'_>, at: Timestamp) -> bool {
+    question
+        .deadline_at
+        .is_none_or(|deadline| deadline.duration_since(at) > room_for_an_interruption(question))
+}
+
+/// `None` where nothing could take over.
+fn longest_wait(question: &Question<'_>, decision: &Decision) -> Option<Timestamp> {
+    if !decision.candidates.iter().any(takes_the_job) {
+        return None;
+    }
+    let budget = question.now.checked_add(question.class.wait_budget).ok();
+    let last_start = question
+        .deadline_at
+        .and_then(|deadline| deadline.checked_sub(room_for_an_interruption(question)).ok());
+    let ends = match (budget, last_start) {
+        (Some(budget), Some(last_start)) => budget.min(last_start),
+        (one, other) => one.or(other)?,
+    };
+    Some(ends.max(question.now))
+}

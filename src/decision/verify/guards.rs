@@ -1,0 +1,157 @@
+//! What speaks against a candidate, derived from the question rule by rule.
+
+use super::numbers::offers;
+use super::{Findings, room_for_an_interruption};
+use crate::decision::{Candidate, Guard, Question};
+use crate::domain::Usd;
+
+/// Two troubles in a row keep an environment out (docs/concepts/decision.md).
+const TROUBLES: u32 = 2;
+
+/// Whether a guard has to stand at a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Yes,
+    No,
+    /// The rules leave it open.
+    Either,
+}
+
+impl From<bool> for Due {
+    fn from(due: bool) -> Due {
+        if due { Due::Yes } else { Due::No }
+    }
+}
+
+pub(super) fn check(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    all: &[Candidate],
+    found: &mut Findings,
+) {
+    let environment = question.market.environments.get(&candidate.environment);
+    let unusable = environment.is_some_and(|market| market.unusable.is_some());
+    let fits_nowhere = environment.is_some_and(|market| {
+        !market.pools.is_empty()
+            && !market.pools.iter().any(|quote| question.resources.fits(&quote.shape))
+    });
+    let spot = candidate.capacity.is_interruptible();
+    let nothing_to_compare = candidate.price.is_none() || (spot && candidate.on_demand.is_none());
+    let rules = [
+        ("unusable", unusable.into()),
+        ("does-not-fit", fits_nowhere.into()),
+        ("price-unknown", (!fits_nowhere && nothing_to_compare).into()),
+        ("price-stale", (spot && is_stale(question, candidate)).into()),
+        ("above-max-price", (spot && above_maximum(question, candidate)).into()),
+        (
+            "saving-too-small",
+            if spot { saves_too_little(question, candidate, all) } else { Due::No },
+        ),
+        ("deadline-too-near", (spot && slack_secs(question).is_some_and(|slack| slack < 0)).into()),
+        ("cooling-down", (spot && cools_until(question, candidate).is_some()).into()),
+        ("last-leg", (spot && is_last_leg(question)).into()),
+        ("moved-away", (spot && question.cause.moves_away()).into()),
+    ];
+    for (label, due) in rules {
+        let said = candidate.guards.iter().filter(|guard| guard.label() == label).count();
+        let lacks = format!("{label} speaks against it and is not said");
+        found.rule_of(candidate, due != Due::Yes || said > 0, &lacks);
+        let invented = format!("{label} is said and does not hold");
+        found.rule_of(candidate, due != Due::No || said == 0, &invented);
+        found.rule_of(candidate, said <= 1, &format!("{label} is said once"));
+    }
+    for guard in &candidate.guards {
+        let text = format!("{} is said with its true figures", guard.label());
+        found.rule_of(candidate, has_true_figures(question, candidate, guard), &text);
+    }
+}
+
+/// Spot prices are stale when every quote of the environment is: before that, stale ones are left
+/// out. Fargate has no pools to confirm.
+fn is_stale(question: &Question<'_>, candidate: &Candidate) -> bool {
+    let offers = offers(question, &candidate.environment);
+    let mut quotes = offers.iter().filter(|offer| offer.has_spot()).peekable();
+    quotes.peek().is_some() && quotes.all(|offer| offer.stale)
+}
+
+fn above_maximum(question: &Question<'_>, candidate: &Candidate) -> bool {
+    matches!((candidate.price, question.class.max_price), (Some(price), Some(max)) if price > max)
+}
+
+/// Against the cheapest capacity that may be chosen and is not taken back, else against the same
+/// pools on demand.
+fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candidate]) -> Due {
+    let steady = |other: &&Candidate| {
+        !other.capacity.is_interruptible()
+            && other.guards.is_empty()
+            && other.expected_cost.is_some()
+    };
+    let reference = match all.iter().filter(steady).filter_map(|other| other.expected_cost).min() {
+        Some(cost) => Some(cost),
+        None => own_on_demand_cost(question, candidate),
+    };
+    let (Some(reference), Some(cost)) = (reference, candidate.expected_cost) else {
+        return Due::No;
+    };
+    // saving < min, without a division: (reference - cost) / reference < min.
+    let short_of = |ppm: i64| {
+        (reference.nanos() - cost.nanos()) * 1_000_000 < reference.nanos() * i128::from(ppm)
+    };
+    let min = question.class.min_saving.0;
+    if reference == Usd::ZERO {
+        return (min > 0).into();
+    }
+    // A saving is known to the millionth.
+    match (short_of(min - 1), short_of(min + 1)) {
+        (true, _) => Due::Yes,
+        (false, true) => Due::Either,
+        (false, false) => Due::No,
+    }
+}
+
+fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
+    let millis = super::work_left(question).as_millis();
+    let units = i128::from(candidate.on_demand?.units());
+    Some(Usd::from_nanos(units * millis / (10 * 3_600_000)))
+}
+
+/// What is left until the deadline beyond the room for an interruption.
+fn slack_secs(question: &Question<'_>) -> Option<i64> {
+    let left = question.deadline_at?.duration_since(question.now);
+    let slack = left - room_for_an_interruption(question);
+    // Less than a second late is late.
+    Some(if slack.is_negative() { slack.as_secs().min(-1) } else { slack.as_secs() })
+}
+
+fn cools_until(question: &Question<'_>, candidate: &Candidate) -> Option<jiff::Timestamp> {
+    let seen = question.experience.environments.get(&candidate.environment)?;
+    let until = seen.last_trouble?.checked_add(question.cooldown).ok()?;
+    (seen.troubles_in_a_row >= TROUBLES && until > question.now).then_some(until)
+}
+
+/// A class with one submission a run has no other to go to.
+fn is_last_leg(question: &Question<'_>) -> bool {
+    let max = question.class.max_legs;
+    max > 1 && u32::from(question.legs) + 1 >= u32::from(max)
+}
+
+fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guard) -> bool {
+    match guard {
+        Guard::PriceStale { age_secs, max_age_secs } => {
+            *max_age_secs == question.class.max_price_age.as_secs() && age_secs > max_age_secs
+        }
+        Guard::AboveMaxPrice { price, max } => {
+            (Some(*price), Some(*max)) == (candidate.price, question.class.max_price)
+        }
+        Guard::SavingTooSmall { saving, min } => *min == question.class.min_saving && saving < min,
+        Guard::DeadlineTooNear { slack_secs: said } => {
+            slack_secs(question).is_some_and(|slack| (slack - said).abs() <= 1)
+        }
+        Guard::CoolingDown { until } => cools_until(question, candidate) == Some(*until),
+        Guard::Unusable { reason } => {
+            let market = question.market.environments.get(&candidate.environment);
+            market.and_then(|market| market.unusable.as_ref()) == Some(reason)
+        }
+        Guard::DoesNotFit | Guard::PriceUnknown | Guard::LastLeg | Guard::MovedAway => true,
+    }
+}

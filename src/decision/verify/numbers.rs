@@ -1,0 +1,171 @@
+//! What a candidate is said to cost, recomputed from the question.
+
+use super::{Findings, work_left};
+use crate::catalogue::Restart;
+use crate::decision::{Candidate, Question};
+use crate::domain::{EnvironmentName, Ppm, UsdPerHour};
+use crate::market::PoolQuote;
+
+/// The prior of docs/concepts/decision.md: 0.10 interruptions an hour, worth ten hours.
+const PRIOR_INTERRUPTIONS: f64 = 1.0;
+const PRIOR_HOURS: f64 = 10.0;
+
+/// A pool that can take the job, and its prices of the job's share.
+pub(super) struct Offer {
+    weight: i128,
+    spot: Option<UsdPerHour>,
+    list: Option<UsdPerHour>,
+    /// Its spot price was not confirmed for longer than the class allows.
+    pub(super) stale: bool,
+}
+
+impl Offer {
+    pub(super) const fn has_spot(&self) -> bool {
+        self.spot.is_some()
+    }
+}
+
+/// Every pool of the environment that is large enough. Each weighs 1 and the placements seen there.
+pub(super) fn offers(question: &Question<'_>, name: &EnvironmentName) -> Vec<Offer> {
+    let Some(market) = question.market.environments.get(name) else { return Vec::new() };
+    let seen = question.experience.environments.get(name);
+    let placed =
+        |quote: &PoolQuote| seen.and_then(|seen| seen.placements.get(&quote.pool)).copied();
+    let max_age = question.class.max_price_age.as_secs();
+    let offer = |quote: &PoolQuote| {
+        let share = question.resources.share_of(&quote.shape)?;
+        let list = quote.on_demand.map(|list| question.class.effective_on_demand(list));
+        let age = quote.seen_at.map(|at| question.now.duration_since(at).as_secs());
+        Some(Offer {
+            weight: 1 + i128::from(placed(quote).unwrap_or(0)),
+            spot: quote.spot.map(|spot| spot.of_share(share)),
+            list: list.map(|list| list.of_share(share)),
+            stale: quote.spot.is_some() && age.is_some_and(|age| age > max_age),
+        })
+    };
+    let fitting = market.pools.iter().filter(|quote| question.resources.fits(&quote.shape));
+    fitting.filter_map(offer).collect()
+}
+
+pub(super) fn check(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+    let named =
+        |environment: &&&crate::catalogue::Environment| environment.name == candidate.environment;
+    let capacity = question.environments.iter().find(named).map(|known| known.capacity);
+    found.rule_of(
+        candidate,
+        capacity == Some(candidate.capacity),
+        "its capacity is the catalogue's",
+    );
+    check_prices(question, candidate, found);
+    check_risk(question, candidate, found);
+    check_cost(question, candidate, found);
+}
+
+fn check_prices(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+    if candidate.capacity.is_fargate() {
+        let market = question.market.environments.get(&candidate.environment);
+        let listed = market.is_some_and(|market| market.fargate.is_some());
+        let made_up = !listed && (candidate.price.is_some() || candidate.on_demand.is_some());
+        found.rule_of(candidate, !made_up, "no price is made up");
+        return;
+    }
+    let all = offers(question, &candidate.environment);
+    // Stale pools may be left out where others are not, and where every price is stale, the pools
+    // without one may.
+    let is = |pick: fn(&Offer) -> Option<UsdPerHour>, price: Option<UsdPerHour>| {
+        let of = |keep: fn(&Offer) -> bool| is_mean(price, all.iter().filter(|o| keep(o)), pick);
+        of(|_| true) || of(|offer| !offer.stale) || of(|offer| offer.stale)
+    };
+    let some_fresh = all.iter().any(|offer| offer.has_spot() && !offer.stale);
+    let counts = |offer: &&Offer| !some_fresh || !offer.stale;
+    let holds = if candidate.capacity.is_interruptible() {
+        is_mean(candidate.price, all.iter().filter(counts), |offer| offer.spot)
+    } else {
+        is_mean(candidate.price, all.iter(), |offer| offer.list)
+    };
+    found.rule_of(candidate, holds, "its price is the mean over its pools");
+    let holds = if candidate.capacity.is_interruptible() {
+        is(|offer| offer.list, candidate.on_demand)
+    } else {
+        candidate.on_demand == candidate.price
+    };
+    found.rule_of(candidate, holds, "its on-demand price is the mean over its pools");
+}
+
+/// Whether `price` is the weighted mean of the prices that are known, to the unit.
+fn is_mean<'a>(
+    price: Option<UsdPerHour>,
+    offers: impl Iterator<Item = &'a Offer>,
+    pick: fn(&Offer) -> Option<UsdPerHour>,
+) -> bool {
+    let (mut total, mut weight) = (0, 0);
+    for offer in offers {
+        if let Some(price) = pick(offer) {
+            total += i128::from(price.units()) * offer.weight;
+            weight += offer.weight;
+        }
+    }
+    match price {
+        None => weight == 0,
+        Some(price) => {
+            weight > 0 && (i128::from(price.units()) * weight - total).abs() * 2 <= weight
+        }
+    }
+}
+
+fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+    let seen = question.experience.environments.get(&candidate.environment);
+    let (interruptions, millis) =
+        seen.map_or((0, 0), |seen| (seen.interruptions, seen.running_millis));
+    let hours = millis as f64 / 3_600_000.0;
+    let an_hour = (interruptions as f64 + PRIOR_INTERRUPTIONS) / (hours + PRIOR_HOURS);
+    let an_hour = if candidate.capacity.is_interruptible() { an_hour } else { 0.0 };
+    found.rule_of(
+        candidate,
+        is_near(candidate.hazard_per_hour, an_hour),
+        "its risk is what was seen, with the prior",
+    );
+    let risk = candidate.hazard_per_hour.to_ratio();
+    let repeated = match question.class.restart {
+        Restart::FromZero => repeated_from_zero(risk * work_left(question).as_secs_f64() / 3600.0),
+        Restart::Checkpoint { interval, restore } => {
+            risk * (interval.as_secs_f64() / 2.0 + restore.as_secs_f64()) / 3600.0
+        }
+    };
+    found.rule_of(
+        candidate,
+        is_near(candidate.expected_rework, repeated),
+        "its expected rework follows from its risk",
+    );
+}
+
+/// Of a run that meets `interruptions` on average: the mean of e^t over [0, interruptions], less 1.
+fn repeated_from_zero(interruptions: f64) -> f64 {
+    let x = interruptions;
+    // The first terms where the difference of two nearly equal numbers would say nothing.
+    if x < 1e-3 { x / 2.0 + x * x / 6.0 } else { (x.exp() - 1.0) / x - 1.0 }
+}
+
+/// To two millionths, or as many parts of itself.
+fn is_near(said: Ppm, is: f64) -> bool {
+    let is = Ppm::from_ratio(is).0 as f64;
+    (said.0 as f64 - is).abs() <= 2.0 + is.abs() * 2e-6
+}
+
+fn check_cost(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+    let holds = match (candidate.price, candidate.expected_cost) {
+        (None, cost) => cost.is_none(),
+        (Some(_), None) => false,
+        (Some(price), Some(cost)) => {
+            let millis = work_left(question).as_millis();
+            let rework = i128::from(candidate.expected_rework.0);
+            // Units of 10⁻¹⁰ USD an hour times milliseconds times millionths, to the nano-dollar.
+            let exact = i128::from(price.units()) * millis * (1_000_000 + rework);
+            let one_nano = 10 * 3_600_000 * 1_000_000;
+            // It is rounded once without the rework and once with it.
+            let slack = one_nano * (2 + rework / 1_000_000);
+            (cost.nanos() * one_nano - exact).abs() <= slack
+        }
+    };
+    found.rule_of(candidate, holds, "its expected cost is price x work x (1 + rework)");
+}

@@ -1,0 +1,168 @@
+//! A changed catalogue is noticed, and taken over whole or not at all.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use spotcron::catalogue::Catalogue;
+use spotcron::daemon::{Shared, metrics_text, reload, status_page, watch_catalogue};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::world::{CATALOGUE, World, parse};
+
+/// [`CATALOGUE`] without the job `report`, with another queue: a change in two tables.
+fn changed() -> String {
+    let without = CATALOGUE.rsplit_once("[[jobs]]").unwrap().0;
+    without.replace("queue = \"steady\"", "queue = \"steadier\"")
+}
+
+/// A daemon whose catalogue is what `named` says in a folder of its own.
+async fn daemon_on(write: impl FnOnce(&Path) -> PathBuf) -> (Arc<Shared>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let named = write(folder.path());
+    let mut world = World::new(1, 0.0).await;
+    world.settings.catalogue = vec![named];
+    world.restart().await;
+    (Arc::clone(&world.shared), folder)
+}
+
+fn plain_file(folder: &Path) -> PathBuf {
+    let path = folder.join("catalogue.toml");
+    std::fs::write(&path, CATALOGUE).unwrap();
+    path
+}
+
+fn same(in_force: &Catalogue, text: &str) -> bool {
+    let expected = parse(text);
+    in_force.jobs == expected.jobs
+        && in_force.classes == expected.classes
+        && in_force.environments == expected.environments
+}
+
+fn page(shared: &Shared) -> serde_json::Value {
+    serde_json::to_value(status_page(shared)).unwrap()
+}
+
+#[tokio::test]
+async fn a_bad_file_changes_nothing_and_a_good_one_is_taken_over_whole() {
+    let (shared, folder) = daemon_on(plain_file).await;
+    let path = folder.path().join("catalogue.toml");
+    let succeeded = |value: &str| {
+        let text = metrics_text(&shared).unwrap();
+        text.contains(&format!("spotcron_reload_success {value}\n"))
+    };
+    assert_eq!(page(&shared)["reload"], serde_json::Value::Null, "none was tried");
+    // The first half of the change is right and the second is not.
+    let before = shared.catalogue.load_full();
+    let bad = format!("{}\n[[jobs]]\nname = \"import\"\n", changed());
+    std::fs::write(&path, bad).unwrap();
+    reload(&shared);
+    assert!(Arc::ptr_eq(&before, &shared.catalogue.load()), "the old one is in force");
+    assert!(!shared.bells.schedule.take(), "nobody is woken for nothing");
+    assert!(succeeded("0"));
+    let told = page(&shared)["reload"].clone();
+    assert_eq!(told["succeeded"], false);
+    assert!(told["errors"][0].as_str().unwrap().contains("import"), "{told}");
+
+    std::fs::write(&path, changed()).unwrap();
+    reload(&shared);
+    assert!(same(&shared.catalogue.load(), &changed()));
+    assert!(shared.bells.schedule.take() && shared.bells.discovery.take());
+    assert!(succeeded("1"));
+    let told = page(&shared)["reload"].clone();
+    assert_eq!((&told["succeeded"], told["errors"].as_array().unwrap().len()), (&true.into(), 0));
+}
+
+#[tokio::test]
+async fn going_back_to_what_is_in_force_ends_the_failure() {
+    let (shared, folder) = daemon_on(plain_file).await;
+    let path = folder.path().join("catalogue.toml");
+    std::fs::write(&path, changed()).unwrap();
+    reload(&shared);
+    let in_force = shared.catalogue.load_full();
+    std::fs::write(&path, "[[jobs]]").unwrap();
+    reload(&shared);
+    assert!(!shared.reloads.last().unwrap().succeeded);
+    std::fs::write(&path, changed()).unwrap();
+    reload(&shared);
+    assert!(shared.reloads.last().unwrap().succeeded);
+    assert!(Arc::ptr_eq(&in_force, &shared.catalogue.load()), "not taken over once more");
+}
+
+/// Watches until `change` made the catalogue of `text` the one in force.
+async fn noticed(shared: &Arc<Shared>, change: impl FnOnce(), text: &str) {
+    let (stop, stopped) = watch::channel(false);
+    let watching = tokio::spawn(watch_catalogue(Arc::clone(shared), stopped));
+    // Runs up to its first wait: by then the directories are watched.
+    tokio::task::yield_now().await;
+    assert!(!same(&shared.catalogue.load(), text));
+    change();
+    // The system says it from a thread of its own. Nothing else ends this, so it gives up some time.
+    for _ in 0..3_000_000 {
+        if same_names(shared, text) {
+            break;
+        }
+        assert!(!watching.is_finished(), "{:?}", watching.await);
+        // The dust settles in paused time.
+        tokio::time::advance(Duration::from_millis(100)).await;
+        std::thread::yield_now();
+    }
+    assert!(same(&shared.catalogue.load(), text), "the change was not noticed");
+    stop.send_replace(true);
+    watching.await.unwrap().unwrap();
+}
+
+fn same_names(shared: &Shared, text: &str) -> bool {
+    // Cheap enough to be asked millions of times.
+    shared.catalogue.load().jobs.len() == text.matches("[[jobs]]").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_written_again_is_noticed() {
+    let (shared, folder) = daemon_on(plain_file).await;
+    let path = folder.path().join("catalogue.toml");
+    noticed(&shared, || std::fs::write(&path, changed()).unwrap(), &changed()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_in_a_named_directory_is_noticed() {
+    let (shared, folder) = daemon_on(|folder| {
+        plain_file(folder);
+        folder.to_owned()
+    })
+    .await;
+    let path = folder.path().join("catalogue.toml");
+    // As editors save: a new file takes the old one's name.
+    let save = || {
+        let draft = folder.path().join("catalogue.toml.new");
+        std::fs::write(&draft, changed()).unwrap();
+        std::fs::rename(&draft, &path).unwrap();
+    };
+    noticed(&shared, save, &changed()).await;
+}
+
+/// A ConfigMap's volume: files are links through `..data`, which is swapped for a new directory.
+#[tokio::test(start_paused = true)]
+async fn a_swapped_link_is_noticed() {
+    let fill = |folder: &Path, version: &str, text: &str| {
+        std::fs::create_dir(folder.join(version)).unwrap();
+        std::fs::write(folder.join(version).join("catalogue.toml"), text).unwrap();
+    };
+    let (shared, folder) = daemon_on(|folder| {
+        fill(folder, "..2026_06_01", CATALOGUE);
+        symlink("..2026_06_01", folder.join("..data")).unwrap();
+        symlink("..data/catalogue.toml", folder.join("catalogue.toml")).unwrap();
+        folder.join("catalogue.toml")
+    })
+    .await;
+    let folder = folder.path();
+    let swap = || {
+        fill(folder, "..2026_06_02", &changed());
+        symlink("..2026_06_02", folder.join("..data_tmp")).unwrap();
+        std::fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+        std::fs::remove_dir_all(folder.join("..2026_06_01")).unwrap();
+    };
+    noticed(&shared, swap, &changed()).await;
+}
