@@ -75,6 +75,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        let message = printable(message);
         Diagnostic { severity, code, message, place: None, related: Vec::new(), hint: None }
     }
 
@@ -86,7 +87,7 @@ impl Diagnostic {
 
     /// This finding with advice.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(printable(hint.into()));
         self
     }
 
@@ -98,9 +99,26 @@ impl Diagnostic {
         label: impl Into<String>,
     ) -> Self {
         let place = Place { source: Arc::clone(source), span };
-        self.related.push(Related { place, label: label.into() });
+        self.related.push(Related { place, label: printable(label.into()) });
         self
     }
+}
+
+/// A text that quotes the input may hold what a terminal takes for a command. Nothing of that is
+/// printed as it is, whoever wrote the message.
+fn printable(text: String) -> String {
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            safe.extend(c.escape_debug());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// Whether any of `diagnostics` keeps the input from being used.
