@@ -6,3 +6,6 @@ CREATE TABLE price_coverage (
     complete_until INTEGER NOT NULL,
     PRIMARY KEY (region, instance_type)
 ) STRICT, WITHOUT ROWID;
+
+-- Instances that ended lately: what is seen of them once more must not overwrite the first sighting.
+CREATE INDEX instances_by_end ON instances (ended_at);

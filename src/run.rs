@@ -164,9 +164,11 @@ impl Run {
         self.legs.last()
     }
 
-    /// Whether Batch refused an earlier leg of the run for this environment.
+    /// Whether Batch refused the run for this environment since a leg of it was last at Batch. A
+    /// refusal hours ago says nothing of the queue now.
     pub fn was_refused_by(&self, environment: &EnvironmentName) -> bool {
-        self.legs.iter().any(|leg| leg.environment == *environment && leg.never_was_at_batch())
+        let refused = self.legs.iter().rev().take_while(|leg| leg.never_was_at_batch());
+        refused.into_iter().any(|leg| leg.environment == *environment)
     }
 
     pub fn interruptions(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::RunOutcome;
+use crate::domain::{LegCause, RunOutcome};
 use crate::ledger::Counter;
 use crate::run::{Run, RunEventKind};
 
@@ -12,10 +12,10 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
     let job = run.job.clone();
     let leg = |index: &u16| run.legs.get(usize::from(*index));
     match kind {
-        RunEventKind::Decided { leg, decision, .. } => {
+        RunEventKind::Decided { leg, cause, decision } => {
             let reason = decision.reasons.first().map_or("none", |reason| reason.label());
             let environment = decision.chosen.clone();
-            let first = *leg == 0 && environment.is_some();
+            let first = *leg == 0 && *cause == LegCause::Scheduled && environment.is_some();
             let mut counts =
                 vec![(Counter::Decisions { class, environment, reason: reason.to_owned() }, 1)];
             if first {

@@ -107,16 +107,26 @@ impl Desk {
         lock(&self.drawers).evidence
     }
 
-    /// Whether anybody has looked behind the environment's queue.
-    pub fn has_discovered(&self, environment: &EnvironmentName) -> bool {
-        lock(&self.drawers).discovered.contains_key(environment)
+    /// Forgets what was behind the queue of an environment that now names another.
+    pub fn forget_discovered(&self, environment: &EnvironmentName) {
+        lock(&self.drawers).discovered.remove(environment);
     }
 
-    /// Marks an environment as unusable until the next look behind its queue.
-    pub fn distrust(&self, environment: &EnvironmentName, why: String) {
-        if let Some(known) = lock(&self.drawers).discovered.get_mut(environment) {
-            known.unusable = Some(why);
+    /// Whether the environment's queue was looked behind, and its types have the prices that a
+    /// decision compares.
+    pub fn is_priced(&self, environment: &Environment) -> bool {
+        let drawers = lock(&self.drawers);
+        let Some(discovered) = drawers.discovered.get(&environment.name) else { return false };
+        let region = &environment.region;
+        if environment.capacity.is_fargate() {
+            return drawers.fargate.contains_key(region);
         }
+        discovered.types.keys().all(|instance_type| {
+            let key = (region.clone(), instance_type.clone());
+            drawers.list.contains_key(&key)
+                && (!environment.capacity.is_interruptible()
+                    || drawers.spot_until.contains_key(&key))
+        })
     }
 
     /// Types behind the region's interruptible environments: whose spot prices are wanted.
@@ -216,13 +226,21 @@ impl Desk {
         let key = (region.clone(), instance_type.clone());
         let newest =
             lock(&self.drawers).list.get(&key).map(|list| (list.price, list.effective_from));
-        let Some((newest, since)) = newest else { return Ok(None) };
-        if since <= at {
-            return Ok(Some(newest));
+        if let Some((price, since)) = newest
+            && since <= at
+        {
+            return Ok(Some(price));
         }
-        let earlier = shared.book.store().list_prices(region, at).await?;
-        let earlier = earlier.into_iter().find(|price| price.instance_type == *instance_type);
-        Ok(Some(earlier.map_or(newest, |price| price.price)))
+        // Also of a region that left the catalogue: the store keeps what was ever seen.
+        let store = shared.book.store();
+        for at in [at, shared.clock.now()] {
+            let known = store.list_prices(region, at).await?;
+            let known = known.into_iter().find(|price| price.instance_type == *instance_type);
+            if let Some(known) = known {
+                return Ok(Some(known.price));
+            }
+        }
+        Ok(newest.map(|(price, _)| price))
     }
 
     /// Fargate's list price in effect at `at`; the oldest known one where `at` is earlier.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Book, CallLog, Desk, Reloads, Status};
 use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
-use crate::domain::{EnvironmentName, InstanceFacts, InstanceId, InstanceType, Region};
+use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region};
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -28,6 +28,10 @@ pub struct Cloud {
 
 /// Past this age EC2's first-hour rule cannot make an instance free any more.
 const FIRST_HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Facts of ended instances are kept so long at least: an attempt's end may be seen later than its
+/// instance's, and the first sighting of that is the best.
+pub(super) const KEEP_ENDED: SignedDuration = SignedDuration::from_hours(2);
 
 /// Decisions wait so long after the start for the first prices, and no longer.
 const OPEN_AFTER: SignedDuration = SignedDuration::from_mins(2);
@@ -176,8 +180,9 @@ impl Shared {
         let unsettled = store.unsettled_attempts().await?.into_iter();
         *self.settling() =
             unsettled.map(|attempt| ToSettle { attempt, may_have_a_line: true }).collect();
-        let live = store.live_instances().await?;
-        *self.instances() = live.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
+        let ended_after = self.clock.now().checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);
+        let recent = store.recent_instances(ended_after).await?;
+        *self.instances() = recent.into_iter().map(|facts| (facts.id.clone(), facts)).collect();
         self.desk.restore(self).await
     }
 
@@ -288,28 +293,25 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Until when decisions of `class` wait because one of its environments came with a new
-    /// catalogue and nobody has looked behind its queue yet. Bounded: a queue that cannot be
-    /// described keeps nothing waiting for long.
+    /// Until when decisions of `class` wait because one of its environments came or changed with a
+    /// new catalogue, and what is behind its queue, or what that costs, is not known yet. Bounded: a
+    /// queue that cannot be described keeps nothing waiting for long.
     pub fn waits_for_discovery(&self, class: &Class, now: Timestamp) -> Option<Timestamp> {
         let until = lock(&self.replaced_at).and_then(|at| at.checked_add(OPEN_AFTER).ok());
         let until = until.filter(|until| now < *until)?;
-        let all_known = class.environments.iter().all(|name| self.desk.has_discovered(name));
-        (!all_known).then_some(until)
-    }
-
-    /// Takes an environment that refused a submission out of the market until the next look behind
-    /// its queue, which is asked for.
-    pub fn distrust_environment(&self, environment: &EnvironmentName, why: &str) {
-        self.desk.distrust(environment, format!("it refused a submission: {why}"));
-        let refreshed_at = self.market.load().refreshed_at;
-        self.refresh_market(refreshed_at.unwrap_or(self.started_at));
-        self.bells.discovery.ring();
+        let catalogue = self.catalogue.load();
+        let all_priced = catalogue.environments_of(class).all(|known| self.desk.is_priced(known));
+        (!all_priced).then_some(until)
     }
 
     /// Replaces the catalogue and wakes whoever depends on it.
     pub fn replace_catalogue(&self, catalogue: Catalogue) {
         *lock(&self.replaced_at) = Some(self.clock.now());
+        for (name, before) in &self.catalogue.load().environments {
+            if catalogue.environments.get(name).is_some_and(|now| now != before) {
+                self.desk.forget_discovered(name);
+            }
+        }
         self.catalogue.store(Arc::new(catalogue));
         self.bells.discovery.ring();
         self.bells.schedule.ring();

@@ -20,6 +20,8 @@ pub enum Unpriced {
     SpotPriceUnknown,
     OnDemandPriceUnknown,
     FargatePriceUnknown,
+    /// Nobody stated what Fargate Spot costs, and AWS publishes it nowhere.
+    FargateSpotDiscountUnknown,
     /// A lifecycle that spotcron has no price for.
     UnsupportedLifecycle,
 }
@@ -33,7 +35,9 @@ impl Unpriced {
             | Unpriced::SpotPriceUnknown
             | Unpriced::OnDemandPriceUnknown
             | Unpriced::FargatePriceUnknown => true,
-            Unpriced::HostUnknown | Unpriced::UnsupportedLifecycle => false,
+            Unpriced::HostUnknown
+            | Unpriced::FargateSpotDiscountUnknown
+            | Unpriced::UnsupportedLifecycle => false,
         }
     }
 
@@ -44,6 +48,7 @@ impl Unpriced {
             Unpriced::SpotPriceUnknown => "spot-price-unknown",
             Unpriced::OnDemandPriceUnknown => "on-demand-price-unknown",
             Unpriced::FargatePriceUnknown => "fargate-price-unknown",
+            Unpriced::FargateSpotDiscountUnknown => "fargate-spot-discount-unknown",
             Unpriced::UnsupportedLifecycle => "unsupported-lifecycle",
         }
     }

@@ -155,7 +155,7 @@ fn on_fargate(
     let on_demand = of(list.less(evidence.on_demand_discount))?;
     let cost = match (attempt.capacity, evidence.fargate_spot_discount) {
         (Capacity::FargateSpot, Some(discount)) => of(list.less(discount))?,
-        (Capacity::FargateSpot, None) => return Err(Unpriced::FargatePriceUnknown),
+        (Capacity::FargateSpot, None) => return Err(Unpriced::FargateSpotDiscountUnknown),
         _ => on_demand,
     };
     let share = Share::WHOLE;

@@ -112,8 +112,11 @@ pub trait Store: Send + Sync {
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
     /// In the order asked for; unknown ones are left out.
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError>;
-    /// Instances whose end is not known.
-    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
+    /// Instances whose end is not known, or lies at or after `ended_after`.
+    async fn recent_instances(
+        &self,
+        ended_after: Timestamp,
+    ) -> Result<Vec<InstanceFacts>, StoreError>;
     async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
     async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError>;
     /// The pool's points in the window and the one in effect at its start.

@@ -73,11 +73,11 @@ pub fn depends_on_instance_end(attempt: &AttemptObservation, capacity: Capacity)
     let says = |text: &Option<String>, prefix| {
         text.as_deref().is_some_and(|text: &str| text.starts_with(prefix))
     };
-    matches!(capacity, Capacity::Spot)
+    capacity.is_interruptible()
         && matches!(attempt.container.exit_code, Some(137 | 143) | None)
         && attempt.started_at.is_some()
-        && attempt.container.container_instance_arn.is_some()
         && !says(&attempt.container.reason, "OutOfMemory")
+        && !is_fargate_interruption(attempt.status_reason.as_deref().unwrap_or(""))
         && ["Host EC2", STOP_PREFIX, "Job attempt duration"]
             .iter()
             .all(|prefix| !says(&attempt.status_reason, *prefix))

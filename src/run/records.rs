@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use crate::domain::{
     AttemptEnd, AttemptObservation, BatchStatus, Capacity, ContainerObservation, InstanceEnd,
     JobObservation,
@@ -28,14 +30,19 @@ pub fn array_as_one<'a>(
     children: impl Iterator<Item = &'a JobObservation>,
 ) -> JobObservation {
     let mut whole = parent.clone();
+    let mut some_stopped = false;
     for child in children {
         // A child that was cancelled while it waited is final and was never placed.
         let placed = child.started_at.is_some() || child.status == BatchStatus::Starting;
         if placed && !whole.status.is_final() {
             whole.status = BatchStatus::Running;
         }
-        whole.stop_requested |= child.stop_requested;
+        some_stopped |= child.stop_requested;
         whole.started_at = [whole.started_at, child.started_at].into_iter().flatten().min();
+    }
+    if parent.array.is_some() {
+        // A call for the parent that met no waiting child had no effect.
+        whole.stop_requested = some_stopped || parent.stop_requested && parent.status.is_final();
     }
     whole
 }
@@ -63,6 +70,9 @@ pub fn attempt_records(facts: LegFacts<'_>, job: &JobObservation) -> Vec<Attempt
     }
     records
 }
+
+/// From an attempt's end to its job's, where the one is the reason of the other.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Of the newest finished attempts (one for each child) the one that decides: an application's
 /// failure before bad luck before an interruption.
@@ -92,7 +102,13 @@ fn finished(
         false => attempt.container.container_instance_arn.as_ref(),
     };
     let is_last = number as usize >= job.attempts.len();
-    let (status, reason) = if is_last && job.status.is_final() {
+    // A job that was cancelled while it waited to be repeated says nothing of its last attempt.
+    let ended_with_job = is_last
+        && attempt
+            .stopped_at
+            .zip(job.stopped_at)
+            .is_none_or(|(attempt, job)| job.duration_since(attempt) < SETTLES_WITHIN);
+    let (status, reason) = if ended_with_job && job.status.is_final() {
         (job.status, job.status_reason.as_deref())
     } else {
         (BatchStatus::Failed, None)
@@ -105,7 +121,7 @@ fn finished(
         arn.and_then(|arn| facts.instance_ends.get(arn)).copied(),
     );
     let killed = matches!(attempt.container.exit_code, Some(137 | 143) | None);
-    if is_last && job.stop_requested && killed && end == AttemptEnd::Failed {
+    if ended_with_job && job.stop_requested && killed && end == AttemptEnd::Failed {
         // Somebody asked for its end in words of their own.
         end = AttemptEnd::Stopped;
     }

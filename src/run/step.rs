@@ -81,7 +81,7 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
             if job.status.is_final() {
                 finish_leg(&mut next, job, seen, context);
             } else {
-                (action, next.state) = steer(&next, job.status, context);
+                (action, next.state) = steer(&next, job, context);
                 if let (RunState::Stopping { cause, .. }, RunState::Watching) =
                     (next.state, run.state)
                 {
@@ -247,15 +247,16 @@ fn saved(
 }
 
 /// The job goes on: let it, or stop it?
-fn steer(run: &Run, status: BatchStatus, context: StepContext<'_>) -> (Option<Action>, RunState) {
+fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<Action>, RunState) {
+    let status = job.status;
     let Some(leg) = run.last_leg() else { return (None, run.state) };
     match run.state {
-        // It was placed before the cancel arrived: keep it. Of an array some children may have been
-        // cancelled all the same, so that it can only end and be sent again.
-        RunState::Stopping { cause: LegCause::Starved, .. }
-            if !status.is_waiting() && !context.is_array =>
-        {
-            (None, RunState::Watching)
+        RunState::Stopping { cause: LegCause::Starved, .. } if !status.is_waiting() => {
+            // It was placed before the cancel arrived: keep it. An array of which some children were
+            // cancelled can only end, and be sent again; asking once more would also cancel children
+            // that Batch is about to repeat.
+            let some_are_lost = context.is_array && job.stop_requested;
+            (None, if some_are_lost { run.state } else { RunState::Watching })
         }
         RunState::Stopping { cause, since } => {
             if context.now.duration_since(since) < REPEAT_STOP {

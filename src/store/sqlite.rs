@@ -215,8 +215,14 @@ impl Store for SqliteStore {
         self.read("reading instances", move |db| queries::instances(db, &ids)).await
     }
 
-    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
-        self.read("reading the live instances", queries::live_instances).await
+    async fn recent_instances(
+        &self,
+        ended_after: Timestamp,
+    ) -> Result<Vec<InstanceFacts>, StoreError> {
+        self.read("reading the recent instances", move |db| {
+            queries::recent_instances(db, ended_after)
+        })
+        .await
     }
 
     async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {

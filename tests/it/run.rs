@@ -3,11 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Restart, RetryOwner};
 use spotcron::domain::{
-    AttemptEnd, BatchStatus, Capacity, JobObservation, LegCause, Ppm, RunOutcome,
+    AttemptEnd, AttemptObservation, BatchStatus, Capacity, ContainerObservation, JobObservation,
+    LegCause, Ppm, RunOutcome,
 };
 use spotcron::run::{
-    Action, Leg, Observation, Run, RunEventKind, RunState, Step, StepContext, Trigger,
-    batch_job_name, must_look_at, step,
+    Action, Leg, LegFacts, Observation, Run, RunEventKind, RunState, Step, StepContext, Trigger,
+    attempt_records, batch_job_name, must_look_at, step,
 };
 
 use crate::samples::{self, at, mins};
@@ -263,6 +264,61 @@ fn a_job_that_batch_itself_refuses_is_rejected_and_one_that_somebody_stopped_is_
     assert_eq!(end_of(&failed), "cancelled");
     let limit = "Canceled by JobStateTimeLimit action due to reason: CAPACITY";
     assert_eq!(end_of(&job(BatchStatus::Failed, None, Some(limit))), "needs-leg");
+}
+
+/// Refused on demand hours ago is not refused now: the run may be moved there again.
+#[test]
+fn a_refusal_counts_until_a_leg_was_at_batch() {
+    let ended_at = Some(at(SUBMITTED));
+    let mut run = run(Capacity::Spot);
+    let at_batch = run.legs[0].clone();
+    let environment = "steady".into();
+    run.legs[0] = Leg { environment, job_id: None, ended_at, ..at_batch.clone() };
+    assert!(run.was_refused_by(&"steady".into()) && !run.was_refused_by(&"spot".into()));
+    run.legs.push(Leg { ended_at, ..at_batch });
+    assert!(!run.was_refused_by(&"steady".into()));
+}
+
+#[test]
+fn an_array_that_was_placed_before_the_cancel_is_kept_unless_children_are_lost() {
+    let class = samples::class("c", &["spot", "steady"]);
+    let state = RunState::Stopping { cause: LegCause::Starved, since: at(SUBMITTED) };
+    let stopping = Run { state, ..run(Capacity::Spot) };
+    let placed = job(BatchStatus::Running, Some(SUBMITTED), None);
+    let after = |job: &JobObservation, minutes| {
+        let seen = Observation { job: Some(job), end: None, ran: mins(0), host: None };
+        let context = StepContext {
+            class: &class,
+            now: at(SUBMITTED) + mins(minutes),
+            hazard_per_hour: Ppm::ZERO,
+            has_steady_capacity: true,
+            is_array: true,
+        };
+        let step = step(&stopping, seen, context);
+        assert_eq!(step.action, None, "children that Batch repeats are not cancelled either");
+        step.run.unwrap().state
+    };
+    assert_eq!(after(&placed, 1), RunState::Watching);
+    let lost = JobObservation { stop_requested: true, ..placed };
+    assert_eq!(after(&lost, 10), state);
+}
+
+#[test]
+fn a_job_that_is_cancelled_between_attempts_says_nothing_of_the_last_one() {
+    let attempt = AttemptObservation {
+        started_at: Some(at(SUBMITTED)),
+        stopped_at: Some(at(SUBMITTED) + mins(5)),
+        status_reason: Some("Essential container in task exited".to_owned()),
+        container: ContainerObservation { exit_code: Some(1), ..Default::default() },
+    };
+    let mut cancelled = job(BatchStatus::Failed, None, Some("spotcron: no capacity"));
+    cancelled.stopped_at = Some(at(SUBMITTED) + mins(40));
+    cancelled.stop_requested = true;
+    cancelled.attempts = vec![attempt];
+    let run = run(Capacity::Spot);
+    let ends = Default::default();
+    let facts = LegFacts { run: &run, leg: &run.legs[0], child: None, instance_ends: &ends };
+    assert_eq!(attempt_records(facts, &cancelled)[0].end, Some(AttemptEnd::Failed));
 }
 
 #[test]

@@ -150,6 +150,9 @@ pub fn unpriced(why: Unpriced) -> &'static str {
         Unpriced::SpotPriceUnknown => "no spot price is known for its pool at that time",
         Unpriced::OnDemandPriceUnknown => "no on-demand price is known for its instance type",
         Unpriced::FargatePriceUnknown => "no Fargate price is known for it",
+        Unpriced::FargateSpotDiscountUnknown => {
+            "nobody stated the discount of Fargate Spot, which AWS publishes nowhere"
+        }
         Unpriced::UnsupportedLifecycle => "the instance was bought in a way that has no price here",
     }
 }

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::late_hosts::LateHosts;
+use crate::daemon::shared::KEEP_ENDED;
 use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError, ToSettle};
 use crate::domain::{
     InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, Region, RunId, Window,
 };
-use crate::ledger::{Entry, EntryState, Evidence, counter_deltas, settle};
+use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
 use crate::ports::{Activator, Write};
 use crate::run::{AttemptKey, AttemptRecord, RunEvent, RunEventKind};
 
@@ -26,9 +27,8 @@ const GONE_AFTER: SignedDuration = SignedDuration::from_mins(15);
 const PRICES_MAY_COME: SignedDuration = SignedDuration::from_hours(1);
 /// What an attempt lacks for its price is waited for so long: AWS keeps spot prices for 90 days.
 const EVIDENCE_MAY_COME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Facts of ended instances are kept so long at least: an attempt's end may be seen later than its
-/// instance's, and the first sighting of that is the best.
-const KEEP_ENDED: SignedDuration = SignedDuration::from_hours(2);
+/// Unpriced attempts that are looked at again, at most.
+const UNPRICED_IN_MEMORY: usize = 10_000;
 /// The learnt experience is written at most so often.
 const WRITE_EXPERIENCE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -133,26 +133,23 @@ impl Settle {
         let shared = &self.shared;
         let Some(ran) = attempt.window() else { return Ok(None) };
         let host = attempt.host.as_ref();
-        let news = host.is_some_and(|host| self.news.contains(&host.instance_id))
-            || self.revised.contains(&attempt.key);
-        if !news && self.looked_at_all && shared.book.is_provisional(&attempt.key) {
+        if self.says_nothing_new(attempt) {
             return Ok(None);
         }
-        let nothing_new = self.evidence == shared.desk.evidence();
-        if !news && nothing_new && self.lines.contains_key(&attempt.key) {
+        let awaits_price = self.awaited_price(attempt).is_some();
+        let may_come = now.duration_since(ran.end) < PRICES_MAY_COME;
+        if self.hosts.may_come(attempt, now) || awaits_price && may_come {
             return Ok(None);
         }
-        if self.hosts.may_come(attempt, now) || self.awaited_price(attempt).is_some() {
-            return Ok(None);
-        }
+        // Prices that do not reach to its end say nothing of it.
         let spot = match host.filter(|host| host.lifecycle == Lifecycle::Spot) {
-            Some(host) => {
+            Some(host) if !awaits_price => {
                 let zone = host.zone.clone();
                 let pool = Pool { zone, instance_type: host.instance_type.clone() };
                 let window = Window::new(host.launched_at.min(ran.start), ran.end);
                 Some(shared.book.store().price_series(&pool, window).await?)
             }
-            None => None,
+            _ => None,
         };
         let terms = shared.terms_of(attempt);
         let list = match host {
@@ -192,6 +189,23 @@ impl Settle {
         let known = self.line_before(&attempt.key);
         Ok(entry
             .filter(|entry| known.as_ref() != Some(entry) && !(may_still_be_priced(entry, now))))
+    }
+
+    /// Whether the attempt has a line, and nothing that bears on it was learnt since.
+    fn says_nothing_new(&self, attempt: &AttemptRecord) -> bool {
+        let (shared, host) = (&self.shared, attempt.host.as_ref());
+        let news = host.is_some_and(|host| self.news.contains(&host.instance_id))
+            || self.revised.contains(&attempt.key);
+        if news {
+            return false;
+        }
+        let is_old = self.looked_at_all && shared.book.is_provisional(&attempt.key);
+        // A spot price comes with the archive, which grows all the time.
+        let lacks_other = self
+            .lines
+            .get(&attempt.key)
+            .is_some_and(|line| line.unpriced() != Some(Unpriced::SpotPriceUnknown));
+        is_old || lacks_other && self.evidence == shared.desk.evidence()
     }
 
     /// The line that the ledger has of an attempt.
@@ -276,7 +290,14 @@ impl Settle {
         };
         let done: Vec<AttemptKey> =
             self.lines.values().filter(|line| done(line)).map(|line| line.key.clone()).collect();
-        for key in done {
+        // Of very many the oldest wait for the next start of the process.
+        let mut open: Vec<(Timestamp, &AttemptKey)> =
+            self.lines.values().map(|line| (line.ended_at, &line.key)).collect();
+        open.sort_unstable();
+        let surplus = open.len().saturating_sub(UNPRICED_IN_MEMORY);
+        let surplus: Vec<AttemptKey> =
+            open[..surplus].iter().map(|(_, key)| (*key).clone()).collect();
+        for key in done.into_iter().chain(surplus) {
             self.lines.remove(&key);
             self.pending.remove(&key);
         }

@@ -56,25 +56,47 @@ impl SpotPrices {
         groups
     }
 
+    /// Every group, also when one fails. What only the ledger still waits for fails quietly: its
+    /// attempts are counted as unpriced, and a region that nobody uses any more may well be closed.
     async fn refresh(&self, region: &Region, now: Timestamp) -> Result<(), TaskError> {
-        let shared = &self.shared;
+        let in_use = self.shared.desk.types_in(&self.shared.catalogue.load(), region, true);
+        let mut outcome = Ok(());
         for (since, types) in self.wanted(region, now) {
-            let window = Window::new(since, now);
-            let points = shared.cloud.spot_prices.spot_prices(region, &types, window).await?;
-            let coverage: Vec<PriceCoverage> = types
-                .into_iter()
-                .map(|instance_type| PriceCoverage {
-                    region: region.clone(),
-                    instance_type,
-                    complete_until: now,
-                })
-                .collect();
-            let mut writes = vec![Write::PricePoints(points.clone())];
-            writes.extend(coverage.iter().cloned().map(Write::PriceCoverage));
-            shared.book.store().commit(writes).await?;
-            shared.desk.take_spot(region, points, now);
-            coverage.iter().for_each(|coverage| shared.desk.note_coverage(coverage));
+            let is_used = types.iter().any(|wanted| in_use.contains(wanted));
+            match self.refresh_group(region, since, types, now).await {
+                Err(error) if is_used => outcome = Err(error),
+                Err(error) => {
+                    tracing::debug!(%region, %error, "prices that the ledger waits for failed");
+                }
+                Ok(()) => {}
+            }
         }
+        outcome
+    }
+
+    async fn refresh_group(
+        &self,
+        region: &Region,
+        since: Timestamp,
+        types: Vec<InstanceType>,
+        now: Timestamp,
+    ) -> Result<(), TaskError> {
+        let shared = &self.shared;
+        let window = Window::new(since, now);
+        let points = shared.cloud.spot_prices.spot_prices(region, &types, window).await?;
+        let coverage: Vec<PriceCoverage> = types
+            .into_iter()
+            .map(|instance_type| PriceCoverage {
+                region: region.clone(),
+                instance_type,
+                complete_until: now,
+            })
+            .collect();
+        let mut writes = vec![Write::PricePoints(points.clone())];
+        writes.extend(coverage.iter().cloned().map(Write::PriceCoverage));
+        shared.book.store().commit(writes).await?;
+        shared.desk.take_spot(region, points, now);
+        coverage.iter().for_each(|coverage| shared.desk.note_coverage(coverage));
         Ok(())
     }
 
@@ -143,6 +165,7 @@ impl Task for SpotPrices {
         }
         self.write_quotes(now).await?;
         self.shared.bells.settle.ring();
+        self.shared.bells.dispatch.ring();
         match failure {
             Some(error) => Err(error),
             None => Ok(Activation::default()),

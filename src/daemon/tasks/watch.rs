@@ -113,16 +113,22 @@ impl Watch {
         let catalogue = self.shared.catalogue.load_full();
         let Some(leg) = run.last_leg() else { return Ok(()) };
         let Some(job_id) = &leg.job_id else { return Ok(()) };
-        let children: Vec<Option<&JobObservation>> =
+        let mut children: Vec<Option<&JobObservation>> =
             child_ids(leg).map(|id| jobs.get(&id)).collect();
         let whole =
             jobs.get(job_id).map(|job| array_as_one(job, children.iter().copied().flatten()));
         let job = whole.as_ref();
-        let undecided = |job| waits_for_instance_end(&self.hosts, job, leg.capacity, now);
-        if job.into_iter().chain(children.iter().copied().flatten()).any(undecided) {
+        let undecided =
+            |job: &JobObservation| waits_for_instance_end(&self.hosts, job, leg.capacity, now);
+        let is_over = job.is_some_and(|job| job.status.is_final());
+        let some_undecided =
+            job.into_iter().chain(children.iter().copied().flatten()).any(undecided);
+        if is_over && some_undecided {
             self.looks.again_after(&run.id, self.shared.settings.periods.watch, now);
             return Ok(());
         }
+        // Of an array that goes on, only those children wait of which nothing can be said yet.
+        children.iter_mut().for_each(|child| *child = child.filter(|child| !undecided(child)));
         let records = self.records(run, leg, job, &children);
         let fresh = self.take_down(run, leg, records, now, findings).await?;
         let last = worst_end(&fresh);

@@ -158,8 +158,16 @@ pub(super) fn instances(db: &Connection, ids: &[InstanceId]) -> Reading<Vec<Inst
     Ok(found)
 }
 
-pub(super) fn live_instances(db: &Connection) -> Reading<Vec<InstanceFacts>> {
-    docs(db, "SELECT doc FROM instances WHERE ended_at IS NULL ORDER BY id", [])
+pub(super) fn recent_instances(
+    db: &Connection,
+    ended_after: Timestamp,
+) -> Reading<Vec<InstanceFacts>> {
+    let mut recent: Vec<InstanceFacts> =
+        docs(db, "SELECT doc FROM instances WHERE ended_at IS NULL", [])?;
+    let ended = "SELECT doc FROM instances WHERE ended_at >= ?1";
+    recent.extend(docs::<InstanceFacts>(db, ended, [nanos_bound(ended_after)])?);
+    recent.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(recent)
 }
 
 pub(super) fn all_instances(db: &Connection) -> Reading<Vec<InstanceFacts>> {
@@ -215,11 +223,11 @@ mod tests {
         entries_between(&db, window).unwrap();
         provisional_entries(&db).unwrap();
         instances(&db, &["i-1".into()]).unwrap();
-        live_instances(&db).unwrap();
+        recent_instances(&db, Timestamp::UNIX_EPOCH).unwrap();
         price_series(&db, &pool, window).unwrap();
         latest_prices(&db, &"eu-west-1".into()).unwrap();
         let asked: Vec<String> = asked.try_iter().collect();
-        assert_eq!(asked.len(), 15, "{asked:#?}");
+        assert_eq!(asked.len(), 16, "{asked:#?}");
         for sql in asked {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let unknown = vec![Value::Null; db.prepare(&sql).unwrap().parameter_count()];

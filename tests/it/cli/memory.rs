@@ -88,8 +88,8 @@ impl Store for MemoryStore {
     async fn instances(&self, _ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError> {
         not_asked("instances")
     }
-    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
-        not_asked("live instances")
+    async fn recent_instances(&self, _: Timestamp) -> Result<Vec<InstanceFacts>, StoreError> {
+        not_asked("recent instances")
     }
     async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
         not_asked("all instances")

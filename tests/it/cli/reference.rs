@@ -121,6 +121,7 @@ fn every_reason_guard_and_event_reads_as_a_sentence() {
         Unpriced::SpotPriceUnknown,
         Unpriced::OnDemandPriceUnknown,
         Unpriced::FargatePriceUnknown,
+        Unpriced::FargateSpotDiscountUnknown,
         Unpriced::UnsupportedLifecycle,
     ];
     section("unpriced", unpriced.map(|why| sentence::unpriced(why).to_owned()).into());

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
 use spotcron::domain::{EnvironmentName, Pool, Window};
-use spotcron::ledger::Counter;
+use spotcron::ledger::{Counter, Unpriced};
 use spotcron::market::PriceSeries;
 use spotcron::ports::{SpotPriceSource, Write};
 use spotcron::run::{Run, RunEventKind, RunState};
@@ -87,6 +87,34 @@ async fn an_attempt_is_priced_although_its_environment_left_the_catalogue() {
     assert!(entries[0].priced().is_some(), "{entries:?}");
 }
 
+/// What only the ledger waits for may fail for ever: it makes no task fail, and the attempt is counted
+/// as unpriced until it comes.
+#[tokio::test]
+async fn prices_that_nobody_but_the_ledger_wants_fail_quietly() {
+    let mut world = World::new(1, 0.0).await;
+    world.run_for(mins(30)).await;
+    let run = first_import(&world).await;
+    let (_, from_steady) = CATALOGUE.split_once("region = \"us-east-1\"\n").unwrap();
+    world.catalogue = from_steady.replace("[\"spot\", \"steady\"]", "[\"steady\"]");
+    let denied = Faults::default().with(Operation::DescribeSpotPriceHistory, Fault::Denied, 1.0);
+    world.cloud.set_faults(denied);
+    world.restart().await;
+    world.run_for(mins(120)).await;
+    assert_eq!(world.shared.status.snapshot()["spot-prices"].failures, 0);
+    let why = world.store.entries(&run.id).await.unwrap()[0].unpriced();
+    assert_eq!(why, Some(Unpriced::SpotPriceUnknown));
+
+    world.cloud.set_faults(Faults::default());
+    world.restart().await;
+    world.run_for(mins(20)).await;
+    assert!(world.store.entries(&run.id).await.unwrap()[0].priced().is_some());
+    let resolved = |c: &Counter| matches!(c, Counter::ResolvedUnpricedAttempts { .. });
+    assert_eq!(
+        world.count(resolved),
+        world.count(|c| matches!(c, Counter::UnpricedAttempts { .. }))
+    );
+}
+
 #[tokio::test]
 async fn a_run_that_somebody_else_changed_stops_no_other() {
     let mut world = World::new(1, 0.0).await;
@@ -143,6 +171,8 @@ async fn a_submission_that_stays_refused_is_decided_anew() {
     let run = first_import(&world).await;
     assert_eq!(run.state.label(), "succeeded");
     assert!(run.legs[0].submitted_at.unwrap() <= at("2026-06-01T01:00:30Z"), "within five minutes");
+    let lags = world.count(|c| matches!(c, Counter::ScheduleLags));
+    assert_eq!(lags, world.runs().await.len() as i128, "each run's lag counts once");
 }
 
 /// Credentials that expired must not cost an API call every few seconds for every run.

@@ -92,8 +92,11 @@ impl Store for FailingStore {
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError> {
         self.inner.instances(ids).await
     }
-    async fn live_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
-        self.inner.live_instances().await
+    async fn recent_instances(
+        &self,
+        ended_after: Timestamp,
+    ) -> Result<Vec<InstanceFacts>, StoreError> {
+        self.inner.recent_instances(ended_after).await
     }
     async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError> {
         self.inner.all_instances().await
@@ -146,6 +149,8 @@ pub struct TroubledBatch {
     pub submits: AtomicUsize,
     /// Queues that were disabled after they had been described.
     pub refusing_queues: Vec<String>,
+    /// Queues that are described as disabled.
+    pub disabled_queues: Vec<String>,
     /// A lost host looks as if its container had been stopped: Batch says so before EC2 shows the
     /// instance's end.
     pub disguised_reclaims: bool,
@@ -160,6 +165,7 @@ impl TroubledBatch {
             hushed: false,
             submits: AtomicUsize::new(0),
             refusing_queues: Vec::new(),
+            disabled_queues: Vec::new(),
             disguised_reclaims: false,
         }
     }
@@ -275,7 +281,9 @@ impl BatchService for TroubledBatch {
         if let Some(permits) = &self.queues {
             let _permit = permits.acquire().await.unwrap();
         }
-        self.inner.describe_queue(&home(), queue).await
+        let mut description = self.inner.describe_queue(&home(), queue).await?;
+        description.enabled &= !self.disabled_queues.iter().any(|disabled| disabled == queue);
+        Ok(description)
     }
 
     async fn expand_instance_types(

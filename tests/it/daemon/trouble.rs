@@ -190,15 +190,12 @@ async fn a_running_attempt_at_risk_is_moved_for_its_deadline() {
 #[tokio::test]
 async fn an_attempt_is_not_stopped_for_a_queue_that_cannot_take_it() {
     let (catalogue, scenario) = slow_to_start();
-    let mut world = world_at_risk(&catalogue, scenario).await;
+    let world = world_at_risk(&catalogue, scenario).await;
+    let dangerous = world.shared.experience().clone();
+    let mut world =
+        troubled(world, |batch| batch.disabled_queues = vec!["steady".to_owned()]).await;
+    *world.shared.experience() = dangerous;
     world.run_for(mins(25)).await;
-    world.shared.distrust_environment(&"steady".into(), "JobQueue is in DISABLED state");
-    // Nobody looks behind the queue again: it stays as it is.
-    world.cloud.set_faults(Faults::default().with(
-        Operation::DescribeJobQueues,
-        Fault::Unavailable,
-        1.0,
-    ));
     world.run_for(mins(75)).await;
     let run = first_import(&world).await;
     assert_eq!(run.legs.len(), 1, "{run:?}");

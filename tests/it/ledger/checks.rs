@@ -346,7 +346,7 @@ fn fargate_is_priced_by_vcpu_and_gib_and_fargate_spot_only_by_a_stated_discount(
     assert_eq!(final_amounts(&entry).cost, usd("0.024685"));
     task.capacity = Capacity::FargateSpot;
     let without = settle(&task, &evidence).unwrap();
-    assert_eq!(without.unpriced(), Some(Unpriced::FargatePriceUnknown));
+    assert_eq!(without.unpriced(), Some(Unpriced::FargateSpotDiscountUnknown));
     let discount = Some(Ppm::from_percent(70));
     let stated = Evidence { fargate_spot_discount: discount, ..evidence };
     let entry = settle(&task, &stated).unwrap();

@@ -364,10 +364,12 @@ pub async fn schedules_are_handled_up_to_a_time(store: &dyn Store) {
 pub async fn instances_are_live_until_their_end(store: &dyn Store) {
     let [a, b] = ["i-a", "i-b"].map(|id| samples::instance(id, None));
     store.commit(vec![Write::Instance(b.clone()), Write::Instance(a.clone())]).await.unwrap();
-    assert_eq!(store.live_instances().await.unwrap(), [a.clone(), b.clone()]);
+    let recent = async |secs| store.recent_instances(at(secs)).await.unwrap();
+    assert_eq!(recent(0).await, [a.clone(), b.clone()]);
     let ended = samples::instance("i-a", Some(60));
     store.commit(vec![Write::Instance(ended.clone())]).await.unwrap();
-    assert_eq!(store.live_instances().await.unwrap(), std::slice::from_ref(&b));
+    assert_eq!(recent(61).await, std::slice::from_ref(&b));
+    assert_eq!(recent(60).await, [ended.clone(), b.clone()], "it ended lately");
     assert_eq!(store.all_instances().await.unwrap(), [ended.clone(), b.clone()]);
     let asked = ["i-b".into(), "i-none".into(), "i-a".into()];
     assert_eq!(store.instances(&asked).await.unwrap(), [b, ended]);

@@ -56,12 +56,14 @@ fn refused(
     if let Some(leg) = run.legs.last_mut() {
         leg.ended_at = Some(now);
         leg.reason = Some(error.to_string());
-        shared.distrust_environment(&leg.environment, &error.message);
     }
+    shared.bells.discovery.ring();
     let elsewhere = another_environment(&shared.catalogue.load(), run);
     tracing::error!(run = %run.id, %error, elsewhere, "Batch refused the submission");
     run.state = if elsewhere {
-        RunState::NeedsLeg { cause: LegCause::Refused, not_before: now }
+        // What was moved away from spot stays away.
+        let moved = run.last_leg().map(|leg| leg.cause).filter(|cause| cause.moves_away());
+        RunState::NeedsLeg { cause: moved.unwrap_or(LegCause::Refused), not_before: now }
     } else {
         RunState::Ended { outcome: RunOutcome::Rejected, at: now }
     };

@@ -12,8 +12,8 @@ use crate::experience::EnvironmentExperience;
 use crate::run::{Leg, Run, StepContext, depends_on_instance_end};
 
 /// How an instance ended is waited for so long, where an attempt's end depends on it: the two minutes
-/// from EC2's notice to the end, and some for EC2 to show it.
-const INSTANCE_END_MAY_COME: SignedDuration = SignedDuration::from_mins(5);
+/// from EC2's notice to the end, and one for EC2 to show it.
+const INSTANCE_END_MAY_COME: SignedDuration = SignedDuration::from_mins(3);
 
 /// The context of a step of `run`, whose last leg is `leg`.
 pub(super) fn step_context<'a>(
@@ -62,11 +62,10 @@ pub(super) fn waits_for_instance_end(
     now: Timestamp,
 ) -> bool {
     let Some(last) = job.attempts.last() else { return false };
-    let arn = last.container.container_instance_arn.as_ref();
     job.status == BatchStatus::Failed
         && !job.stop_requested
         && depends_on_instance_end(last, capacity)
-        && arn.is_some_and(|arn| !hosts.ends().contains_key(arn))
+        && hosts.end_may_come(&last.container)
         && job.stopped_at.is_some_and(|at| now.duration_since(at) < INSTANCE_END_MAY_COME)
 }
 

@@ -51,6 +51,17 @@ impl Hosts {
         &self.ends
     }
 
+    /// Whether it is not known yet how the machine or the Fargate task behind a container ended, and
+    /// AWS may still say so.
+    pub fn end_may_come(&self, container: &ContainerObservation) -> bool {
+        let (host, task) = (&container.container_instance_arn, &container.task_arn);
+        match (host, task) {
+            (Some(host), _) => !self.ends.contains_key(host),
+            (None, Some(task)) => self.task(task).is_none_or(|task| task.stopped_at.is_none()),
+            (None, None) => false,
+        }
+    }
+
     /// Looks up every machine that the jobs name and nobody knows yet, and how those ended whose
     /// loss ended an attempt.
     pub async fn look_up(
