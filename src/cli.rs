@@ -16,6 +16,7 @@ pub mod render;
 pub mod run;
 pub mod runs;
 pub mod savings;
+mod simulate_aws;
 pub mod store;
 pub mod summary;
 
@@ -74,6 +75,8 @@ pub enum Verb {
     /// Copy the store to a file, or put a copy back
     #[command(subcommand)]
     Store(store::StoreVerb),
+    /// Serve a simulated AWS Batch and spot market to AWS's own clients
+    SimulateAws(simulate_aws::SimulateAwsArgs),
     /// Print the generated references
     #[command(hide = true, subcommand)]
     Reference(reference::ReferenceVerb),

@@ -23,6 +23,7 @@ mod service;
 mod state;
 mod submit;
 mod tasks;
+pub mod wire;
 mod workload;
 
 use std::fmt;

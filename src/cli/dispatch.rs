@@ -7,7 +7,7 @@ use clap::ColorChoice;
 
 use super::render::{self, Report};
 use super::{Cli, CliError, Verb, args, check, demo, explain, open, plan, prices, reference};
-use super::{run, runs, savings, store};
+use super::{run, runs, savings, simulate_aws, store};
 use crate::clock::{Clock, WallClock};
 use crate::decision;
 use crate::ledger::GroupBy;
@@ -19,6 +19,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let code = match cli.verb {
         Verb::Run(args) => run::run(&args)?,
         Verb::Demo(args) => demo::run(&args, cli.color)?,
+        Verb::SimulateAws(args) => simulate_aws::run(&args)?,
         Verb::Check(args) => show.report(&check::run(&args, true)?, args.format.format)?,
         Verb::Plan(args) => {
             let settings = open::settings(args.source.config.as_deref())?;

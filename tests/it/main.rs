@@ -13,3 +13,4 @@ mod schedule;
 mod sim;
 mod store;
 mod tidy;
+mod wire;

@@ -1,0 +1,12 @@
+//! The simulated account over AWS's own wire protocols: what `spotcron simulate-aws` serves. AWS's
+//! own clients talk to it as they talk to AWS, with signed requests. It answers for Batch, ECS, EC2,
+//! STS and the Price List, as far as docs/concepts/simulated-aws.md says.
+
+mod protocol;
+mod server;
+mod sigv4;
+mod sts;
+mod xml;
+
+pub use server::{Wire, serve};
+pub use sigv4::Keys;

@@ -1,0 +1,164 @@
+//! The HTTP server: reads a request, checks its signature, lets the account answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::protocol::{Call, Fault, Output, Service, answer, refuse};
+use super::sigv4::{Keys, Refusal, Scope, verify};
+use super::sts;
+use crate::clock::Clock;
+use crate::sim::SimCloud;
+
+/// No request of AWS's APIs is larger.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// A simulated account that is served.
+#[derive(Clone)]
+pub struct Wire {
+    cloud: SimCloud,
+    clock: Arc<dyn Clock>,
+    keys: Keys,
+    requests: Arc<AtomicU64>,
+}
+
+impl Wire {
+    /// `cloud`, for whoever signs with one of `keys`.
+    pub fn new(cloud: SimCloud, clock: Arc<dyn Clock>, keys: Keys) -> Self {
+        Wire { cloud, clock, keys, requests: Arc::default() }
+    }
+}
+
+/// Serves until `stop` turns true; requests that are being answered are answered.
+pub async fn serve(
+    listener: TcpListener,
+    wire: Wire,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => break,
+            accepted = listener.accept() => accepted?.0,
+        };
+        connections.spawn(connection(stream, wire.clone(), stop.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, wire: Wire, mut stop: watch::Receiver<bool>) {
+    let service = service_fn(move |request| {
+        let wire = wire.clone();
+        async move { Ok::<_, Infallible>(respond(&wire, request).await) }
+    });
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    // A client that goes away in the middle is the client's affair.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = stop.wait_for(|stopped| *stopped) => {}
+    }
+    served.as_mut().graceful_shutdown();
+    let _ = served.await;
+}
+
+async fn respond(wire: &Wire, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let number = wire.requests.fetch_add(1, Ordering::Relaxed);
+    let request_id = format!("{number:08x}-5c41-4000-8000-73706f746372");
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 1 MiB"),
+    };
+    let scope = match verify(&parts, &body, &wire.keys, wire.clock.now()) {
+        Ok(scope) => scope,
+        Err(refusal) => return refused(&refusal, &request_id),
+    };
+    let Some(service) = Service::of_signing_name(&scope.service) else {
+        return plain(StatusCode::BAD_REQUEST, "signed for a service that is not simulated");
+    };
+    let called = Call::parse(service, &parts.method, parts.uri.path(), &parts.headers, &body)
+        .and_then(|call| Ok((carry_out(wire, &scope, &call)?, call)));
+    match called {
+        Ok((output, call)) => answer(&call, output, &request_id).map(Full::new),
+        Err(fault) => refuse(service, &fault, &request_id).map(Full::new),
+    }
+}
+
+/// One operation on the account, in one piece.
+fn carry_out(wire: &Wire, scope: &Scope, call: &Call) -> Result<Output, Fault> {
+    let state = wire.cloud.at_now();
+    match call.service {
+        Service::Sts => sts::call(&state, &scope.access_key, call),
+        Service::Batch | Service::Ecs | Service::Ec2 | Service::Pricing => Err(call.unknown()),
+    }
+}
+
+/// A request that is not let in, in the words of the service that it was meant for.
+fn refused(refusal: &Refusal, request_id: &str) -> Response<Full<Bytes>> {
+    let (scope, fault) = match refusal {
+        Refusal::Missing => {
+            let message = "the request has no AWS Signature Version 4; sign it with the key pair \
+                           that the server was started with";
+            return plain(StatusCode::FORBIDDEN, message);
+        }
+        Refusal::UnknownKey(scope) => (scope, unknown_key(&scope.service)),
+        Refusal::Skewed(scope, message) => (scope, skewed(&scope.service, message)),
+        Refusal::Mismatch(scope) => (scope, mismatch(&scope.service)),
+    };
+    match Service::of_signing_name(&scope.service) {
+        Some(service) => refuse(service, &fault, request_id).map(Full::new),
+        None => plain(StatusCode::FORBIDDEN, &fault.message),
+    }
+}
+
+/// Each service has its own word for the same thing.
+fn unknown_key(service: &str) -> Fault {
+    let message = "The security token included in the request is invalid.";
+    match service {
+        "ec2" => Fault::new(
+            401,
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+        ),
+        "sts" => Fault::new(403, "InvalidClientTokenId", message),
+        _ => Fault::new(403, "UnrecognizedClientException", message),
+    }
+}
+
+fn skewed(service: &str, message: &str) -> Fault {
+    match service {
+        "ec2" => Fault::new(400, "RequestExpired", message),
+        "sts" => Fault::new(403, "SignatureDoesNotMatch", message),
+        _ => Fault::new(403, "InvalidSignatureException", message),
+    }
+}
+
+fn mismatch(service: &str) -> Fault {
+    let message = "The request signature we calculated does not match the signature you provided. \
+                   Check your AWS Secret Access Key and signing method.";
+    match service {
+        "ec2" => Fault::new(403, "AuthFailure", message),
+        "sts" => Fault::new(403, "SignatureDoesNotMatch", message),
+        _ => Fault::new(403, "InvalidSignatureException", message),
+    }
+}
+
+fn plain(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{message}\n"))));
+    *response.status_mut() = status;
+    response
+}
