@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
-use crate::domain::{InstanceFacts, Pool};
+use crate::domain::{InstanceFacts, InstanceId, Pool, UsdPerHour};
 
 pub use bill::{Bill, BillLine};
 pub use faults::{Fault, Faults, Operation, ScriptedFault};
@@ -69,6 +69,16 @@ impl SimCloud {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the scenario lets go wrong on the wire.
+    fn mishaps(&self) -> Vec<wire::MishapRule> {
+        self.lock().scenario.mishaps.clone()
+    }
+
+    /// What its chance is drawn from.
+    pub fn seed(&self) -> u64 {
+        self.lock().seed.0
     }
 
     /// The account at the clock's time.
@@ -154,6 +164,29 @@ impl SimCloud {
         for ix in state.market.indices() {
             state.crunch(ix, until);
         }
+    }
+
+    /// EC2 takes one spot instance back, `notice` after having said so. `false` when it is none that
+    /// runs.
+    pub fn reclaim(&self, instance: &InstanceId, notice: SignedDuration) -> bool {
+        let mut state = self.at_now();
+        let notice = notice.as_millis().max(0) as i64;
+        state.give_notice(instance, notice)
+    }
+
+    /// Sets a spot pool's price from now on. `false` when no environment uses the pool, or its
+    /// prices are recorded beyond now.
+    pub fn set_price(&self, pool: &Pool, price: UsdPerHour) -> bool {
+        let mut state = self.at_now();
+        let (Some(ix), now) = (state.market.find(pool), state.now) else { return false };
+        state.market.pool_mut(ix).set_price(price.units(), now)
+    }
+
+    /// How jobs of a definition behave from now on; those that run already go on as they began.
+    pub fn set_definition(&self, definition: DefinitionSpec) {
+        let definitions = &mut self.lock().scenario.definitions;
+        definitions.retain(|known| known.name != definition.name);
+        definitions.push(definition);
     }
 
     /// How many jobs and instances the account remembers: bounded by AWS's retention.

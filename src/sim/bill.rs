@@ -2,6 +2,7 @@
 //! the market's own prices. Shares no arithmetic with the ledger, so that the two can be compared.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::domain::{Capacity, Usd, Zone};
 
@@ -14,7 +15,7 @@ use super::scenario::PriceMode;
 const UNITS_PER_NANO: i128 = 10 * 3_600;
 
 /// One instance or task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BillLine {
     /// An instance's id, or a Fargate task's ARN.
     pub resource: String,
@@ -33,7 +34,7 @@ pub struct BillLine {
 }
 
 /// The account's bill.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Bill {
     /// In the order of launch.
     pub lines: Vec<BillLine>,

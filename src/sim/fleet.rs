@@ -160,6 +160,11 @@ impl Fleet {
         (instance.state != InstanceState::Requested).then_some(instance)
     }
 
+    /// The key of an instance, launched or not.
+    pub(crate) fn find_key(&self, id: &InstanceId) -> Option<InstanceKey> {
+        self.ids.get(id).copied()
+    }
+
     /// By the container instance's ARN, once it joined.
     pub(crate) fn find_host(&self, arn: &str) -> Option<&Instance> {
         let instance = self.instances.get(self.arns.get(arn)?)?;

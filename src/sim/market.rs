@@ -252,6 +252,15 @@ impl PoolState {
         }
     }
 
+    /// Sets the price from now on; `false` where a later one is recorded.
+    pub(crate) fn set_price(&mut self, price: i64, now: Millis) -> bool {
+        if self.points.last().is_some_and(|(at, _)| *at > now) {
+            return false;
+        }
+        self.points.push((now, price));
+        true
+    }
+
     /// The price in effect, in units of 10⁻¹⁰ USD an hour.
     pub(crate) fn price_at(&self, at: Millis) -> Option<i64> {
         let after = self.points.partition_point(|(from, _)| *from <= at);

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::domain::{Capacity, Region, Resources, Zone};
 use crate::market::PricePoint;
+use crate::sim::wire::MishapRule;
 
 /// A simulated AWS account in one region.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Scenario {
     /// Whether SubmitJob refuses definitions that are not listed, as Batch does.
     #[serde(default)]
     pub refuse_unknown_definitions: bool,
+    /// What goes wrong between clients and the account, where it is served (`simulate-aws`).
+    #[serde(default)]
+    pub mishaps: Vec<MishapRule>,
     /// Recorded spot prices to replay; the pools are then exactly those recorded.
     #[serde(skip)]
     pub recorded: Option<Vec<PricePoint>>,
@@ -162,6 +166,7 @@ impl Scenario {
             definitions: Vec::new(),
             default_definition: DefinitionSpec::default(),
             refuse_unknown_definitions: false,
+            mishaps: Vec::new(),
             recorded: None,
         }
     }

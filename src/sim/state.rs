@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::Zone;
+use crate::domain::{InstanceId, Zone};
 
 use super::agenda::{Agenda, Event};
 use super::bill::Usage;
@@ -199,6 +199,20 @@ impl State {
             }
         }
         self.schedule_users_of(ix);
+    }
+
+    /// EC2's notice that it takes an instance back; it is gone `notice` later.
+    pub(crate) fn give_notice(&mut self, id: &InstanceId, notice: Millis) -> bool {
+        let Some(key) = self.fleet.find_key(id) else { return false };
+        let runs = self.fleet.get(key).is_some_and(|instance| {
+            let alive = matches!(instance.state, InstanceState::Booting | InstanceState::Joined);
+            instance.pool.is_some() && alive
+        });
+        if runs {
+            self.drain(key);
+            self.agenda.plan(whole_second(self.now + notice), Event::InstanceReclaimed(key));
+        }
+        runs
     }
 
     fn is_struck(&self, key: super::fleet::InstanceKey, ix: PoolIx) -> bool {

@@ -18,6 +18,17 @@ def client(service, endpoint, access_key="simulated", secret="simulated"):
     )
 
 
+def control(method, endpoint, path, body=None):
+    """A request to the account's control endpoint."""
+    import json
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{endpoint}/_spotcron/{path}", data=data, method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
+
+
 def refusal(call, **arguments):
     """The error code and status with which `call` is refused."""
     import botocore.exceptions

@@ -1,12 +1,13 @@
 //! The HTTP server: reads a request, checks its signature, lets the account answer.
 
-use std::convert::Infallible;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,12 +16,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::body::{self, Body};
+use super::control;
+use super::distort::{distort, take_token};
+use super::mishap::{Mishap, MishapRule, Mishaps};
 use super::protocol::{Call, Fault, Output, Service, answer, refuse};
 use super::sigv4::{Keys, Refusal, Scope, verify};
 use super::sts;
 use crate::clock::Clock;
 use crate::sim::SimCloud;
 
+/// How long the requests that are being answered may take after the stop.
+const DRAIN: Duration = Duration::from_secs(2);
 /// No request of AWS's APIs is larger.
 const BODY_LIMIT: usize = 1 << 20;
 
@@ -30,13 +37,25 @@ pub struct Wire {
     cloud: SimCloud,
     clock: Arc<dyn Clock>,
     keys: Keys,
+    mishaps: Arc<Mishaps>,
     requests: Arc<AtomicU64>,
 }
 
 impl Wire {
     /// `cloud`, for whoever signs with one of `keys`.
     pub fn new(cloud: SimCloud, clock: Arc<dyn Clock>, keys: Keys) -> Self {
-        Wire { cloud, clock, keys, requests: Arc::default() }
+        let mishaps = Arc::new(Mishaps::new(cloud.seed(), cloud.mishaps()));
+        Wire { cloud, clock, keys, mishaps, requests: Arc::default() }
+    }
+
+    /// What goes wrong from now on.
+    pub fn set_mishaps(&self, rules: Vec<MishapRule>) {
+        self.mishaps.set(rules);
+    }
+
+    /// How often each operation was called since the mishaps were set.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.mishaps.calls()
     }
 }
 
@@ -62,7 +81,7 @@ pub async fn serve(
 async fn connection(stream: TcpStream, wire: Wire, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let wire = wire.clone();
-        async move { Ok::<_, Infallible>(respond(&wire, request).await) }
+        async move { respond(&wire, request).await }
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
@@ -72,29 +91,74 @@ async fn connection(stream: TcpStream, wire: Wire, mut stop: watch::Receiver<boo
         _ = stop.wait_for(|stopped| *stopped) => {}
     }
     served.as_mut().graceful_shutdown();
-    let _ = served.await;
+    // An answer that hangs on purpose is not waited for.
+    let _ = tokio::time::timeout(DRAIN, served).await;
 }
 
-async fn respond(wire: &Wire, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// The connection breaks without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is dropped on purpose")]
+struct Dropped;
+
+type Reply = Result<Response<Body>, Dropped>;
+
+async fn respond(wire: &Wire, request: Request<Incoming>) -> Reply {
     let number = wire.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("{number:08x}-5c41-4000-8000-73706f746372");
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_LIMIT).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 1 MiB"),
+        Err(_) => {
+            let message = "the request is larger than 1 MiB";
+            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, message));
+        }
     };
+    if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
+        let Wire { cloud, mishaps, clock, .. } = wire;
+        let reply = control::control(cloud, mishaps, &**clock, &parts.method, path, &body);
+        return Ok(reply.map(body::whole));
+    }
     let scope = match verify(&parts, &body, &wire.keys, wire.clock.now()) {
         Ok(scope) => scope,
-        Err(refusal) => return refused(&refusal, &request_id),
+        Err(refusal) => return Ok(refused(&refusal, &request_id)),
     };
     let Some(service) = Service::of_signing_name(&scope.service) else {
-        return plain(StatusCode::BAD_REQUEST, "signed for a service that is not simulated");
+        let message = "signed for a service that is not simulated";
+        return Ok(plain(StatusCode::BAD_REQUEST, message));
     };
-    let called = Call::parse(service, &parts.method, parts.uri.path(), &parts.headers, &body)
-        .and_then(|call| Ok((carry_out(wire, &scope, &call)?, call)));
-    match called {
-        Ok((output, call)) => answer(&call, output, &request_id).map(Full::new),
-        Err(fault) => refuse(service, &fault, &request_id).map(Full::new),
+    match Call::parse(service, &parts.method, parts.uri.path(), &parts.headers, &body) {
+        Ok(call) => reply(wire, &scope, call, &request_id).await,
+        Err(fault) => Ok(refuse(service, &fault, &request_id).map(body::whole)),
+    }
+}
+
+/// Carries a call out, with what goes wrong on the way.
+async fn reply(wire: &Wire, scope: &Scope, mut call: Call, request_id: &str) -> Reply {
+    let service = call.service;
+    let mishap = wire.mishaps.next(&call.operation);
+    let rest = take_token(&mut call);
+    let carried_out = if mishap.as_ref().is_none_or(Mishap::takes_effect) {
+        Some(carry_out(wire, scope, &call))
+    } else {
+        None
+    };
+    if let Some(fault) = mishap.as_ref().and_then(|mishap| mishap.refusal(service)) {
+        return Ok(refuse(service, &fault, request_id).map(body::whole));
+    }
+    let response = match carried_out {
+        Some(Ok(output)) => answer(&call, distort(output, mishap.as_ref(), rest), request_id),
+        Some(Err(fault)) => refuse(service, &fault, request_id),
+        None => return Err(Dropped),
+    };
+    match mishap {
+        Some(Mishap::DropAfter) => Err(Dropped),
+        Some(Mishap::Hang) => std::future::pending().await,
+        Some(Mishap::Slow { secs }) => Ok(response.map(|bytes| body::slow(bytes, secs))),
+        Some(Mishap::Truncated) => Ok(body::truncated(response)),
+        Some(Mishap::Malformed) => {
+            Ok(response.map(|_| body::whole(Bytes::from_static(b"<<not what was promised"))))
+        }
+        _ => Ok(response.map(body::whole)),
     }
 }
 
@@ -108,7 +172,7 @@ fn carry_out(wire: &Wire, scope: &Scope, call: &Call) -> Result<Output, Fault> {
 }
 
 /// A request that is not let in, in the words of the service that it was meant for.
-fn refused(refusal: &Refusal, request_id: &str) -> Response<Full<Bytes>> {
+fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let (scope, fault) = match refusal {
         Refusal::Missing => {
             let message = "the request has no AWS Signature Version 4; sign it with the key pair \
@@ -120,7 +184,7 @@ fn refused(refusal: &Refusal, request_id: &str) -> Response<Full<Bytes>> {
         Refusal::Mismatch(scope) => (scope, mismatch(&scope.service)),
     };
     match Service::of_signing_name(&scope.service) {
-        Some(service) => refuse(service, &fault, request_id).map(Full::new),
+        Some(service) => refuse(service, &fault, request_id).map(body::whole),
         None => plain(StatusCode::FORBIDDEN, &fault.message),
     }
 }
@@ -157,8 +221,8 @@ fn mismatch(service: &str) -> Fault {
     }
 }
 
-fn plain(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{message}\n"))));
+fn plain(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = Response::new(body::whole(Bytes::from(format!("{message}\n"))));
     *response.status_mut() = status;
     response
 }

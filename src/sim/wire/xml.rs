@@ -34,6 +34,19 @@ impl Element {
         Element::new(name).children(items)
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its children are the items of a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.children.first().is_some_and(|first| first.name == "item")
+    }
+
+    pub(super) fn children_mut(&mut self) -> &mut Vec<Element> {
+        &mut self.children
+    }
+
     pub(super) fn attribute(mut self, name: &'static str, value: &str) -> Self {
         self.attributes.push((name, value.to_owned()));
         self
