@@ -8,6 +8,8 @@ mod http;
 mod kill;
 mod money;
 mod outages;
+#[cfg(feature = "aws")]
+mod over_http;
 mod readiness;
 mod reloads;
 mod replay;
