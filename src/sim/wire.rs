@@ -14,4 +14,4 @@ mod xml;
 
 pub use mishap::{Mishap, MishapRule};
 pub use server::{Wire, serve};
-pub use sigv4::Keys;
+pub use sigv4::{Keys, sign};

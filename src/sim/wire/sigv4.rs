@@ -82,16 +82,45 @@ pub(super) fn verify(
         return Err(Refusal::Skewed(scope, message));
     }
     let canonical = canonical_request(parts, body, &authorization.signed_headers);
-    let Scope { region, service, .. } = &scope;
-    let credential_scope = format!("{}/{region}/{service}/aws4_request", authorization.date);
+    let expected = signature(&canonical, time, &scope, secret, authorization.date);
+    if authorization.signature == expected { Ok(scope) } else { Err(Refusal::Mismatch(scope)) }
+}
+
+/// The value of the header `authorization` for a request with the given headers, among them `host` and
+/// `x-amz-date`: what a client has to send.
+pub fn sign(
+    parts: &Parts,
+    body: &Bytes,
+    (access_key, secret): (&str, &str),
+    (region, service): (&str, &str),
+) -> String {
+    let scope = Scope {
+        access_key: access_key.to_owned(),
+        region: region.to_owned(),
+        service: service.to_owned(),
+    };
+    let time = parts.headers.get("x-amz-date").and_then(|value| value.to_str().ok());
+    let time = time.unwrap_or_default();
+    let date = time.get(..8).unwrap_or_default();
+    let signed = ["host", "x-amz-date"];
+    let canonical = canonical_request(parts, body, &signed);
+    let signature = signature(&canonical, time, &scope, secret, date);
+    format!(
+        "{ALGORITHM} Credential={access_key}/{date}/{region}/{service}/aws4_request, \
+         SignedHeaders={}, Signature={signature}",
+        signed.join(";")
+    )
+}
+
+fn signature(canonical: &str, time: &str, scope: &Scope, secret: &str, date: &str) -> String {
+    let Scope { region, service, .. } = scope;
     let digest = hex::encode(Sha256::digest(canonical));
-    let text = format!("{ALGORITHM}\n{time}\n{credential_scope}\n{digest}");
-    let mut key = mac(format!("AWS4{secret}").as_bytes(), authorization.date.as_bytes());
+    let text = format!("{ALGORITHM}\n{time}\n{date}/{region}/{service}/aws4_request\n{digest}");
+    let mut key = mac(format!("AWS4{secret}").as_bytes(), date.as_bytes());
     for part in [region.as_str(), service.as_str(), "aws4_request"] {
         key = mac(&key, part.as_bytes());
     }
-    let expected = hex::encode(mac(&key, text.as_bytes()));
-    if authorization.signature == expected { Ok(scope) } else { Err(Refusal::Mismatch(scope)) }
+    hex::encode(mac(&key, text.as_bytes()))
 }
 
 /// `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=…, Signature=…`.
@@ -157,5 +186,69 @@ fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
         }
         // HMAC takes keys of any length.
         Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const NOW: &str = "2026-06-01T12:00:00Z";
+
+    fn request(path: &str, body: &'static [u8], secret: &str) -> (Parts, Bytes) {
+        let request = Request::post(path)
+            .header("host", "127.0.0.1:4566")
+            .header("x-amz-date", "20260601T120000Z");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let body = Bytes::from_static(body);
+        let value = sign(&parts, &body, ("key", secret), ("us-east-1", "batch"));
+        parts.headers.insert("authorization", value.parse().unwrap());
+        (parts, body)
+    }
+
+    fn judged(parts: &Parts, body: &Bytes, now: &str) -> Result<Scope, Refusal> {
+        verify(parts, body, &Keys::one("key", "secret"), now.parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_signed_is_let_in_and_any_change_is_not() {
+        let path = "/v1/tags/arn%3Aaws%3Abatch?b=2&a=1";
+        let (parts, body) = request(path, b"{}", "secret");
+        assert_eq!(judged(&parts, &body, NOW).unwrap().service, "batch");
+        let other = Bytes::from_static(b"{} ");
+        assert!(matches!(judged(&parts, &other, NOW), Err(Refusal::Mismatch(_))));
+        let mut moved = parts.clone();
+        moved.uri = "/v1/tags/arn%3Aaws%3Abatch?b=2&a=3".parse().unwrap();
+        assert!(matches!(judged(&moved, &body, NOW), Err(Refusal::Mismatch(_))));
+        let mut dated = parts.clone();
+        dated.headers.insert("x-amz-date", "20260601T120001Z".parse().unwrap());
+        assert!(matches!(judged(&dated, &body, NOW), Err(Refusal::Mismatch(_))));
+        let (guessed, body) = request(path, b"{}", "guess");
+        assert!(matches!(judged(&guessed, &body, NOW), Err(Refusal::Mismatch(_))));
+    }
+
+    #[test]
+    fn a_signature_holds_for_a_quarter_of_an_hour_on_both_sides() {
+        let (parts, body) = request("/v1/listjobs", b"{}", "secret");
+        for now in ["2026-06-01T11:45:00Z", "2026-06-01T12:15:00Z"] {
+            assert!(judged(&parts, &body, now).is_ok(), "{now}");
+        }
+        for now in ["2026-06-01T11:44:59Z", "2026-06-01T12:15:01Z"] {
+            assert!(matches!(judged(&parts, &body, now), Err(Refusal::Skewed(..))), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_signature_is_missing_one_however_odd_it_is() {
+        for value in ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=a/b", "AWS4-HMAC-SHA256 ,=,"] {
+            let (mut parts, body) = request("/v1/listjobs", b"{}", "secret");
+            parts.headers.insert("authorization", value.parse().unwrap());
+            assert_eq!(judged(&parts, &body, NOW), Err(Refusal::Missing), "{value}");
+        }
+        let (mut parts, body) = request("/v1/listjobs", b"{}", "secret");
+        parts.headers.insert("x-amz-date", "yesterday".parse().unwrap());
+        assert_eq!(judged(&parts, &body, NOW), Err(Refusal::Missing));
     }
 }

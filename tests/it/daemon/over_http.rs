@@ -407,10 +407,8 @@ async fn no_mishap_of_any_call_loses_or_doubles_a_run() {
             check(&world, at(BEGIN)).await;
             for run in world.runs().await {
                 let done = run.scheduled_for < at("2026-06-01T04:00:00Z");
-                let ended = matches!(
-                    run.state,
-                    RunState::Ended { outcome: RunOutcome::Succeeded, .. }
-                );
+                let ended =
+                    matches!(run.state, RunState::Ended { outcome: RunOutcome::Succeeded, .. });
                 assert!(!done || ended, "{mishap:?}, {}: {:?}", run.id, run.state);
             }
         });
