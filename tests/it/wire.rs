@@ -56,4 +56,4 @@ macro_rules! scripts {
     };
 }
 
-scripts!(identity, mishaps);
+scripts!(guide, identity, mishaps);
