@@ -14,6 +14,7 @@ mod instant;
 mod job;
 mod lifecycle;
 mod market;
+mod network;
 mod placement;
 mod random;
 pub mod replay;

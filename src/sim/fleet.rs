@@ -165,6 +165,11 @@ impl Fleet {
         self.ids.get(id).copied()
     }
 
+    /// Every instance that EC2 knows, in no order.
+    pub(crate) fn launched(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.values().filter(|instance| instance.state != InstanceState::Requested)
+    }
+
     /// By the container instance's ARN, once it joined.
     pub(crate) fn find_host(&self, arn: &str) -> Option<&Instance> {
         let instance = self.instances.get(self.arns.get(arn)?)?;

@@ -208,6 +208,10 @@ impl State {
         self.schedule_environment(environment);
     }
 
+    fn task_arn(&self, job: JobKey) -> Option<String> {
+        self.jobs.get(job)?.container.as_ref()?.task_arn.clone()
+    }
+
     /// Gives back what an attempt held, and says which environment that was.
     pub(crate) fn release_host(
         &mut self,
@@ -218,6 +222,9 @@ impl State {
         match placement {
             Placement::Nowhere => None,
             Placement::Reserved(key) | Placement::Instance(key) => {
+                if let Some(arn) = self.task_arn(job) {
+                    self.tasks.retire_hosted(arn, self.now);
+                }
                 let instance = self.fleet.get_mut(key)?;
                 instance.release(job, need);
                 let environment = instance.environment;

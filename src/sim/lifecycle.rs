@@ -11,6 +11,7 @@ use super::job::{Job, JobKey, Placement};
 use super::random::between;
 use super::retry::wants_retry;
 use super::state::State;
+use super::tasks::HostedTask;
 
 impl State {
     /// Batch has read the submission: RUNNABLE, or for an array PENDING with its children.
@@ -61,6 +62,7 @@ impl State {
         let (environment, host_arn) = (host.environment, host.arn.clone());
         let (_, arn) = self.new_task(environment, key);
         let now = self.now;
+        self.tasks.host(arn.clone(), HostedTask { job: key, instance, placed: now });
         self.begin_attempt(key, Placement::Instance(instance), Some(host_arn), arn, now);
     }
 

@@ -1,6 +1,6 @@
 //! The simulated account as a whole, and how it moves on in time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{InstanceId, Zone};
 
@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) submissions: u64,
     /// Since when list prices hold.
     pub(crate) list_prices_from: Millis,
+    /// What placement scores were asked for, and when last.
+    pub(crate) scored_configurations: BTreeMap<String, Millis>,
 }
 
 impl State {
@@ -81,6 +83,7 @@ impl State {
             submissions: 0,
             // A simulation of the past must have list prices, too.
             list_prices_from: dated.min((begin - 90 * DAY).div_euclid(DAY) * DAY),
+            scored_configurations: BTreeMap::new(),
             scenario,
         };
         for (ix, queue) in state.queues.iter().enumerate() {

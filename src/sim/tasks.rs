@@ -1,4 +1,4 @@
-//! Fargate tasks.
+//! Tasks: those on Fargate, and where those on container instances ran.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,6 +6,7 @@ use crate::domain::Zone;
 use crate::ports::FargateTask;
 
 use super::environment::EnvironmentIx;
+use super::fleet::InstanceKey;
 use super::instant::{Millis, timestamp};
 use super::job::JobKey;
 use super::market::PoolIx;
@@ -28,9 +29,20 @@ pub(crate) struct Task {
     pub(crate) usage: usize,
 }
 
+/// A task on a container instance; how it ended is in its job's attempts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HostedTask {
+    pub(crate) job: JobKey,
+    pub(crate) instance: InstanceKey,
+    pub(crate) placed: Millis,
+}
+
 /// All tasks that ECS remembers.
 #[derive(Debug, Default)]
 pub(crate) struct TaskBook {
+    /// By ARN.
+    hosted: HashMap<String, HostedTask>,
+    hosted_ended: VecDeque<(Millis, String)>,
     tasks: HashMap<TaskKey, Task>,
     arns: HashMap<String, TaskKey>,
     ended: VecDeque<(Millis, TaskKey)>,
@@ -76,8 +88,25 @@ impl TaskBook {
         self.ended.push_back((now, key));
     }
 
+    pub(crate) fn host(&mut self, arn: String, task: HostedTask) {
+        self.hosted.insert(arn, task);
+    }
+
+    pub(crate) fn find_hosted(&self, arn: &str) -> Option<&HostedTask> {
+        self.hosted.get(arn)
+    }
+
+    pub(crate) fn retire_hosted(&mut self, arn: String, now: Millis) {
+        self.hosted_ended.push_back((now, arn));
+    }
+
     /// Forgets tasks that ended at or before `before`.
     pub(crate) fn forget(&mut self, before: Millis) {
+        while self.hosted_ended.front().is_some_and(|(at, _)| *at <= before) {
+            if let Some((_, arn)) = self.hosted_ended.pop_front() {
+                self.hosted.remove(&arn);
+            }
+        }
         while let Some((_, key)) = self.ended.front().filter(|(at, _)| *at <= before).copied() {
             self.ended.pop_front();
             if let Some(task) = self.tasks.remove(&key) {

@@ -5,7 +5,11 @@
 mod body;
 mod control;
 mod distort;
+mod ec2;
+mod ecs;
 mod mishap;
+mod paging;
+mod pricing;
 mod protocol;
 mod server;
 mod sigv4;

@@ -1,6 +1,6 @@
 //! The simulated cloud, through the ports that the daemon uses.
 
-mod account;
+pub mod account;
 mod bill;
 mod faults;
 mod jobs;

@@ -1,6 +1,8 @@
 //! The simulated account's wire front, judged by AWS's own client for Python: each script under
 //! tests/wire asserts what an operation answers; botocore parses the answers by AWS's own model.
 
+mod market;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -27,16 +29,24 @@ fn python() -> Option<PathBuf> {
 
 /// Runs `tests/wire/<script>.py ENDPOINT` against a fresh account.
 async fn script(name: &str) {
-    let Some(python) = python() else { return };
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let cloud = SimCloud::new(Scenario::parse(SCENARIO).unwrap(), 1, clock.clone()).unwrap();
+    run_script(name, cloud, clock, &[]).await;
+}
+
+/// Runs `tests/wire/<script>.py ENDPOINT ARGUMENTS...` against `cloud`; signatures are checked by
+/// `clock`.
+async fn run_script(name: &str, cloud: SimCloud, clock: Arc<dyn Clock>, arguments: &[String]) {
+    let Some(python) = python() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
     let wire = Wire::new(cloud, clock, Keys::one("simulated", "simulated"));
     let server = tokio::spawn(serve(listener, wire, stopped));
     let path = format!("{}/tests/wire/{name}.py", env!("CARGO_MANIFEST_DIR"));
-    let run = move || Command::new(python).arg(path).arg(endpoint).output().unwrap();
+    let mut command = Command::new(python);
+    command.arg(path).arg(endpoint).args(arguments);
+    let run = move || command.output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     stop.send_replace(true);
     server.await.unwrap().unwrap();

@@ -22,7 +22,7 @@ use super::distort::{distort, take_token};
 use super::mishap::{Mishap, MishapRule, Mishaps};
 use super::protocol::{Call, Fault, Output, Service, answer, refuse};
 use super::sigv4::{Keys, Refusal, Scope, verify};
-use super::sts;
+use super::{ec2, ecs, pricing, sts};
 use crate::clock::Clock;
 use crate::sim::SimCloud;
 
@@ -164,10 +164,13 @@ async fn reply(wire: &Wire, scope: &Scope, mut call: Call, request_id: &str) -> 
 
 /// One operation on the account, in one piece.
 fn carry_out(wire: &Wire, scope: &Scope, call: &Call) -> Result<Output, Fault> {
-    let state = wire.cloud.at_now();
+    let mut state = wire.cloud.at_now();
     match call.service {
         Service::Sts => sts::call(&state, &scope.access_key, call),
-        Service::Batch | Service::Ecs | Service::Ec2 | Service::Pricing => Err(call.unknown()),
+        Service::Ec2 => ec2::call(&mut state, call),
+        Service::Ecs => ecs::call(&state, call),
+        Service::Pricing => pricing::call(&state, &scope.region, call),
+        Service::Batch => Err(call.unknown()),
     }
 }
 
