@@ -187,6 +187,7 @@ impl State {
             pull_started,
             stopped: None,
             interrupted: false,
+            noticed: false,
             usage: self.usages.len() - 1,
         });
         let home = &mut self.environments[environment];

@@ -196,7 +196,8 @@ impl State {
             }
             let tasks: Vec<_> = self.environments[environment].tasks.iter().copied().collect();
             for key in tasks {
-                if self.tasks.get(key).is_some_and(|task| task.pool == Some(ix)) {
+                if let Some(task) = self.tasks.get_mut(key).filter(|task| task.pool == Some(ix)) {
+                    task.noticed = true;
                     self.agenda.plan(at + NOTICE, Event::TaskReclaimed(key));
                 }
             }

@@ -25,6 +25,8 @@ pub(crate) struct Task {
     pub(crate) pull_started: Millis,
     pub(crate) stopped: Option<Millis>,
     pub(crate) interrupted: bool,
+    /// About to be reclaimed: ECS asked it to stop.
+    pub(crate) noticed: bool,
     /// Index of its line on the bill.
     pub(crate) usage: usize,
 }
@@ -72,10 +74,6 @@ impl TaskBook {
         key
     }
 
-    pub(crate) fn get(&self, key: TaskKey) -> Option<&Task> {
-        self.tasks.get(&key)
-    }
-
     pub(crate) fn get_mut(&mut self, key: TaskKey) -> Option<&mut Task> {
         self.tasks.get_mut(&key)
     }
@@ -113,5 +111,25 @@ impl TaskBook {
                 self.arns.remove(&task.arn);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_on_instances_are_forgotten_in_the_order_of_their_end() {
+        let mut book = TaskBook::default();
+        for (job, arn) in ["a", "b", "c"].into_iter().enumerate() {
+            book.host(arn.to_owned(), HostedTask { job: job as u64, instance: 0, placed: 0 });
+        }
+        book.retire_hosted("b".to_owned(), 10);
+        book.retire_hosted("a".to_owned(), 20);
+        book.forget(10);
+        let known = |book: &TaskBook| ["a", "b", "c"].map(|arn| book.find_hosted(arn).is_some());
+        assert_eq!(known(&book), [true, false, true]);
+        book.forget(20);
+        assert_eq!(known(&book), [false, false, true]);
     }
 }

@@ -110,9 +110,17 @@ assert reclaimed["capacityProviderName"] == "FARGATE_SPOT", reclaimed
 assert (reclaimed["lastStatus"], reclaimed["stopCode"]) == ("STOPPED", "SpotInterruption")
 assert reclaimed["stoppedReason"] == "Your Spot Task was interrupted.", reclaimed
 assert reclaimed["availabilityZone"] == "us-east-1a", reclaimed
+assert reclaimed["desiredStatus"] == "STOPPED", reclaimed
 assert reclaimed["stoppedAt"] == clock("11:17:00"), reclaimed
 assert "exitCode" not in reclaimed["containers"][0], reclaimed
-assert task("task-on-spot")["capacityProviderName"] == "FARGATE_SPOT"
+unharmed = task("task-on-spot")
+assert unharmed["capacityProviderName"] == "FARGATE_SPOT", unharmed
+assert (unharmed["desiredStatus"], unharmed.get("stopCode")) == ("RUNNING", None), unharmed
+# Within the two minutes' notice.
+noticed = task("task-noticed")
+assert (noticed["lastStatus"], noticed["desiredStatus"]) == ("RUNNING", "STOPPED"), noticed
+assert noticed["stopCode"] == "TerminationNotice" and "stoppedAt" not in noticed, noticed
+assert noticed["stoppedReason"] == "Your Spot Task was interrupted.", noticed
 
 for job, exit_code in [("task-done", 0), ("task-failed", 3)]:
     done = task(job)
@@ -152,6 +160,11 @@ assert [one["taskArn"] for one in answer["tasks"]] == [arn], answer
 assert answer["failures"] == [
     {"arn": JOBS[job]["task"], "reason": "MISSING"} for job in ["task", "forgotten"]], answer
 assert JOBS["forgotten"]["task"].split("/")[1] == cluster, "it would be missing for another reason"
+# The task is gone although its machine is there.
+neighbour = JOBS["neighbour"]
+assert neighbour["host"] == JOBS["gpu"]["host"], (neighbour, JOBS["gpu"])
+answer = ecs.describe_tasks(cluster=cluster_of(neighbour["task"]), tasks=[neighbour["task"]])
+assert answer["failures"] == [{"arn": neighbour["task"], "reason": "MISSING"}], answer
 host = JOBS["forgotten"]["host"]
 answer = ecs.describe_container_instances(cluster=cluster, containerInstances=[host])
 assert answer == {**answer, "containerInstances": [],

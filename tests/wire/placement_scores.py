@@ -33,6 +33,11 @@ for wrong, expected in [
         assert refusal(get, **wrong) == expected, wrong
 
 
+for target in range(20):
+    assert refusal(get, InstanceTypes=TYPES, TargetCapacity=target + 1, DryRun=True) == (
+        "DryRunOperation", 412)
+
+
 def score(types, target=4, **more):
     answer = get(InstanceTypes=types, TargetCapacity=target, TargetCapacityUnitType="vcpu",
                  RegionNames=[REGION], MaxResults=10, **more)

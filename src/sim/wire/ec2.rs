@@ -95,10 +95,16 @@ impl<'a> Page<'a> {
     }
 
     /// This page of `rows` as the list `name`, with the next page's token if there is one.
-    fn set(&self, name: &str, rows: Vec<(Key, Vec<Element>)>) -> Vec<Element> {
+    fn set<T>(
+        &self,
+        name: &str,
+        rows: Vec<(Key, T)>,
+        told: impl FnMut(T) -> Vec<Element>,
+    ) -> Vec<Element> {
         let (rows, next) = page(self.operation, rows, self.after.as_ref(), self.limit);
         let token = next.map(|token| Element::text("nextToken", token));
-        std::iter::once(Element::set(name, rows)).chain(token).collect()
+        let rows = Element::set(name, rows.into_iter().map(told));
+        std::iter::once(rows).chain(token).collect()
     }
 }
 

@@ -55,7 +55,7 @@ fn get_products(state: &State, call: &Call) -> Result<Value, Fault> {
     };
     let filters = Filter::all(input.get("Filters"))?;
     let products: Vec<Product> = match service {
-        "AmazonEC2" => instances::products(state),
+        "AmazonEC2" => instances::products(state, Filter::exactly(&filters, "instanceType")),
         "AmazonECS" => fargate::products(state),
         _ => {
             let message = format!("The service code {service} was not found.");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use spotcron::clock::WallClock;
 use spotcron::domain::{BatchJobId, Pool, Resources};
-use spotcron::ports::BatchService;
+use spotcron::ports::{BatchService, InstanceDirectory};
 use spotcron::sim::Scenario;
 
 use super::run_script;
@@ -31,7 +31,7 @@ impl Past {
     fn submit(&mut self, name: &'static str, queue: &str, definition: &str) {
         let mut asked = request(queue, definition, name);
         if !queue.starts_with("fargate") {
-            let gpus = u32::from(queue == "gpu");
+            let gpus = u32::from(name == "gpu");
             asked.resources = Some(Resources { vcpu_millis: 2000, memory_mib: 6144, gpus });
         }
         self.jobs.insert(name, self.account.submit(&asked).unwrap());
@@ -45,8 +45,10 @@ impl Past {
             let host = self.account.host(&job);
             Pool { zone: host.zone, instance_type: host.instance_type }
         } else {
-            // Fargate Spot takes zones in turn; nothing ran there before.
-            Pool { zone: "us-east-1a".into(), instance_type: "fargate-spot".into() }
+            let arns = [job.container.unwrap().task_arn.unwrap()];
+            let tasks = ready(self.account.cloud.fargate_tasks(&self.account.region, &arns));
+            let zone = tasks.unwrap()[0].zone.clone().unwrap();
+            Pool { zone, instance_type: "fargate-spot".into() }
         };
         let duration = jiff::SignedDuration::from_secs(seconds);
         assert!(self.account.cloud.crunch(&pool, duration), "{pool}");
@@ -76,6 +78,8 @@ fn past() -> Past {
     past.at("10:00:00");
     past.submit("steady", "on-demand", "long");
     past.submit("gpu", "gpu", "long");
+    // On the same machine, which outlives it.
+    past.submit("neighbour", "gpu", "short");
     past.submit("task", "fargate", "long");
     past.at("11:10:00");
     past.submit("reclaimed", "spot", "long");
@@ -98,6 +102,9 @@ fn past() -> Past {
     past.at("11:20:00");
     past.account.job(&stop);
     past.submit("task-on-spot", "fargate-spot", "long");
+    past.submit("task-noticed", "fargate-spot", "long");
+    past.at("11:59:00");
+    past.crunch("task-noticed", 600);
     past.at("11:59:50");
     // This pool has no capacity at noon.
     let dry = Pool { zone: "us-east-1f".into(), instance_type: "c6i.large".into() };

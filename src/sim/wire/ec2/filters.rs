@@ -5,6 +5,7 @@ use super::{Call, Fault, invalid};
 
 /// Source: EC2 API Reference, `Filter`.
 const MOST_VALUES: usize = 200;
+const WILD: [char; 3] = ['*', '?', '\\'];
 
 pub(super) struct Filters<'a>(Vec<(&'a str, Vec<&'a str>)>);
 
@@ -30,6 +31,12 @@ impl<'a> Filters<'a> {
         Ok(Filters(filters))
     }
 
+    /// The values of a filter, when something must have one of exactly these.
+    pub(super) fn exactly(&self, filter: &str) -> Option<&[&'a str]> {
+        let (_, values) = self.0.iter().find(|(name, _)| *name == filter)?;
+        (!values.iter().any(|value| value.contains(WILD))).then_some(values)
+    }
+
     /// Whether something passes whose attributes are told by filter name: none, one or several
     /// values.
     pub(super) fn admit(&self, values_of: impl Fn(&str) -> Vec<String>) -> bool {
@@ -42,7 +49,7 @@ impl<'a> Filters<'a> {
 
 /// Whether `value` is what `pattern` says; a backslash takes a wildcard's meaning away.
 fn fits(pattern: &str, value: &str) -> bool {
-    if !pattern.contains(['*', '?', '\\']) {
+    if !pattern.contains(WILD) {
         return pattern == value;
     }
     let (mut pattern, mut value) = (pattern.chars(), value.chars());

@@ -66,8 +66,8 @@ pub(super) fn describe(_: &State, call: &Call) -> Result<Vec<Element>, Fault> {
         let wanted = named.is_empty() || named.contains(&offer.name.as_str());
         wanted && filters.admit(|filter| attribute(offer, filter))
     };
-    let rows = offers().filter(wanted).map(|offer| ((0, offer.name.to_string()), info(offer)));
-    Ok(page.set("instanceTypeSet", rows.collect()))
+    let rows = offers().filter(wanted).map(|offer| ((0, offer.name.to_string()), offer));
+    Ok(page.set("instanceTypeSet", rows.collect(), info))
 }
 
 fn attribute(offer: &InstanceOffer, filter: &str) -> Vec<String> {

@@ -1,11 +1,11 @@
 //! DescribeInstances: by id, where an unknown one fails the call, or by filter, which leaves unknown
 //! ones out (aws-facts §2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::filters::Filters;
 use super::instance_types::threads_per_core;
-use super::subnets::{subnet_of, vpc};
+use super::subnets::vpc;
 use super::zones::Zones;
 use super::{Call, Fault, Page, combination, invalid, time};
 use crate::domain::{InstanceEnd, InstanceId};
@@ -41,8 +41,15 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
     let page = Page::of(call, 5..=1000)?;
     let filters = Filters::of(call, &FILTERS)?;
     let zones = Zones::of(state);
-    let found: Vec<&Instance> =
-        if ids.is_empty() { state.fleet.launched().collect() } else { by_id(state, &ids)? };
+    let found: Vec<&Instance> = match filters.exactly("instance-id") {
+        _ if !ids.is_empty() => by_id(state, &ids)?,
+        // Thousands may run: whoever names a few need not wait until all are looked at.
+        Some(named) => {
+            let named: BTreeSet<&str> = named.iter().copied().collect();
+            named.into_iter().filter_map(|id| state.fleet.find(&id.into())).collect()
+        }
+        None => state.fleet.launched().collect(),
+    };
     let vpc = vpc(state);
     let admitted = found.into_iter().filter(|instance| {
         filters.admit(|filter| match filter {
@@ -56,7 +63,7 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
             "instance-state-code" => vec![status(instance, state.now).0.to_string()],
             "instance-state-name" => vec![status(instance, state.now).1.to_owned()],
             "instance-type" => vec![instance.offer.name.to_string()],
-            "subnet-id" => subnet_of(state, &instance.zone).into_iter().collect(),
+            "subnet-id" => zones.subnet(&instance.zone).map(str::to_owned).into_iter().collect(),
             "tag-key" => tags(state, instance).into_keys().collect(),
             "vpc-id" => vec![vpc.clone()],
             tag => {
@@ -65,11 +72,9 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
             }
         })
     });
-    let rows = admitted.map(|instance| {
-        let key = (instance.launched, instance.id.to_string());
-        (key, reservation(state, instance, &zones))
-    });
-    Ok(page.set("reservationSet", rows.collect()))
+    let rows = admitted.map(|instance| ((instance.launched, instance.id.to_string()), instance));
+    let told = |instance| reservation(state, instance, &zones);
+    Ok(page.set("reservationSet", rows.collect(), told))
 }
 
 fn by_id<'a>(state: &'a State, ids: &[&str]) -> Result<Vec<&'a Instance>, Fault> {
@@ -177,7 +182,7 @@ fn describe_one(state: &State, instance: &Instance, zones: &Zones) -> Vec<Elemen
     // What has ended is in no network any more.
     if instance.ended.is_none() {
         told.push(Element::text("vpcId", vpc(state)));
-        told.extend(subnet_of(state, &instance.zone).map(|id| Element::text("subnetId", id)));
+        told.extend(zones.subnet(&instance.zone).map(|id| Element::text("subnetId", id)));
     }
     told
 }

@@ -3,7 +3,7 @@
 use super::filters::Filters;
 use super::zones::Zones;
 use super::{Call, Fault, Page, given, invalid};
-use crate::sim::instance_types::offers;
+use crate::sim::instance_types::{InstanceOffer, offers};
 use crate::sim::state::State;
 use crate::sim::wire::xml::Element;
 
@@ -30,14 +30,16 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
                 _ => vec![location.clone()],
             });
             if admitted {
-                let told = vec![
-                    Element::text("instanceType", &offer.name),
-                    Element::text("locationType", kind),
-                    Element::text("location", location),
-                ];
-                rows.push(((0, format!("{}/{location}", offer.name)), told));
+                rows.push(((0, format!("{}/{location}", offer.name)), (offer, location)));
             }
         }
     }
-    Ok(page.set("instanceTypeOfferingSet", rows))
+    let told = |(offer, location): (&InstanceOffer, &String)| {
+        vec![
+            Element::text("instanceType", &offer.name),
+            Element::text("locationType", kind),
+            Element::text("location", location),
+        ]
+    };
+    Ok(page.set("instanceTypeOfferingSet", rows, told))
 }

@@ -29,29 +29,32 @@ pub(super) fn get(state: &mut State, call: &Call) -> Result<Vec<Element>, Fault>
     if regions.len() > 10 {
         return Err(invalid("At most 10 Regions may be specified."));
     }
-    remember(state, call, &types)?;
+    if !flag(call, "DryRun") {
+        remember(state, call, &types)?;
+    }
     let region = state.scenario.region.clone();
     // The account lives in one region: nothing is known of others.
     if !regions.is_empty() && !regions.contains(&region.as_str()) {
-        return Ok(page.set("spotPlacementScoreSet", vec![]));
+        return Ok(vec![Element::new("spotPlacementScoreSet")]);
     }
-    let region_of =
-        |score: u64| vec![Element::text("region", &region), Element::text("score", score)];
     let zones = Zones::of(state);
     let all: Vec<&Zone> = zones.iter().map(|(zone, _)| zone).collect();
     let rows = if flag(call, "SingleAvailabilityZone") {
         let scored = zones.iter().map(|(zone, id)| {
             let score = score(state, &types, &[zone], target);
-            let mut row = region_of(score);
-            row.push(Element::text("availabilityZoneId", id));
             // Best first.
-            ((-i64::try_from(score).unwrap_or(0), id.to_owned()), row)
+            ((-i64::try_from(score).unwrap_or(0), id.to_owned()), (score, Some(id)))
         });
         scored.collect()
     } else {
-        vec![((0, region.to_string()), region_of(score(state, &types, &all, target)))]
+        vec![((0, String::new()), (score(state, &types, &all, target), None))]
     };
-    Ok(page.set("spotPlacementScoreSet", rows))
+    let told = |(score, zone): (u64, Option<&str>)| {
+        let zone = zone.map(|id| Element::text("availabilityZoneId", id));
+        let row = [Element::text("region", &region), Element::text("score", score)];
+        row.into_iter().chain(zone).collect()
+    };
+    Ok(page.set("spotPlacementScoreSet", rows, told))
 }
 
 /// The types asked for, each once, in order.
@@ -159,5 +162,44 @@ fn worth(state: &State, name: &InstanceType, zone: &Zone) -> u64 {
         None => 1,
         Some(_) if pool.is_deep(state.now) => 10,
         Some(_) => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::wire::protocol::{Input, Service};
+
+    fn asked(target: usize) -> Call {
+        let parameters = [
+            ("InstanceType.1".to_owned(), "m6i.large".to_owned()),
+            ("TargetCapacity".to_owned(), target.to_string()),
+        ];
+        Call {
+            service: Service::Ec2,
+            operation: "GetSpotPlacementScores".to_owned(),
+            input: Input::Query(BTreeMap::from(parameters)),
+        }
+    }
+
+    #[test]
+    fn new_configurations_are_allowed_again_after_a_day() {
+        let mut state = State::new(Scenario::empty("us-east-1", "a"), 1, 0);
+        let refused = |state: &mut State, target| get(state, &asked(target)).err().map(|f| f.code);
+        for target in 1..=CONFIGURATIONS {
+            assert_eq!(refused(&mut state, target), None);
+        }
+        let limit = Some("MaxConfigLimitExceeded".to_owned());
+        assert_eq!(refused(&mut state, 99), limit);
+        state.advance(DAY - 1);
+        assert_eq!(refused(&mut state, 99), limit);
+        // Asking again keeps a configuration known.
+        assert_eq!(refused(&mut state, 1), None);
+        state.advance(DAY);
+        assert_eq!(refused(&mut state, 99), None);
+        assert_eq!(state.scored_configurations.len(), 2);
     }
 }

@@ -149,7 +149,26 @@ fn six_decimals(price: UsdPerHour) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::wire::protocol::{Input, Service};
+
+    #[test]
+    fn a_start_in_the_future_means_now() {
+        // Recorded prices know the future; nobody is told of it.
+        let state = State::new(Scenario::empty("us-east-1", "a"), 1, 1_000 * DAY);
+        let asked = |start: i64, end: i64| {
+            let moment = |name: &str, at| (name.to_owned(), timestamp(at).to_string());
+            let parameters = [moment("StartTime", start), moment("EndTime", end)];
+            let operation = "DescribeSpotPriceHistory".to_owned();
+            let input = Input::Query(BTreeMap::from(parameters));
+            window(&state, &Call { service: Service::Ec2, operation, input }).unwrap()
+        };
+        assert_eq!(asked(2_000 * DAY, 2_000 * DAY).start, timestamp(1_000 * DAY));
+        assert_eq!(asked(900 * DAY, 2_000 * DAY).start, timestamp(900 * DAY));
+    }
 
     #[test]
     fn prices_have_six_decimals() {

@@ -63,7 +63,8 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
             })
     });
     let region = &state.scenario.region;
-    let rows = listed.map(|(number, (id, zone))| {
+    let rows = listed.map(|(number, (id, zone))| ((0, id.clone()), (number, id, zone)));
+    let told = |(number, id, zone): (usize, &String, &Zone)| {
         let mut subnet = zones.elements(zone);
         subnet.extend([
             Element::text("subnetId", id),
@@ -80,7 +81,7 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Vec<Element>, Fault
             Element::text("ipv6Native", false),
             Element::new("tagSet"),
         ]);
-        ((0, id.clone()), subnet)
-    });
-    Ok(page.set("subnetSet", rows.collect()))
+        subnet
+    };
+    Ok(page.set("subnetSet", rows.collect(), told))
 }

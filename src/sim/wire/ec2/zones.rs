@@ -4,46 +4,58 @@
 use super::filters::Filters;
 use super::{Call, Fault, invalid};
 use crate::domain::{Region, Zone};
-use crate::sim::scenario::Scenario;
+use crate::sim::network::subnets;
 use crate::sim::state::State;
 use crate::sim::wire::xml::Element;
 
-/// The account's zones with their ids, in the scenario's order.
-pub(super) struct Zones(Vec<(Zone, String)>);
+/// The account's zones with their ids and subnets, in the scenario's order.
+pub(super) struct Zones(Vec<Known>);
+
+struct Known {
+    zone: Zone,
+    id: String,
+    subnet: String,
+}
 
 impl Zones {
     pub(super) fn of(state: &State) -> Zones {
-        let Scenario { region, zones, .. } = &state.scenario;
+        let region = &state.scenario.region;
+        let subnets = subnets(&state.scenario, state.seed);
         let code = region_code(region);
         // us-east-1 has six zones, others three or more: a small account need not be in the first.
         let least = if region.as_str() == "us-east-1" { 6 } else { 3 };
         let mut ids: Vec<String> =
-            (1..=zones.len().max(least)).map(|n| format!("{code}-az{n}")).collect();
+            (1..=subnets.len().max(least)).map(|n| format!("{code}-az{n}")).collect();
         ids.sort_by_cached_key(|id| state.seed.hex("zone-id", id, 32));
-        Zones(zones.iter().cloned().zip(ids).collect())
+        let known = subnets.into_iter().zip(ids);
+        Zones(known.map(|((subnet, zone), id)| Known { zone, id, subnet }).collect())
     }
 
     pub(super) fn id(&self, zone: &Zone) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == zone).map(|(_, id)| id.as_str())
+        self.0.iter().find(|known| known.zone == *zone).map(|known| known.id.as_str())
+    }
+
+    pub(super) fn subnet(&self, zone: &Zone) -> Option<&str> {
+        self.0.iter().find(|known| known.zone == *zone).map(|known| known.subnet.as_str())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Zone, &str)> {
-        self.0.iter().map(|(zone, id)| (zone, id.as_str()))
+        self.0.iter().map(|known| (&known.zone, known.id.as_str()))
     }
 
     /// The zone of this name.
     pub(super) fn named(&self, name: &str) -> Result<&Zone, Fault> {
-        let found = self.0.iter().find(|(zone, _)| zone.as_str() == name);
+        let found = self.0.iter().find(|known| known.zone.as_str() == name);
         found
-            .map(|(zone, _)| zone)
+            .map(|known| &known.zone)
             .ok_or_else(|| invalid(format!("Invalid availability zone: [{name}]")))
     }
 
     /// The zone of this id.
     pub(super) fn with_id(&self, id: &str) -> Result<&Zone, Fault> {
-        let found = self.0.iter().find(|(_, own)| own == id);
+        let found = self.0.iter().find(|known| known.id == id);
         found
-            .map(|(zone, _)| zone)
+            .map(|known| &known.zone)
             .ok_or_else(|| invalid(format!("Invalid availability zone-id: [{id}]")))
     }
 
@@ -129,6 +141,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::sim::scenario::Scenario;
 
     #[test]
     fn regions_have_their_usual_codes() {

@@ -21,6 +21,8 @@ pub(super) fn describe(state: &State, call: &Call) -> Result<Value, Fault> {
     }))
 }
 
+const INTERRUPTED: &str = "Your Spot Task was interrupted.";
+
 /// A task, where it is and where it stands.
 struct Seen<'a> {
     job: &'a Job,
@@ -28,6 +30,8 @@ struct Seen<'a> {
     ended: Option<&'a AttemptObservation>,
     zone: Option<&'a Zone>,
     last_status: &'static str,
+    /// Fargate Spot is about to take it back.
+    noticed: bool,
     /// What only the one or the other kind of host has.
     host: Map<String, Value>,
 }
@@ -61,7 +65,8 @@ fn on_fargate<'a>(state: &'a State, task: &'a Task) -> Option<Seen<'a>> {
         (None, _) => "PENDING",
     };
     let ended = attempt(job, &task.arn);
-    Some(Seen { job, ended, zone: Some(&task.zone), last_status, host })
+    let noticed = task.noticed && ended.is_none();
+    Some(Seen { job, ended, zone: Some(&task.zone), last_status, noticed, host })
 }
 
 fn on_instance<'a>(state: &'a State, asked: &Asked, arn: &str) -> Option<Seen<'a>> {
@@ -85,13 +90,15 @@ fn on_instance<'a>(state: &'a State, asked: &Asked, arn: &str) -> Option<Seen<'a
         (None, BatchStatus::Running) => "RUNNING",
         (None, _) => "PENDING",
     };
-    Some(Seen { job, ended, zone: Some(&instance.zone), last_status, host })
+    let zone = Some(&instance.zone);
+    Some(Seen { job, ended, zone, last_status, noticed: false, host })
 }
 
 impl Seen<'_> {
     fn told(self, arn: &str, cluster_arn: &str) -> Value {
         let need = self.job.spec.resources;
         let started = self.ended.map_or(self.job.observe(None).started_at, |end| end.started_at);
+        let stopping = self.ended.is_some() || self.noticed;
         let mut container = members(json!({
             "name": "default",
             "taskArn": arn,
@@ -104,7 +111,7 @@ impl Seen<'_> {
             "cpu": (need.vcpu_millis * 1024 / 1000).to_string(),
             "memory": need.memory_mib.to_string(),
             "lastStatus": self.last_status,
-            "desiredStatus": if self.ended.is_some() { "STOPPED" } else { "RUNNING" },
+            "desiredStatus": if stopping { "STOPPED" } else { "RUNNING" },
             "attachments": [],
             "attributes": [],
             "overrides": {},
@@ -126,6 +133,11 @@ impl Seen<'_> {
             let why = end.container.reason.as_ref().map(|why| ("reason".to_owned(), json!(why)));
             container.extend(why);
         }
+        if self.noticed {
+            // As in ECS's own example of the warning (aws-facts §6).
+            task.insert("stopCode".to_owned(), json!("TerminationNotice"));
+            task.insert("stoppedReason".to_owned(), json!(INTERRUPTED));
+        }
         task.insert("containers".to_owned(), json!([container]));
         Value::Object(task)
     }
@@ -139,7 +151,7 @@ fn stop(end: &AttemptObservation) -> (Option<&'static str>, &str) {
     match status {
         "Essential container in task exited" => (Some("EssentialContainerExited"), status),
         "Task failed to start" => (Some("TaskFailedToStart"), detail),
-        "Your Spot Task was interrupted." => (Some("SpotInterruption"), status),
+        INTERRUPTED => (Some("SpotInterruption"), status),
         lost if lost.starts_with("Host EC2") => (None, status),
         _ => (Some("UserInitiated"), status),
     }

@@ -50,6 +50,12 @@ impl<'a> Filter<'a> {
         Ok(Filter { test, field: text("Field")?, value: text("Value")? })
     }
 
+    /// The only value that `field` may have, if there is a filter that says so.
+    pub(super) fn exactly(filters: &[Self], field: &str) -> Option<&'a str> {
+        let exact = |filter: &&Self| matches!(filter.test, Test::Is) && filter.field == field;
+        filters.iter().find(exact).map(|filter| filter.value)
+    }
+
     pub(super) fn admits(&self, product: &Product) -> bool {
         let own = product.field(self.field);
         let listed = || self.value.split(',').any(|value| own == Some(value.trim()));

@@ -73,9 +73,11 @@ const VARIANTS: [Variant; 6] = [
     },
 ];
 
-pub(super) fn products(state: &State) -> Vec<Product> {
+/// Of one type, or of all.
+pub(super) fn products(state: &State, only: Option<&str>) -> Vec<Product> {
+    let wanted = offers().filter(|offer| only.is_none_or(|name| offer.name.as_str() == name));
     let of_type = |offer| VARIANTS.iter().map(move |variant| product(state, offer, variant));
-    offers().flat_map(of_type).collect()
+    wanted.flat_map(of_type).collect()
 }
 
 fn percent(price: UsdPerHour, percent: i64) -> UsdPerHour {
