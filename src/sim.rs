@@ -5,6 +5,7 @@
 
 mod agenda;
 mod bill;
+mod dependencies;
 mod environment;
 mod faults;
 mod fleet;
@@ -16,12 +17,14 @@ mod lifecycle;
 mod market;
 mod network;
 mod placement;
+mod positions;
 mod random;
 pub mod replay;
 mod retry;
 mod scenario;
 mod service;
 mod state;
+mod stops;
 mod submit;
 mod tasks;
 pub mod wire;
@@ -109,6 +112,11 @@ impl SimCloud {
     /// Replaces the faults; calls are counted anew.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults.set(faults);
+    }
+
+    /// SubmitJob refuses definitions that are not known from now on.
+    pub(crate) fn refuse_unknown_definitions(&self) {
+        self.lock().scenario.refuse_unknown_definitions = true;
     }
 
     /// Everything that SubmitJob accepted, oldest first, whatever the caller was told.

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::dependencies::Awaited;
 use super::fleet::InstanceKey;
 use super::instant::Millis;
 use super::job::JobKey;
@@ -32,6 +33,8 @@ pub(crate) enum Event {
     /// A recorded pool gets its first price.
     PoolPriced(PoolIx),
     JobAdmitted(JobKey),
+    /// What a job waits for is over, and whether it succeeded.
+    DependencyEnded(JobKey, Awaited, bool),
     /// The container starts, if the job is still in this generation.
     ContainerStarts(JobKey, u32),
     AttemptEnds(JobKey, u32, Ending),

@@ -10,6 +10,7 @@ use super::instance_types::{self, InstanceOffer};
 use super::instant::Millis;
 use super::job::{JobKey, QueueIx};
 use super::market::{FARGATE_SPOT, PoolIx, SpotMarket};
+use super::positions::Positions;
 use super::random::Seed;
 use super::scenario::{EnvironmentSpec, QueueSpec, Scenario};
 use super::tasks::TaskKey;
@@ -65,6 +66,7 @@ pub(crate) struct Queue {
     pub(crate) environments: Vec<EnvironmentIx>,
     /// RUNNABLE jobs by their place.
     pub(crate) waiting: BTreeMap<i64, JobKey>,
+    pub(crate) positions: Positions,
     next_back: i64,
     next_front: i64,
     /// The job that cannot be placed, why, and since when.
@@ -173,6 +175,7 @@ impl Queue {
             environments: spec.compute_environments.iter().filter_map(by_name).collect(),
             spec: spec.clone(),
             waiting: BTreeMap::new(),
+            positions: Positions::default(),
             next_back: 0,
             next_front: -1,
             blocked: None,
@@ -189,6 +192,24 @@ impl Queue {
     pub(crate) fn front(&mut self) -> i64 {
         self.next_front -= 1;
         self.next_front + 1
+    }
+
+    pub(crate) fn enter(&mut self, order: i64, job: JobKey, now: Millis) {
+        self.waiting.insert(order, job);
+        self.moved(order, now);
+    }
+
+    /// Takes a job out, if it is in.
+    pub(crate) fn leave(&mut self, order: i64, job: JobKey, now: Millis) {
+        // A job that never entered has an order, too, which may be another's.
+        if self.waiting.get(&order) == Some(&job) {
+            self.waiting.remove(&order);
+            self.moved(order, now);
+        }
+    }
+
+    fn moved(&mut self, order: i64, now: Millis) {
+        self.positions.moved(order, now, &self.waiting);
     }
 
     /// What Batch says of a job that is blocked at the head of this queue.

@@ -1,17 +1,19 @@
 //! Batch jobs: what was asked, where each stands, and what DescribeJobs says of it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::catalogue::RetryStrategy;
 use crate::domain::{
     ArraySummary, AttemptObservation, BatchJobId, BatchStatus, ContainerObservation,
-    JobObservation, Resources,
+    JobObservation, Redacted, Resources,
 };
 
+use super::dependencies::{Awaited, Dependency};
 use super::fleet::InstanceKey;
 use super::instant::{Millis, timestamp};
 use super::scenario::DefinitionSpec;
+use super::submit::Container;
 use super::tasks::TaskKey;
 
 /// Index of a job. Never used twice.
@@ -24,6 +26,7 @@ pub(crate) type QueueIx = usize;
 pub(crate) struct JobSpec {
     /// Without account, region and revision.
     pub(crate) definition: String,
+    pub(crate) revision: u32,
     pub(crate) behaviour: Arc<DefinitionSpec>,
     pub(crate) resources: Resources,
     pub(crate) retry: RetryStrategy,
@@ -31,6 +34,13 @@ pub(crate) struct JobSpec {
     /// Under which name checkpoints are saved.
     pub(crate) progress_key: String,
     pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) propagate_tags: bool,
+    pub(crate) parameters: BTreeMap<String, Redacted>,
+    pub(crate) environment: BTreeMap<String, Redacted>,
+    pub(crate) command: Vec<String>,
+    /// Of a job of several containers (`ecsProperties`); empty for one of a single container.
+    pub(crate) containers: Vec<Container>,
+    pub(crate) depends_on: Vec<Dependency>,
 }
 
 /// Where a job is.
@@ -48,6 +58,8 @@ pub(crate) enum Placement {
 pub(crate) struct ArrayState {
     pub(crate) size: u32,
     pub(crate) children: Vec<JobKey>,
+    /// Who waits for the child of an index (`N_TO_N`).
+    pub(crate) awaited: BTreeMap<u32, Vec<JobKey>>,
     counts: [u32; STATUSES.len()],
 }
 
@@ -59,6 +71,8 @@ pub(crate) struct Job {
     pub(crate) queue: QueueIx,
     /// Its place in the queue: lower is nearer to the head.
     pub(crate) order: i64,
+    /// When it entered its queue.
+    pub(crate) queued: Millis,
     status: BatchStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) created: Millis,
@@ -69,10 +83,20 @@ pub(crate) struct Job {
     pub(crate) placement: Placement,
     /// Raised at each change that makes planned events of this job void.
     pub(crate) generation: u32,
-    /// TerminateJob's (or an array parent's CancelJob's) reason.
+    /// TerminateJob's reason, or CancelJob's where it cannot act at once: on an array parent, and on
+    /// a job whose dependencies go on.
     pub(crate) stop_reason: Option<String>,
-    /// CancelJob or TerminateJob acted on it.
-    pub(crate) stop_requested: bool,
+    /// CancelJob acted on it.
+    pub(crate) cancelled: bool,
+    /// TerminateJob acted on it.
+    pub(crate) terminated: bool,
+    /// What it waits for as PENDING.
+    pub(crate) waits_for: Vec<Awaited>,
+    pub(crate) dependency_failed: bool,
+    /// Who waits for it.
+    pub(crate) dependents: Vec<JobKey>,
+    /// Its tags since TagResource or UntagResource changed them.
+    pub(crate) retagged: Option<BTreeMap<String, String>>,
     pub(crate) array: Option<ArrayState>,
     /// The parent and this child's index.
     pub(crate) parent: Option<(JobKey, u32)>,
@@ -97,6 +121,8 @@ pub(crate) struct JobBook {
     /// By queue and lower-case name: Batch's name filter ignores case. Array children are not
     /// listed.
     names: HashMap<(QueueIx, String), Vec<JobKey>>,
+    /// By queue, oldest first, without array children.
+    listed: BTreeSet<(QueueIx, JobKey)>,
     /// In the order of ending.
     ended: VecDeque<(Millis, JobKey)>,
     next_key: JobKey,
@@ -116,6 +142,7 @@ impl Job {
             spec,
             queue,
             order: 0,
+            queued: now,
             status: BatchStatus::Submitted,
             status_reason: None,
             created: now,
@@ -126,7 +153,12 @@ impl Job {
             placement: Placement::Nowhere,
             generation: 0,
             stop_reason: None,
-            stop_requested: false,
+            cancelled: false,
+            terminated: false,
+            waits_for: Vec::new(),
+            dependency_failed: false,
+            dependents: Vec::new(),
+            retagged: None,
             array: None,
             parent: None,
         }
@@ -134,6 +166,10 @@ impl Job {
 
     pub(crate) fn status(&self) -> BatchStatus {
         self.status
+    }
+
+    pub(crate) fn tags(&self) -> &BTreeMap<String, String> {
+        self.retagged.as_ref().unwrap_or(&self.spec.tags)
     }
 
     /// What DescribeJobs says; `blocked` is the reason why the head of the queue waits.
@@ -147,12 +183,12 @@ impl Job {
             created_at: Some(timestamp(self.created)),
             started_at: self.started.map(timestamp),
             stopped_at: self.stopped.map(timestamp),
-            stop_requested: self.stop_requested,
+            stop_requested: self.cancelled || self.terminated,
             container: self.container.clone(),
             attempts: self.attempts.clone(),
             array: self.array.as_ref().map(ArrayState::summary),
             resources: Some(self.spec.resources),
-            tags: self.spec.tags.clone(),
+            tags: self.tags().clone(),
         }
     }
 }
@@ -163,7 +199,7 @@ impl ArrayState {
         ArrayState { size, ..Default::default() }
     }
 
-    fn summary(&self) -> ArraySummary {
+    pub(crate) fn summary(&self) -> ArraySummary {
         let counts = STATUSES.iter().zip(self.counts);
         let by_status = counts.map(|(status, n)| (status.label().to_owned(), n)).collect();
         ArraySummary { size: self.size, by_status }
@@ -201,6 +237,7 @@ impl JobBook {
             None => {
                 let name = (job.queue, job.name.to_ascii_lowercase());
                 self.names.entry(name).or_default().push(key);
+                self.listed.insert((job.queue, key));
             }
             Some((parent, _)) => {
                 if let Some(array) = self.get_mut(parent).and_then(|job| job.array.as_mut()) {
@@ -226,8 +263,28 @@ impl JobBook {
     }
 
     pub(crate) fn named(&self, queue: QueueIx, name: &str) -> impl Iterator<Item = &Job> {
+        self.keys_named(queue, name).iter().filter_map(|key| self.jobs.get(key))
+    }
+
+    /// The keys of the jobs of a name, in whatever case, oldest first.
+    pub(crate) fn keys_named(&self, queue: QueueIx, name: &str) -> &[JobKey] {
         let keys = self.names.get(&(queue, name.to_ascii_lowercase()));
-        keys.into_iter().flatten().filter_map(|key| self.jobs.get(key))
+        keys.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The jobs of a queue whose keys are below `before`, newest first, without array children.
+    pub(crate) fn listed(
+        &self,
+        queue: QueueIx,
+        before: JobKey,
+    ) -> impl Iterator<Item = (JobKey, &Job)> {
+        let keys = self.listed.range((queue, 0)..(queue, before)).rev();
+        keys.filter_map(|(_, key)| self.jobs.get(key).map(|job| (*key, job)))
+    }
+
+    /// All jobs, also array children, in no particular order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values()
     }
 
     /// The only way to change a status: keeps the parent's counts right.
@@ -253,6 +310,7 @@ impl JobBook {
         let (_, key) = *self.ended.front().filter(|(at, _)| *at <= before)?;
         self.ended.pop_front();
         let job = self.jobs.remove(&key)?;
+        self.listed.remove(&(job.queue, key));
         let name = (job.queue, job.name.to_ascii_lowercase());
         if let Some(keys) = self.names.get_mut(&name) {
             keys.retain(|listed| *listed != key);

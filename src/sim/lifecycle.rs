@@ -6,7 +6,7 @@ use crate::domain::{AttemptObservation, BatchJobId, BatchStatus, ContainerObserv
 
 use super::agenda::{Ending, Event};
 use super::fleet::InstanceKey;
-use super::instant::{Millis, SECOND, timestamp, whole_second};
+use super::instant::{Millis, timestamp, whole_second};
 use super::job::{Job, JobKey, Placement};
 use super::random::between;
 use super::retry::wants_retry;
@@ -22,7 +22,7 @@ impl State {
         }
         let queue = job.queue;
         match &job.array {
-            None => self.enter_queue(key, false),
+            None => self.await_dependencies(key),
             Some(array) => {
                 let size = array.size;
                 self.jobs.set_status(key, BatchStatus::Pending);
@@ -40,7 +40,7 @@ impl State {
         let mut child = Job::new(id, job.name.clone(), Arc::clone(&job.spec), job.queue, self.now);
         child.parent = Some((parent, index));
         let key = self.jobs.insert(child);
-        self.enter_queue(key, false);
+        self.await_dependencies(key);
     }
 
     /// The id and ARN of the next task of a job.
@@ -187,6 +187,7 @@ impl State {
         job.generation += 1;
         let parent = job.parent;
         self.jobs.retire(key, now);
+        self.tell_dependents(key);
         if let Some((parent, _)) = parent {
             self.finish_parent(parent);
         }
@@ -207,68 +208,10 @@ impl State {
         };
         self.finish(parent, status, reason);
     }
-
-    /// CancelJob: acts on jobs that are not placed yet.
-    pub(crate) fn cancel(&mut self, key: JobKey, reason: &str) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        if !job.status().is_waiting() {
-            return;
-        }
-        let queue = job.queue;
-        job.stop_requested = true;
-        match &job.array {
-            Some(array) if !array.children.is_empty() => {
-                let children = array.children.clone();
-                job.stop_reason = Some(reason.to_owned());
-                for child in children {
-                    self.cancel_one(child, reason);
-                }
-            }
-            _ => self.cancel_one(key, reason),
-        }
-        self.schedule(queue);
-    }
-
-    fn cancel_one(&mut self, key: JobKey, reason: &str) {
-        if let Some(job) = self.jobs.get_mut(key).filter(|job| job.status().is_waiting()) {
-            job.stop_requested = true;
-            self.leave_queue(key);
-            self.finish(key, BatchStatus::Failed, Some(reason.to_owned()));
-        }
-    }
-
-    /// TerminateJob: cancels what is not placed, and stops what is.
-    pub(crate) fn terminate(&mut self, key: JobKey, reason: &str) {
-        self.cancel(key, reason);
-        let Some(job) = self.jobs.get_mut(key).filter(|job| !job.status().is_final()) else {
-            return;
-        };
-        job.stop_requested = true;
-        if let Some(array) = &job.array {
-            for child in array.children.clone() {
-                self.stop(child, reason);
-            }
-        } else {
-            self.stop(key, reason);
-        }
-    }
-
-    fn stop(&mut self, key: JobKey, reason: &str) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        let placed = matches!(job.status(), BatchStatus::Starting | BatchStatus::Running);
-        if !placed || job.stop_reason.is_some() {
-            return;
-        }
-        job.stop_reason = Some(reason.to_owned());
-        job.stop_requested = true;
-        let stop = Millis::from(self.scenario.timing.stop_secs) * SECOND;
-        let at = at_host_time(job.placement, self.now + stop);
-        self.agenda.plan(at, Event::AttemptEnds(key, job.generation, Ending::Stopped));
-    }
 }
 
 /// Fargate tasks are billed by whole seconds, so they start and stop on them.
-fn at_host_time(placement: Placement, at: Millis) -> Millis {
+pub(crate) fn at_host_time(placement: Placement, at: Millis) -> Millis {
     if matches!(placement, Placement::Task(_)) { whole_second(at) } else { at }
 }
 

@@ -227,7 +227,7 @@ impl State {
     pub(crate) fn leave_queue(&mut self, key: JobKey) {
         self.unreserve(key);
         if let Some(job) = self.jobs.get(key) {
-            self.queues[job.queue].waiting.remove(&job.order);
+            self.queues[job.queue].leave(job.order, key, self.now);
         }
     }
 
@@ -236,7 +236,8 @@ impl State {
         let Some(job) = self.jobs.get_mut(key) else { return };
         let queue = &mut self.queues[job.queue];
         job.order = if retry { queue.front() } else { queue.back() };
-        queue.waiting.insert(job.order, key);
+        job.queued = self.now;
+        queue.enter(job.order, key, self.now);
         self.jobs.set_status(key, BatchStatus::Runnable);
     }
 }

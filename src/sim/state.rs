@@ -138,6 +138,9 @@ impl State {
             }
             Event::PoolPriced(ix) => self.schedule_users_of(ix),
             Event::JobAdmitted(job) => self.admit(job),
+            Event::DependencyEnded(job, awaited, succeeded) => {
+                self.dependency_ended(job, awaited, succeeded);
+            }
             Event::ContainerStarts(job, generation) => self.container_starts(job, generation),
             Event::AttemptEnds(job, generation, ending) => {
                 self.attempt_ends(job, generation, ending);

@@ -1,14 +1,16 @@
 //! SubmitJob: what Batch refuses, and what it makes of the rest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::catalogue::RetryStrategy;
-use crate::domain::{BatchJobId, Resources};
+use crate::domain::{BatchJobId, Redacted, Resources};
 use crate::run::SubmitRequest;
 
 use super::agenda::Event;
+use super::dependencies::Dependency;
 use super::instant::{Millis, SECOND};
 use super::job::{ArrayState, Job, JobSpec, QueueIx};
 use super::random::between;
@@ -27,6 +29,43 @@ pub struct SubmittedJob {
     pub at: Timestamp,
 }
 
+/// What a submission may ask beyond what spotcron itself asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) depends_on: Vec<Dependency>,
+    pub(crate) propagate_tags: bool,
+    /// Replaces what the definition reserves.
+    pub(crate) resources: ResourceOverrides,
+    pub(crate) containers: Vec<Container>,
+}
+
+/// `resourceRequirements`: each type that is named replaces the definition's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ResourceOverrides {
+    pub(crate) vcpu_millis: Option<u32>,
+    pub(crate) memory_mib: Option<u32>,
+    pub(crate) gpus: Option<u32>,
+}
+
+/// One container of a job of several (`ecsPropertiesOverride`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: BTreeMap<String, Redacted>,
+    pub(crate) resources: ResourceOverrides,
+}
+
+impl ResourceOverrides {
+    fn over(self, base: Resources) -> Resources {
+        Resources {
+            vcpu_millis: self.vcpu_millis.unwrap_or(base.vcpu_millis),
+            memory_mib: self.memory_mib.unwrap_or(base.memory_mib),
+            gpus: self.gpus.unwrap_or(base.gpus),
+        }
+    }
+}
+
 /// Memory that Fargate sells for each size, in MiB: least, most, step.
 /// Source: AWS Batch API reference, `ResourceRequirement`.
 const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
@@ -42,14 +81,24 @@ const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
 impl State {
     /// Accepts a submission, or says why Batch refuses it.
     pub(crate) fn accept(&mut self, request: &SubmitRequest) -> Result<BatchJobId, String> {
+        self.accept_all(request, Asked::default())
+    }
+
+    /// The same, with everything that SubmitJob takes.
+    pub(crate) fn accept_all(
+        &mut self,
+        request: &SubmitRequest,
+        asked: Asked,
+    ) -> Result<BatchJobId, String> {
         let queue = self.check(request)?;
+        self.check_dependencies(&asked, request.array_size)?;
         let definition = base_name(&request.definition);
         let known = self.scenario.definitions.iter().find(|spec| spec.name == definition);
         if known.is_none() && self.scenario.refuse_unknown_definitions {
             return Err(format!("JobDefinition {} not found", request.definition));
         }
         let behaviour = known.unwrap_or(&self.scenario.default_definition).clone();
-        let resources = request.resources.unwrap_or(behaviour.resources);
+        let resources = asked.resources.over(request.resources.unwrap_or(behaviour.resources));
         self.check_resources(queue, &resources)?;
         let number = self.submissions.to_string();
         self.submissions += 1;
@@ -57,7 +106,7 @@ impl State {
         let mut job = Job::new(
             id.clone(),
             request.name.to_string(),
-            Arc::new(job_spec(request, definition, behaviour, resources)),
+            Arc::new(job_spec(request, asked, behaviour, resources)),
             queue,
             self.now,
         );
@@ -164,20 +213,27 @@ impl State {
 
 fn job_spec(
     request: &SubmitRequest,
-    definition: &str,
+    asked: Asked,
     behaviour: DefinitionSpec,
     resources: Resources,
 ) -> JobSpec {
     let once = || RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() };
     let run = request.environment.get(RUN_VARIABLE);
     JobSpec {
-        definition: definition.to_owned(),
+        definition: base_name(&request.definition).to_owned(),
+        revision: revision(&request.definition),
         behaviour: Arc::new(behaviour),
         resources,
         retry: request.retry_strategy.clone().unwrap_or_else(once),
         timeout: request.timeout.map(|timeout| Millis::from(timeout.as_secs()) * SECOND),
         progress_key: run.map_or_else(|| request.name.to_string(), |id| id.expose().to_owned()),
         tags: request.tags.clone(),
+        propagate_tags: asked.propagate_tags,
+        parameters: request.parameters.clone(),
+        environment: request.environment.clone(),
+        command: request.command.clone().unwrap_or_default(),
+        containers: asked.containers,
+        depends_on: asked.depends_on,
     }
 }
 
@@ -185,6 +241,12 @@ fn job_spec(
 fn base_name(definition: &str) -> &str {
     let name = definition.rsplit('/').next().unwrap_or(definition);
     name.split(':').next().unwrap_or(name)
+}
+
+/// The revision in the same; the first where none is named.
+fn revision(definition: &str) -> u32 {
+    let name = definition.rsplit('/').next().unwrap_or(definition);
+    name.split(':').nth(1).and_then(|revision| revision.parse().ok()).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -196,6 +258,7 @@ mod tests {
         let arn = "arn:aws:batch:us-east-1:123456789012:job-definition/demo-report:7";
         for text in ["demo-report", "demo-report:7", arn] {
             assert_eq!(base_name(text), "demo-report");
+            assert_eq!(revision(text), if text == "demo-report" { 1 } else { 7 });
         }
     }
 }

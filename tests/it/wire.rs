@@ -66,4 +66,17 @@ macro_rules! scripts {
     };
 }
 
-scripts!(guide, identity, mishaps);
+scripts!(
+    guide,
+    identity,
+    mishaps,
+    // Jobs.
+    submit,
+    describe,
+    listing,
+    stopping,
+    arrays,
+    dependencies,
+    retries,
+    snapshot,
+);

@@ -17,7 +17,7 @@ use crate::sim::SimCloud;
 use crate::sim::faults::{Fault, Operation};
 use crate::sim::instance_types;
 use crate::sim::instant::{Millis, SECOND, millis, timestamp};
-use crate::sim::job::JobKey;
+use crate::sim::job::{Job, JobKey};
 use crate::sim::state::State;
 
 #[async_trait]
@@ -165,11 +165,15 @@ impl BatchService for SimCloud {
 impl State {
     fn observe(&self, key: JobKey) -> Option<JobObservation> {
         let job = self.jobs.get(key)?;
+        Some(job.observe(self.blocked_reason(key, job)))
+    }
+
+    /// Why a job at the head of its queue is not placed, once Batch says it.
+    pub(crate) fn blocked_reason(&self, key: JobKey, job: &Job) -> Option<&'static str> {
         let after = Millis::from(self.scenario.timing.blocked_reason_secs) * SECOND;
         let waits = job.status() == BatchStatus::Runnable;
         let queue = &self.queues[job.queue];
-        let blocked = if waits { queue.blocked_reason(key, self.now, after) } else { None };
-        Some(job.observe(blocked))
+        if waits { queue.blocked_reason(key, self.now, after) } else { None }
     }
 
     fn queue_in(

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
 use super::xml::Element;
@@ -104,12 +104,12 @@ impl Call {
     pub(super) fn parse(
         service: Service,
         method: &Method,
-        path: &str,
+        uri: &Uri,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Call, Fault> {
         match service {
-            Service::Batch => rest_json(method, path, body),
+            Service::Batch => rest_json(method, uri, body),
             Service::Ecs | Service::Pricing => {
                 let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
                 let operation = target.and_then(|target| target.rsplit('.').next());
@@ -166,8 +166,8 @@ impl Call {
 
 /// Batch's operations by their path (service model batch-2016-08-10). Tags are addressed by the
 /// resource's ARN in the path.
-fn rest_json(method: &Method, path: &str, body: &Bytes) -> Result<Call, Fault> {
-    let service = Service::Batch;
+fn rest_json(method: &Method, uri: &Uri, body: &Bytes) -> Result<Call, Fault> {
+    let (service, path) = (Service::Batch, uri.path());
     if let Some(arn) = path.strip_prefix("/v1/tags/") {
         let arn = percent_encoding::percent_decode_str(arn).decode_utf8_lossy().into_owned();
         let operation = match *method {
@@ -177,14 +177,26 @@ fn rest_json(method: &Method, path: &str, body: &Bytes) -> Result<Call, Fault> {
         };
         let mut input = json_object(body)?;
         input.insert("resourceArn".to_owned(), Value::String(arn));
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let keys: Vec<_> = query.filter(|(name, _)| name == "tagKeys").collect();
+        if !keys.is_empty() {
+            let keys = keys.into_iter().map(|(_, key)| Value::String(key.into_owned()));
+            input.insert("tagKeys".to_owned(), keys.collect());
+        }
         return Ok(Call { service, operation: operation.to_owned(), input: Input::Json(input) });
     }
     let known = path.strip_prefix("/v1/").and_then(|name| {
         BATCH_OPERATIONS.iter().find(|operation| operation.eq_ignore_ascii_case(name))
     });
     let operation = known.ok_or_else(|| service.unknown_operation(path))?;
+    if *operation == "SubmitJob" && body.len() > SUBMIT_LIMIT {
+        return Err(Fault::client("the request payload is larger than 30 KiB"));
+    }
     Ok(Call { service, operation: (*operation).to_owned(), input: Input::Json(json_object(body)?) })
 }
+
+/// Batch's limit of a submission's payload (AWS Batch user guide, "Service quotas").
+const SUBMIT_LIMIT: usize = 30 << 10;
 
 const BATCH_OPERATIONS: [&str; 19] = [
     "SubmitJob",

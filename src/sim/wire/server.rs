@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::batch;
 use super::body::{self, Body};
 use super::control;
 use super::distort::{distort, take_token};
@@ -42,8 +43,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// `cloud`, for whoever signs with one of `keys`.
+    /// `cloud`, for whoever signs with one of `keys`. Job definitions must then exist, as at AWS.
     pub fn new(cloud: SimCloud, clock: Arc<dyn Clock>, keys: Keys) -> Self {
+        cloud.refuse_unknown_definitions();
         let mishaps = Arc::new(Mishaps::new(cloud.seed(), cloud.mishaps()));
         Wire { cloud, clock, keys, mishaps, requests: Arc::default() }
     }
@@ -126,7 +128,7 @@ async fn respond(wire: &Wire, request: Request<Incoming>) -> Reply {
         let message = "signed for a service that is not simulated";
         return Ok(plain(StatusCode::BAD_REQUEST, message));
     };
-    match Call::parse(service, &parts.method, parts.uri.path(), &parts.headers, &body) {
+    match Call::parse(service, &parts.method, &parts.uri, &parts.headers, &body) {
         Ok(call) => reply(wire, &scope, call, &request_id).await,
         Err(fault) => Ok(refuse(service, &fault, &request_id).map(body::whole)),
     }
@@ -170,7 +172,7 @@ fn carry_out(wire: &Wire, scope: &Scope, call: &Call) -> Result<Output, Fault> {
         Service::Ec2 => ec2::call(&mut state, call),
         Service::Ecs => ecs::call(&state, call),
         Service::Pricing => pricing::call(&state, &scope.region, call),
-        Service::Batch => Err(call.unknown()),
+        Service::Batch => batch::call(&mut state, call),
     }
 }
 
