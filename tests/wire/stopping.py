@@ -44,11 +44,6 @@ for call, cancelled, terminated in [(batch.cancel_job, True, False),
     assert listed.get("isCancelled") is (True if cancelled else None), listed
     assert listed.get("isTerminated") is (True if terminated else None), listed
 
-# A job that is not admitted yet does not take another out of the queue.
-head = jobs.submit()
-batch.cancel_job(jobId=jobs.submit(), reason="at once")
-assert jobs.reach(head, "RUNNABLE")["status"] == "RUNNABLE"
-
 # Of arrays: the parent ends with its children, a child alone ends alone.
 parent = jobs.submit(arrayProperties={"size": 3})
 jobs.reach(parent, "PENDING")

@@ -12,6 +12,8 @@ mod snapshot;
 mod stop;
 mod submit;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use super::protocol::{Call, Fault, Output};
 use crate::sim::state::State;

@@ -34,7 +34,7 @@ struct ListJobs {
     array_job_id: Option<String>,
     multi_node_job_id: Option<String>,
     job_status: Option<String>,
-    max_results: Option<i64>,
+    max_results: Option<i32>,
     next_token: Option<String>,
     filters: Option<Vec<FilterInput>>,
 }
@@ -116,7 +116,7 @@ fn identity(request: &ListJobs, call: &Call) -> String {
     format!("{queue:?} {array:?} {:?} {filters:?}", request.job_status)
 }
 
-fn limit(asked: Option<i64>, filtered: bool) -> Result<usize, Fault> {
+fn limit(asked: Option<i32>, filtered: bool) -> Result<usize, Fault> {
     let most = if filtered { PAGE_FILTERED } else { PAGE_BY_STATUS };
     match asked {
         None => Ok(most),

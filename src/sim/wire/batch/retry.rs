@@ -12,7 +12,7 @@ const LONGEST_PATTERN: usize = 512;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct RetryStrategyInput {
-    attempts: Option<i64>,
+    attempts: Option<i32>,
     evaluate_on_exit: Option<Vec<EvaluateOnExitInput>>,
 }
 

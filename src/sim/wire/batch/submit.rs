@@ -24,7 +24,7 @@ struct SubmitJob {
     job_queue: Option<String>,
     job_definition: Option<String>,
     share_identifier: Option<String>,
-    scheduling_priority_override: Option<i64>,
+    scheduling_priority_override: Option<i32>,
     array_properties: Option<ArrayProperties>,
     depends_on: Option<Vec<DependsOn>>,
     parameters: Option<BTreeMap<String, String>>,
@@ -42,7 +42,7 @@ struct SubmitJob {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ArrayProperties {
-    size: Option<i64>,
+    size: Option<i32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +55,7 @@ struct DependsOn {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Timeout {
-    attempt_duration_seconds: Option<i64>,
+    attempt_duration_seconds: Option<i32>,
 }
 
 pub(super) fn submit_job(state: &mut State, call: &Call) -> Result<Output, Fault> {
@@ -98,7 +98,7 @@ impl SubmitJob {
             timeout: self
                 .timeout
                 .and_then(|timeout| timeout.attempt_duration_seconds)
-                .map(SignedDuration::from_secs),
+                .map(|seconds| SignedDuration::from_secs(seconds.into())),
             share_identifier: self.share_identifier,
             scheduling_priority,
             tags,
@@ -150,7 +150,7 @@ impl SubmitJob {
 }
 
 /// What does not fit is out of every allowed range either way.
-fn within_u16(value: i64) -> u16 {
+fn within_u16(value: i32) -> u16 {
     u16::try_from(value.clamp(0, u16::MAX.into())).unwrap_or(u16::MAX)
 }
 
