@@ -11,7 +11,7 @@ batch = jobs.batch
 ARN = f"arn:aws:batch:{REGION}:{ACCOUNT}"
 before = time.time() * 1000
 
-id = jobs.submit(jobName="observed", tags={"team": "data"})
+id = jobs.submit("steady", jobName="observed", tags={"team": "data"})
 seen = []
 
 
@@ -46,7 +46,7 @@ for status, job in by_status.items():
 
 running, done = by_status["RUNNING"], by_status["SUCCEEDED"]
 assert "/AWSBatch-on-demand-" in running["container"]["containerInstanceArn"], running
-assert running["container"]["logStreamName"].startswith("short/default/"), running
+assert running["container"]["logStreamName"].startswith("steady/default/"), running
 assert running["createdAt"] <= running["startedAt"] == done["startedAt"] < done["stoppedAt"], done
 assert done["statusReason"] == "Essential container in task exited", done
 [attempt] = done["attempts"]
