@@ -222,3 +222,50 @@ fn fargate_tasks_have_no_container_instance() {
     assert!(container.get("containerInstanceArn").is_none());
     assert!(container["taskArn"].as_str().unwrap().contains(":task/AWSBatch-fargate-"));
 }
+
+/// Lets seconds pass until the job has the status.
+fn reach(account: &mut Account, id: &str, status: &str) {
+    for _ in 0..900 {
+        if account.status(id) == status {
+            return;
+        }
+        account.pass(1);
+    }
+    panic!("{id} did not become {status}: {}", account.describe(id));
+}
+
+#[test]
+fn a_starting_job_is_terminated_and_not_cancelled() {
+    let mut account = Account::new(scenario());
+    let id = account.submit("starts", json!({ "retryStrategy": { "attempts": 2 } }));
+    reach(&mut account, &id, "STARTING");
+    account.ask("CancelJob", json!({ "jobId": id, "reason": "no effect" }));
+    let job = account.describe(&id);
+    assert_eq!((&job["status"], &job["isCancelled"]), (&json!("STARTING"), &json!(false)));
+    account.ask("TerminateJob", json!({ "jobId": id, "reason": "enough" }));
+    assert_eq!(account.describe(&id)["isTerminated"], true);
+    account.pass(60);
+    let job = account.describe(&id);
+    assert_eq!((&job["status"], &job["statusReason"]), (&json!("FAILED"), &json!("enough")));
+    assert_eq!(job["attempts"].as_array().map(Vec::len), Some(1));
+    // The container never ran.
+    let attempt = &job["attempts"][0];
+    assert!(job.get("startedAt").is_none() && attempt.get("startedAt").is_none());
+    assert!(attempt["container"].get("exitCode").is_none());
+}
+
+#[test]
+fn terminating_a_dependent_waits_as_cancelling_does() {
+    let mut account = Account::new(scenario());
+    let first = account.submit("first", json!({}));
+    let after = account.submit("after", json!({ "dependsOn": [{ "jobId": first }] }));
+    reach(&mut account, &after, "PENDING");
+    account.ask("TerminateJob", json!({ "jobId": after, "reason": "enough" }));
+    reach(&mut account, &first, "RUNNING");
+    assert_eq!(account.status(&after), "PENDING");
+    account.pass(3_600);
+    let (ended, job) = (account.describe(&first), account.describe(&after));
+    assert_eq!((&ended["status"], &job["status"]), (&json!("SUCCEEDED"), &json!("FAILED")));
+    assert_eq!((&job["statusReason"], &job["isTerminated"]), (&json!("enough"), &json!(true)));
+    assert_eq!((&job["stoppedAt"], &job["attempts"]), (&ended["stoppedAt"], &json!([])));
+}
