@@ -5,11 +5,15 @@
 
 mod agenda;
 mod bill;
+mod change;
+mod definitions;
 mod dependencies;
+mod echo;
 mod environment;
 mod faults;
 mod fleet;
 mod hosts;
+mod iam;
 mod instance_types;
 mod instant;
 mod job;
@@ -17,6 +21,7 @@ mod lifecycle;
 mod market;
 mod network;
 mod placement;
+mod places;
 mod positions;
 mod random;
 pub mod replay;
@@ -25,8 +30,10 @@ mod scenario;
 mod service;
 mod state;
 mod stops;
+mod strategy;
 mod submit;
 mod tasks;
+mod time_limit;
 pub mod wire;
 mod workload;
 

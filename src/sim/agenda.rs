@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::dependencies::Awaited;
+use super::environment::EnvironmentIx;
 use super::fleet::InstanceKey;
 use super::instant::Millis;
-use super::job::JobKey;
+use super::job::{JobKey, QueueIx};
 use super::market::PoolIx;
 use super::tasks::TaskKey;
 
@@ -44,6 +45,11 @@ pub(crate) enum Event {
     InstanceIdle(InstanceKey, u32),
     InstanceReclaimed(InstanceKey),
     TaskReclaimed(TaskKey),
+    /// A job may have been blocked at the head of its queue for too long.
+    TimeLimitReached(QueueIx, JobKey),
+    /// The creation, update or deletion of an environment is done.
+    EnvironmentSettles(EnvironmentIx),
+    QueueSettles(QueueIx),
 }
 
 #[derive(Debug)]

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{InstanceType, Pool, Region, Zone};
+use crate::domain::{Capacity, InstanceShape, InstanceType, Pool, Region, Zone};
 use crate::ports::{ComputeEnvironment, QueueDescription};
 
+use super::change::Change;
+use super::echo::{EnvironmentEcho, QueueEcho};
 use super::fleet::InstanceKey;
 use super::instance_types::{self, InstanceOffer};
 use super::instant::Millis;
@@ -13,7 +15,9 @@ use super::market::{FARGATE_SPOT, PoolIx, SpotMarket};
 use super::positions::Positions;
 use super::random::Seed;
 use super::scenario::{EnvironmentSpec, QueueSpec, Scenario};
+use super::strategy::{AllocationStrategy, Terms};
 use super::tasks::TaskKey;
+use super::time_limit::TimeLimit;
 
 /// Index of a compute environment.
 pub(crate) type EnvironmentIx = usize;
@@ -24,11 +28,15 @@ pub(crate) struct LaunchOption {
     pub(crate) offer: &'static InstanceOffer,
     /// The pool and its zone; `None` on demand, where any zone will do.
     pub(crate) pool: Option<(PoolIx, Zone)>,
+    /// The place of its type among the environment's `instanceTypes`.
+    pub(crate) rank: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) spec: EnvironmentSpec,
+    pub(crate) arn: String,
+    pub(crate) terms: Terms,
     pub(crate) zones: Vec<Zone>,
     pub(crate) cluster: String,
     /// In the order of pools, or of types.
@@ -43,6 +51,10 @@ pub(crate) struct Environment {
     /// Of the instances or tasks above, in thousandths.
     pub(crate) vcpu_millis: u64,
     next_zone: usize,
+    pub(crate) change: Option<Change>,
+    /// Deleted: nobody finds it any more, though what ran on it may still run.
+    pub(crate) deleted: bool,
+    pub(crate) echo: EnvironmentEcho,
 }
 
 /// Why the head of a queue cannot be placed.
@@ -52,6 +64,8 @@ pub(crate) enum Blocked {
     NoCapacity,
     /// No instance type is large enough.
     TooLarge,
+    /// It needs more vCPUs than the environments may ever have.
+    OverMaximum,
     /// The environments have as many vCPUs as they may: an ordinary wait.
     Full,
     /// No environment is enabled and valid.
@@ -71,6 +85,13 @@ pub(crate) struct Queue {
     next_front: i64,
     /// The job that cannot be placed, why, and since when.
     pub(crate) blocked: Option<(JobKey, Blocked, Millis)>,
+    /// Of queues that share an environment the one with the higher priority goes first.
+    pub(crate) priority: i64,
+    pub(crate) time_limits: Vec<TimeLimit>,
+    pub(crate) change: Option<Change>,
+    /// Deleted: nobody finds it any more.
+    pub(crate) deleted: bool,
+    pub(crate) echo: QueueEcho,
 }
 
 impl Blocked {
@@ -84,6 +105,10 @@ impl Blocked {
             Blocked::TooLarge => Some(
                 "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - Job resource requirement (vCPU/memory/\
                  GPU) is higher than that can be met by the CE(s) attached to the job queue.",
+            ),
+            Blocked::OverMaximum => Some(
+                "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - Job resource requirement is \
+                 higher than the maximum vCPUs of the CE(s) attached to the job queue.",
             ),
             Blocked::Unusable => {
                 Some("ACTION_REQUIRED - CE(s) associated with the job queue are invalid.")
@@ -100,7 +125,33 @@ impl Environment {
         market: &SpotMarket,
         seed: Seed,
     ) -> Self {
-        let zones = spec.zones.clone().unwrap_or_else(|| scenario.zones.clone());
+        let (region, account) = (&scenario.region, &scenario.account_id);
+        let arn = format!("arn:aws:batch:{region}:{account}:compute-environment/{}", spec.name);
+        let mut environment = Environment {
+            cluster: format!("AWSBatch-{}-{}", spec.name, seed.uuid("cluster", &spec.name)),
+            spec: spec.clone(),
+            arn,
+            terms: Terms::of(spec.capacity),
+            zones: Vec::new(),
+            options: Vec::new(),
+            task_pools: Vec::new(),
+            queues: Vec::new(),
+            instances: Vec::new(),
+            tasks: BTreeSet::new(),
+            vcpu_millis: 0,
+            next_zone: 0,
+            change: None,
+            deleted: false,
+            echo: EnvironmentEcho::default(),
+        };
+        environment.refit(&scenario.zones, market);
+        environment
+    }
+
+    /// Works out anew what the environment may launch and where.
+    pub(crate) fn refit(&mut self, zones: &[Zone], market: &SpotMarket) {
+        let spec = &self.spec;
+        let zones = spec.zones.clone().unwrap_or_else(|| zones.to_vec());
         let types = instance_types::expand(&spec.instance_types).unwrap_or_default();
         let offers: Vec<_> = types.iter().filter_map(instance_types::offer).collect();
         let pool_of = |zone: &Zone, instance_type: InstanceType| {
@@ -108,34 +159,24 @@ impl Environment {
         };
         let mut options = Vec::new();
         for offer in offers {
+            let rank = rank_of(&offer.name, &spec.instance_types);
             if !spec.capacity.is_interruptible() {
-                options.push(LaunchOption { offer, pool: None });
+                options.push(LaunchOption { offer, pool: None, rank });
                 continue;
             }
             for zone in &zones {
                 if let Some(pool) = pool_of(zone, offer.name.clone()) {
-                    options.push(LaunchOption { offer, pool: Some((pool, zone.clone())) });
+                    options.push(LaunchOption { offer, pool: Some((pool, zone.clone())), rank });
                 }
             }
         }
         let is_fargate_spot = spec.capacity.is_fargate() && spec.capacity.is_interruptible();
-        let task_pools = if is_fargate_spot {
+        self.task_pools = if is_fargate_spot {
             zones.iter().filter_map(|zone| pool_of(zone, FARGATE_SPOT.into())).collect()
         } else {
             Vec::new()
         };
-        Environment {
-            cluster: format!("AWSBatch-{}-{}", spec.name, seed.uuid("cluster", &spec.name)),
-            spec: spec.clone(),
-            zones,
-            options,
-            task_pools,
-            queues: Vec::new(),
-            instances: Vec::new(),
-            tasks: BTreeSet::new(),
-            vcpu_millis: 0,
-            next_zone: 0,
-        }
+        (self.zones, self.options) = (zones, options);
     }
 
     /// Zones in turn.
@@ -146,11 +187,20 @@ impl Environment {
     }
 
     pub(crate) fn is_usable(&self) -> bool {
-        self.spec.enabled && self.spec.invalid_reason.is_none()
+        self.spec.enabled && self.spec.invalid_reason.is_none() && !self.deleted
     }
 
     pub(crate) fn max_vcpu_millis(&self) -> u64 {
         u64::from(self.spec.max_vcpus) * 1000
+    }
+
+    /// Whether one more instance of this shape is allowed, provided that there is room at all. All
+    /// but BEST_FIT on demand may exceed the maximum by one instance (aws-facts §1.5).
+    pub(crate) fn may_hold(&self, shape: &InstanceShape) -> bool {
+        let strict = self.terms.strategy == AllocationStrategy::BestFit
+            && self.spec.capacity == Capacity::OnDemand;
+        let after = self.vcpu_millis + u64::from(shape.vcpus) * 1000;
+        !strict || after <= self.max_vcpu_millis()
     }
 
     pub(crate) fn describe(&self, region: &Region, account: &str) -> ComputeEnvironment {
@@ -167,6 +217,14 @@ impl Environment {
     }
 }
 
+/// The first of `patterns` that covers `name`.
+fn rank_of(name: &InstanceType, patterns: &[String]) -> usize {
+    let covers = |pattern: &String| {
+        instance_types::expand(std::slice::from_ref(pattern)).is_ok_and(|all| all.contains(name))
+    };
+    patterns.iter().position(covers).unwrap_or(patterns.len())
+}
+
 impl Queue {
     pub(crate) fn new(spec: &QueueSpec, arn: String, environments: &[Environment]) -> Self {
         let by_name = |name: &String| environments.iter().position(|e| e.spec.name == *name);
@@ -179,6 +237,11 @@ impl Queue {
             next_back: 0,
             next_front: -1,
             blocked: None,
+            priority: 1,
+            time_limits: Vec::new(),
+            change: None,
+            deleted: false,
+            echo: QueueEcho::default(),
         }
     }
 

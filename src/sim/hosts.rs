@@ -16,7 +16,8 @@ impl State {
     /// EC2 launches what was asked for, if the pool still has capacity.
     pub(crate) fn launch(&mut self, key: InstanceKey) {
         let Some(instance) = self.fleet.get(key) else { return };
-        let lost = |pool| self.market.pool(pool).offers_at(self.now).is_none();
+        let bid = self.environments[instance.environment].terms.bid_percent;
+        let lost = |pool| self.market.pool(pool).offers_at(self.now, bid).is_none();
         if instance.pool.is_some_and(lost) {
             let environment = instance.environment;
             self.drain(key);
@@ -71,7 +72,12 @@ impl State {
         let Some(instance) = self.fleet.get(key) else { return };
         if instance.state == InstanceState::Joined && instance.jobs.is_empty() {
             let idle = Millis::from(self.scenario.timing.idle_secs) * SECOND;
-            let at = whole_second(self.now + idle);
+            // The delay is for instances that ran a job (service model, `ComputeScalingPolicy`).
+            let delay = match instance.uses {
+                0 => 0,
+                _ => self.environments[instance.environment].terms.scale_down_delay,
+            };
+            let at = whole_second(self.now + idle.max(delay));
             self.agenda.plan(at, Event::InstanceIdle(key, instance.uses));
         }
     }
@@ -108,7 +114,7 @@ impl State {
         self.schedule_environment(environment);
     }
 
-    fn end_instance(&mut self, key: InstanceKey, end: InstanceEnd) {
+    pub(crate) fn end_instance(&mut self, key: InstanceKey, end: InstanceEnd) {
         self.leave_environment(key);
         let now = self.now;
         let Some(instance) = self.fleet.get_mut(key) else { return };
@@ -143,6 +149,9 @@ impl State {
         need: &Resources,
     ) -> Result<(), Blocked> {
         let home = &mut self.environments[environment];
+        if u64::from(need.vcpu_millis) > home.max_vcpu_millis() {
+            return Err(Blocked::OverMaximum);
+        }
         if home.vcpu_millis + u64::from(need.vcpu_millis) > home.max_vcpu_millis() {
             return Err(Blocked::Full);
         }

@@ -329,6 +329,15 @@ impl JobBook {
         Some(saved)
     }
 
+    /// The jobs of a queue that are not over, oldest first, without array children.
+    pub(crate) fn unfinished_in(&self, queue: QueueIx) -> Vec<JobKey> {
+        let open = |job: &Job| job.queue == queue && job.parent.is_none() && !job.status.is_final();
+        let keys = self.jobs.iter().filter(|(_, job)| open(job)).map(|(key, _)| *key);
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// How many jobs are remembered.
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()

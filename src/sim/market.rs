@@ -2,6 +2,7 @@
 //! replayed; capacity is always simulated.
 
 pub(crate) mod hazard;
+mod open;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use crate::market::PricePoint;
 use super::instance_types;
 use super::instant::{DAY, HOUR, Millis, millis, timestamp, whole_second};
 use super::random::Seed;
-use super::scenario::{MarketSettings, Scenario};
+use super::scenario::{EnvironmentSpec, MarketSettings, Scenario};
 use hazard::{DOWN_TO_UP, UP_TO_DOWN, phase_length};
 use walk::PriceWalk;
 
@@ -66,6 +67,10 @@ pub(crate) struct PoolState {
 pub(crate) struct SpotMarket {
     pools: Vec<PoolState>,
     index: BTreeMap<Pool, PoolIx>,
+    /// When it began.
+    begin: Millis,
+    /// Whether it has exactly the pools that were recorded.
+    recorded: bool,
 }
 
 impl SpotMarket {
@@ -93,7 +98,8 @@ impl SpotMarket {
             })
             .collect();
         let index = pools.iter().enumerate().map(|(ix, p)| (p.pool.clone(), ix)).collect();
-        SpotMarket { pools, index }
+        let recorded = scenario.recorded.is_some();
+        SpotMarket { pools, index, begin: start, recorded }
     }
 
     pub(crate) fn indices(&self) -> std::ops::Range<PoolIx> {
@@ -156,20 +162,24 @@ fn wanted_pools(scenario: &Scenario) -> Vec<(Pool, f64, f64)> {
     for environment in spot {
         let reclaim = environment.reclaim_scale.unwrap_or(scenario.market.reclaim_scale);
         let recovery = environment.recovery_scale.unwrap_or(scenario.market.recovery_scale);
-        let types = if environment.capacity.is_fargate() {
-            [InstanceType::from(FARGATE_SPOT)].into()
-        } else {
-            instance_types::expand(&environment.instance_types).unwrap_or_default()
-        };
-        let zones: &[Zone] = environment.zones.as_ref().unwrap_or(&scenario.zones);
-        for zone in zones {
-            for instance_type in &types {
-                let pool = Pool { zone: zone.clone(), instance_type: instance_type.clone() };
-                wanted.push((pool, reclaim, recovery));
-            }
-        }
+        let pools = pools_of(environment, &scenario.zones);
+        wanted.extend(pools.into_iter().map(|pool| (pool, reclaim, recovery)));
     }
     wanted
+}
+
+/// The pools that an environment on spot may use, `zones` being the account's.
+pub(crate) fn pools_of(environment: &EnvironmentSpec, zones: &[Zone]) -> Vec<Pool> {
+    let types = if environment.capacity.is_fargate() {
+        [InstanceType::from(FARGATE_SPOT)].into()
+    } else {
+        instance_types::expand(&environment.instance_types).unwrap_or_default()
+    };
+    let zones: &[Zone] = environment.zones.as_deref().unwrap_or(zones);
+    let pools = zones.iter().flat_map(|zone| {
+        types.iter().map(|name| Pool { zone: zone.clone(), instance_type: name.clone() })
+    });
+    pools.collect()
 }
 
 impl PoolState {
@@ -272,10 +282,16 @@ impl PoolState {
         &self.points
     }
 
-    /// Whether an instance can be launched: capacity, and a price no higher than on-demand (the
-    /// default of a compute environment's `bidPercentage`).
-    pub(crate) fn offers_at(&self, now: Millis) -> Option<i64> {
-        self.price_at(now).filter(|price| self.up && *price <= self.on_demand)
+    /// Whether an instance can be launched: capacity, and a price no higher than this percentage
+    /// of on-demand (a compute environment's `bidPercentage`, 100 when it has none).
+    pub(crate) fn offers_at(&self, now: Millis, bid_percent: u32) -> Option<i64> {
+        let highest = i128::from(self.on_demand) * i128::from(bid_percent);
+        self.price_at(now).filter(|price| self.up && i128::from(*price) * 100 <= highest)
+    }
+
+    /// Since when it has capacity, or has none.
+    pub(crate) fn since(&self) -> Millis {
+        self.since
     }
 
     /// Whether capacity has lasted long enough for SPOT_PRICE_CAPACITY_OPTIMIZED to trust it.

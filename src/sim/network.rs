@@ -14,6 +14,11 @@ pub(crate) fn subnets(scenario: &Scenario, seed: Seed) -> Vec<(String, Zone)> {
     scenario.zones.iter().map(subnet).collect()
 }
 
+/// The account's security group.
+pub(crate) fn security_group(seed: Seed) -> String {
+    format!("sg-{}", seed.hex("security-group", "default", 17))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

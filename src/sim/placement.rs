@@ -4,12 +4,13 @@
 use crate::domain::{BatchStatus, Resources};
 
 use super::agenda::Event;
-use super::environment::{Blocked, EnvironmentIx, LaunchOption};
+use super::environment::{Blocked, Environment, EnvironmentIx, LaunchOption};
 use super::fleet::{Instance, InstanceKey, InstanceState, Room};
 use super::instant::{SECOND, whole_second};
 use super::job::{JobKey, Placement, QueueIx};
 use super::random::between;
 use super::state::State;
+use super::strategy::Candidate;
 
 /// How many waiting jobs are looked at to size the next instance.
 const DEMAND_HORIZON: usize = 64;
@@ -42,6 +43,7 @@ impl State {
         let same = before.is_some_and(|(job, why, _)| Some((job, why)) == blocked);
         if !same {
             *before = blocked.map(|(job, why)| (job, why, now));
+            self.plan_time_limit(queue);
         }
     }
 
@@ -180,8 +182,9 @@ impl State {
         Ok(inserted)
     }
 
-    /// What to launch: for spot a pool that has had capacity for a while (if any has), then the
-    /// least price per vCPU that the waiting jobs can use.
+    /// What to launch, by the environment's allocation strategy. By default for spot a pool that
+    /// has had capacity for a while (if any has), then the least price per vCPU that the waiting
+    /// jobs can use.
     fn choose(
         &self,
         queue: QueueIx,
@@ -193,25 +196,51 @@ impl State {
         if fitting().next().is_none() {
             return Err(Blocked::TooLarge);
         }
+        if u64::from(need.vcpu_millis) > home.max_vcpu_millis() {
+            return Err(Blocked::OverMaximum);
+        }
         // As Batch does, the last instance may exceed the maximum.
         if home.vcpu_millis >= home.max_vcpu_millis() {
             return Err(Blocked::Full);
         }
         let demand = self.demand(queue, need);
-        let priced = fitting().filter_map(|option| {
-            let (price, shallow) = match &option.pool {
-                None => (option.offer.on_demand.units(), false),
-                Some((pool, _)) => {
-                    let pool = self.market.pool(*pool);
-                    (pool.offers_at(self.now)?, !pool.is_deep(self.now))
-                }
-            };
-            let useful = demand.min(u64::from(option.offer.shape.vcpus) * 1000).max(1);
+        let below = |option: &&LaunchOption| home.may_hold(&option.offer.shape);
+        let candidates: Vec<_> = fitting()
+            .filter(below)
+            .filter_map(|option| self.candidate(home, option, demand))
+            .collect();
+        if candidates.is_empty() && fitting().find(below).is_none() {
+            return Err(Blocked::Full);
+        }
+        home.terms.strategy.pick(&candidates).cloned().ok_or(Blocked::NoCapacity)
+    }
+
+    /// What speaks for launching `option`; `None` where it never had a price.
+    fn candidate<'a>(
+        &self,
+        home: &Environment,
+        option: &'a LaunchOption,
+        demand: u64,
+    ) -> Option<Candidate<'a, LaunchOption>> {
+        let (price, offered, shallow, since) = match &option.pool {
+            None => (option.offer.on_demand.units(), true, false, 0),
+            Some((pool, _)) => {
+                let pool = self.market.pool(*pool);
+                let offered = pool.offers_at(self.now, home.terms.bid_percent).is_some();
+                (pool.price_at(self.now)?, offered, !pool.is_deep(self.now), pool.since())
+            }
+        };
+        let useful = demand.min(u64::from(option.offer.shape.vcpus) * 1000).max(1);
+        Some(Candidate {
+            option,
+            instance_type: option.offer.name.as_str(),
+            rank: option.rank,
             // Price per vCPU, in integers that keep the order.
-            Some((shallow, i128::from(price) * 1_000_000 / i128::from(useful), option))
-        });
-        let best = priced.min_by_key(|(shallow, cost, _)| (*shallow, *cost));
-        best.map(|(_, _, option)| option.clone()).ok_or(Blocked::NoCapacity)
+            cost: i128::from(price) * 1_000_000 / i128::from(useful),
+            offered,
+            shallow,
+            since,
+        })
     }
 
     /// vCPUs, in thousandths, that the next waiting jobs without a place need.

@@ -6,6 +6,7 @@ use crate::domain::{InstanceId, Zone};
 
 use super::agenda::{Agenda, Event};
 use super::bill::Usage;
+use super::definitions::DefinitionBook;
 use super::environment::{Environment, EnvironmentIx, Queue};
 use super::faults::FaultInjector;
 use super::fleet::{Fleet, InstanceState};
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) agenda: Agenda,
     pub(crate) environments: Vec<Environment>,
     pub(crate) queues: Vec<Queue>,
+    pub(crate) definitions: DefinitionBook,
     pub(crate) jobs: JobBook,
     pub(crate) fleet: Fleet,
     pub(crate) tasks: TaskBook,
@@ -72,6 +74,7 @@ impl State {
             agenda: Agenda::default(),
             environments,
             queues,
+            definitions: DefinitionBook::of(&scenario),
             jobs: JobBook::default(),
             fleet: Fleet::default(),
             tasks: TaskBook::default(),
@@ -150,6 +153,9 @@ impl State {
             Event::InstanceIdle(instance, uses) => self.end_idle(instance, uses),
             Event::InstanceReclaimed(instance) => self.reclaim(instance),
             Event::TaskReclaimed(task) => self.reclaim_task(task),
+            Event::TimeLimitReached(queue, job) => self.time_limit_reached(queue, job),
+            Event::EnvironmentSettles(environment) => self.environment_settles(environment),
+            Event::QueueSettles(queue) => self.queue_settles(queue),
         }
     }
 
@@ -263,7 +269,7 @@ impl State {
 
     /// By name or ARN.
     pub(crate) fn find_queue(&self, queue: &str) -> Option<QueueIx> {
-        let matches = |q: &Queue| q.spec.name == queue || q.arn == queue;
+        let matches = |q: &Queue| !q.deleted && (q.spec.name == queue || q.arn == queue);
         self.queues.iter().position(matches)
     }
 

@@ -10,11 +10,11 @@ use crate::domain::{BatchJobId, Redacted, Resources};
 use crate::run::SubmitRequest;
 
 use super::agenda::Event;
+use super::definitions::Resolved;
 use super::dependencies::Dependency;
 use super::instant::{Millis, SECOND};
 use super::job::{ArrayState, Job, JobSpec, QueueIx};
 use super::random::between;
-use super::scenario::DefinitionSpec;
 use super::state::State;
 
 /// The variable by which a checkpointed workload knows its run, over all legs.
@@ -92,21 +92,24 @@ impl State {
     ) -> Result<BatchJobId, String> {
         let queue = self.check(request)?;
         self.check_dependencies(&asked, request.array_size)?;
-        let definition = base_name(&request.definition);
-        let known = self.scenario.definitions.iter().find(|spec| spec.name == definition);
-        if known.is_none() && self.scenario.refuse_unknown_definitions {
-            return Err(format!("JobDefinition {} not found", request.definition));
+        let definition = self.resolve_definition(&request.definition)?;
+        let fargate = self.is_fargate(queue);
+        if definition.fargate.is_some_and(|wanted| wanted != fargate) {
+            return Err(format!(
+                "JobDefinition {} is for another platform than the JobQueue",
+                request.definition
+            ));
         }
-        let behaviour = known.unwrap_or(&self.scenario.default_definition).clone();
-        let resources = asked.resources.over(request.resources.unwrap_or(behaviour.resources));
-        self.check_resources(queue, &resources)?;
+        let stated = request.resources.unwrap_or(definition.behaviour.resources);
+        let resources = asked.resources.over(stated);
+        check_resources(fargate, &resources)?;
         let number = self.submissions.to_string();
         self.submissions += 1;
         let id = BatchJobId::from(self.seed.uuid("job", &number));
         let mut job = Job::new(
             id.clone(),
             request.name.to_string(),
-            Arc::new(job_spec(request, asked, behaviour, resources)),
+            Arc::new(job_spec(request, asked, definition, resources)),
             queue,
             self.now,
         );
@@ -181,51 +184,55 @@ impl State {
         request.region == self.scenario.region
     }
 
-    fn check_resources(&self, queue: QueueIx, need: &Resources) -> Result<(), String> {
+    fn is_fargate(&self, queue: QueueIx) -> bool {
         let mut environments = self.queues[queue].environments.iter();
-        let fargate = environments.any(|ix| self.environments[*ix].spec.capacity.is_fargate());
-        if !fargate {
-            let whole = need.vcpu_millis >= 1000 && need.vcpu_millis.is_multiple_of(1000);
-            return if whole && need.memory_mib >= 4 {
-                Ok(())
-            } else {
-                Err("vCPUs must be a whole number from 1 and memory at least 4 MiB".to_owned())
-            };
-        }
-        let sold = |(vcpus, least, most, step): &(u32, u32, u32, u32)| {
-            let memory = need.memory_mib;
-            let listed =
-                (*least..=*most).contains(&memory) && (memory - least).is_multiple_of(*step);
-            // A quarter of a vCPU comes with 512, 1,024 or 2,048 MiB.
-            need.vcpu_millis == *vcpus && listed && (*vcpus != 250 || memory != 1_536)
-        };
-        if need.gpus == 0 && FARGATE_SIZES.iter().any(sold) {
+        environments.any(|ix| self.environments[*ix].spec.capacity.is_fargate())
+    }
+}
+
+/// What a container may ask for, on Fargate and elsewhere.
+pub(crate) fn check_resources(fargate: bool, need: &Resources) -> Result<(), String> {
+    if !fargate {
+        let whole = need.vcpu_millis >= 1000 && need.vcpu_millis.is_multiple_of(1000);
+        return if whole && need.memory_mib >= 4 {
             Ok(())
         } else {
-            Err(format!(
-                "Fargate resource requirements ({} vCPU, {} MiB) not valid",
-                f64::from(need.vcpu_millis) / 1000.0,
-                need.memory_mib
-            ))
-        }
+            Err("vCPUs must be a whole number from 1 and memory at least 4 MiB".to_owned())
+        };
+    }
+    let sold = |(vcpus, least, most, step): &(u32, u32, u32, u32)| {
+        let memory = need.memory_mib;
+        let listed = (*least..=*most).contains(&memory) && (memory - least).is_multiple_of(*step);
+        // A quarter of a vCPU comes with 512, 1,024 or 2,048 MiB.
+        need.vcpu_millis == *vcpus && listed && (*vcpus != 250 || memory != 1_536)
+    };
+    if need.gpus == 0 && FARGATE_SIZES.iter().any(sold) {
+        Ok(())
+    } else {
+        Err(format!(
+            "Fargate resource requirements ({} vCPU, {} MiB) not valid",
+            f64::from(need.vcpu_millis) / 1000.0,
+            need.memory_mib
+        ))
     }
 }
 
 fn job_spec(
     request: &SubmitRequest,
     asked: Asked,
-    behaviour: DefinitionSpec,
+    definition: Resolved,
     resources: Resources,
 ) -> JobSpec {
     let once = || RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() };
     let run = request.environment.get(RUN_VARIABLE);
+    let timeout = request.timeout.map(|timeout| Millis::from(timeout.as_secs()) * SECOND);
     JobSpec {
-        definition: base_name(&request.definition).to_owned(),
-        revision: revision(&request.definition),
-        behaviour: Arc::new(behaviour),
+        definition: definition.name,
+        revision: definition.revision,
+        behaviour: Arc::new(definition.behaviour),
         resources,
-        retry: request.retry_strategy.clone().unwrap_or_else(once),
-        timeout: request.timeout.map(|timeout| Millis::from(timeout.as_secs()) * SECOND),
+        retry: request.retry_strategy.clone().or(definition.retry).unwrap_or_else(once),
+        timeout: timeout.or(definition.timeout),
         progress_key: run.map_or_else(|| request.name.to_string(), |id| id.expose().to_owned()),
         tags: request.tags.clone(),
         propagate_tags: asked.propagate_tags,
@@ -234,31 +241,5 @@ fn job_spec(
         command: request.command.clone().unwrap_or_default(),
         containers: asked.containers,
         depends_on: asked.depends_on,
-    }
-}
-
-/// The name in `name`, `name:revision` or an ARN.
-fn base_name(definition: &str) -> &str {
-    let name = definition.rsplit('/').next().unwrap_or(definition);
-    name.split(':').next().unwrap_or(name)
-}
-
-/// The revision in the same; the first where none is named.
-fn revision(definition: &str) -> u32 {
-    let name = definition.rsplit('/').next().unwrap_or(definition);
-    name.split(':').nth(1).and_then(|revision| revision.parse().ok()).unwrap_or(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn definitions_are_known_by_name_revision_and_arn() {
-        let arn = "arn:aws:batch:us-east-1:123456789012:job-definition/demo-report:7";
-        for text in ["demo-report", "demo-report:7", arn] {
-            assert_eq!(base_name(text), "demo-report");
-            assert_eq!(revision(text), if text == "demo-report" { 1 } else { 7 });
-        }
     }
 }

@@ -70,6 +70,10 @@ scripts!(
     guide,
     identity,
     mishaps,
+    // Where jobs run, and what they are.
+    definitions,
+    environments,
+    queues,
     // Jobs.
     submit,
     describe,

@@ -77,6 +77,8 @@ pub struct Timing {
     pub idle_secs: u32,
     /// How long the head of a queue must have been blocked until Batch says so.
     pub blocked_reason_secs: u32,
+    /// How long queues and compute environments are CREATING, UPDATING or DELETING.
+    pub place_change_secs: u32,
     /// How long a new job is missing from ListJobs.
     pub listing_lag_secs: u32,
     /// How long a finished job can be described.
@@ -96,6 +98,7 @@ impl Default for Timing {
             stop_secs: 10,
             idle_secs: 180,
             blocked_reason_secs: 300,
+            place_change_secs: 5,
             listing_lag_secs: 0,
             job_retention_secs: 24 * 3600,
             instance_retention_secs: 3600,

@@ -158,7 +158,7 @@ fn worth(state: &State, name: &InstanceType, zone: &Zone) -> u64 {
     let pool = Pool { zone: zone.clone(), instance_type: name.clone() };
     let Some(ix) = state.market.find(&pool) else { return 1 };
     let pool = state.market.pool(ix);
-    match pool.offers_at(state.now) {
+    match pool.offers_at(state.now, 100) {
         None => 1,
         Some(_) if pool.is_deep(state.now) => 10,
         Some(_) => 7,
