@@ -17,7 +17,7 @@ const HELP: &str = "\
 It keeps to the machine's clock, needs no AWS account, and forgets everything when it ends. Point a
 client at it by its endpoint, and sign with its key pair:
 
-  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated
   aws batch describe-job-queues
 

@@ -83,8 +83,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// The files of the command line that put adapters together.
-const EDGE_ADAPTERS: &[&str] =
-    &["src/cli/open.rs", "src/cli/run.rs", "src/cli/store.rs", "src/cli/demo"];
+const EDGE_ADAPTERS: &[&str] = &[
+    "src/cli/open.rs",
+    "src/cli/run.rs",
+    "src/cli/simulate_aws.rs",
+    "src/cli/store.rs",
+    "src/cli/demo",
+];
 
 const ADAPTERS: &[&str] = &["aws", "sim", "store"];
 
