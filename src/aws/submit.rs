@@ -68,7 +68,9 @@ where
     match failure {
         SdkError::ServiceError(context) => {
             let (status, code) = (context.raw().status().as_u16(), context.err().code());
-            if is_throttle(status, code) || is_bad_credentials(code) {
+            // A permission that is missing may be given; it says nothing of the request.
+            let denied = error.kind == FailureKind::Denied && code.is_some();
+            if is_throttle(status, code) || is_bad_credentials(code) || denied {
                 SubmitError::NotAccepted(error)
             } else if error.kind == FailureKind::Unavailable || !(400..500).contains(&status) {
                 SubmitError::OutcomeUnknown(error)

@@ -19,7 +19,7 @@ pub enum SubmitError {
     /// Batch refused: nothing was started, and repeating the same request cannot help.
     #[error("{0}")]
     Rejected(ServiceError),
-    /// Certainly not accepted (throttled, or never sent): may be repeated later.
+    /// Certainly not accepted (throttled, not permitted, or never sent): may be repeated later.
     #[error("{0}")]
     NotAccepted(ServiceError),
     /// It may or may not have taken effect: look it up before anything is sent again.

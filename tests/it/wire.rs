@@ -66,8 +66,15 @@ macro_rules! scripts {
     };
 }
 
+/// The guide speaks of the demo's account, which is what `simulate-aws` serves when nothing is said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_guides_examples_work_with_the_aws_command_line() {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let cloud = SimCloud::new(Scenario::demo().unwrap(), 1, clock.clone()).unwrap();
+    run_script("guide", cloud, clock, &[]).await;
+}
+
 scripts!(
-    guide,
     identity,
     mishaps,
     // Where jobs run, and what they are.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use self::answers::{becomes_uncertain, record_answer};
+use self::answers::{becomes_uncertain, given_up, record_answer};
 use self::refusals::{Refusals, outdated, withdrawn};
 use super::lookup;
 use crate::catalogue::Environment;
@@ -204,6 +204,12 @@ impl Dispatch {
             for ((run, _), answer) in calls.iter().zip(answers) {
                 match &answer {
                     Err(SubmitError::NotAccepted(error)) => {
+                        let waited = after.duration_since(run.scheduled_for);
+                        if waited >= self.shared.settings.submission.unknown_after {
+                            // Nobody wants yesterday's run when the permission comes at last.
+                            given_up(run, error, after, &mut change);
+                            continue;
+                        }
                         let is_first = self.refused.note(&run.id, after);
                         if outdated(run, after) {
                             tracing::warn!(run = %run.id, %error,

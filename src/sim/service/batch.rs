@@ -31,8 +31,7 @@ impl BatchService for SimCloud {
         {
             let error = fault.error(operation);
             return Err(match fault {
-                Fault::Throttled => SubmitError::NotAccepted(error),
-                Fault::Denied => SubmitError::Rejected(error),
+                Fault::Throttled | Fault::Denied => SubmitError::NotAccepted(error),
                 _ => SubmitError::OutcomeUnknown(error),
             });
         }

@@ -59,7 +59,7 @@ async fn one_request_whatever_the_answer() {
         (Answer::error(400, "ThrottlingException", "slow"), ("not accepted", Throttled)),
         (Answer::error(403, "ExpiredTokenException", "old"), ("not accepted", Denied)),
         (Answer::error(400, "ClientException", "no such queue"), ("rejected", Rejected)),
-        (Answer::error(403, "AccessDeniedException", "no"), ("rejected", Denied)),
+        (Answer::error(403, "AccessDeniedException", "no"), ("not accepted", Denied)),
     ] {
         let wire = Wire::answering([answer]).await;
         let error = wire.cloud.submit(&request()).await.unwrap_err();

@@ -175,6 +175,22 @@ async fn a_submission_that_stays_refused_is_decided_anew() {
     assert_eq!(lags, world.runs().await.len() as i128, "each run's lag counts once");
 }
 
+#[tokio::test]
+async fn a_run_that_is_refused_for_half_a_day_is_given_up() {
+    let mut world = World::new(1, 0.0).await;
+    world.cloud.set_faults(Faults::default().with(Operation::SubmitJob, Fault::Denied, 1.0));
+    world.run_for(SignedDuration::from_hours(13)).await;
+    let run = first_import(&world).await;
+    assert_eq!(run.state.label(), "rejected");
+    let young = world.runs().await.into_iter().max_by_key(|run| run.scheduled_for).unwrap();
+    assert!(young.state.is_open(), "{:?}", young.state);
+    world.cloud.set_faults(Faults::default());
+    world.run_for(SignedDuration::from_hours(2)).await;
+    let sent = world.cloud.submissions();
+    assert!(sent.iter().all(|job| !job.name.starts_with(run.id.as_str())));
+    assert!(sent.iter().any(|job| job.name.starts_with(young.id.as_str())));
+}
+
 /// Credentials that expired must not cost an API call every few seconds for every run.
 #[tokio::test]
 async fn a_submission_that_stays_refused_is_sent_ever_more_slowly() {

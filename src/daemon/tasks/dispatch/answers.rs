@@ -52,30 +52,42 @@ fn refused(
     now: Timestamp,
     change: &mut Change,
 ) {
-    let leg_index = last_leg(run);
+    shared.bells.discovery.ring();
+    close_leg(run, error, now);
+    if !another_environment(&shared.catalogue.load(), run) {
+        return reject(run, error, now, change);
+    }
+    tracing::error!(run = %run.id, %error, "Batch refused the submission; trying elsewhere");
+    // What was moved away from spot stays away.
+    let moved = run.last_leg().map(|leg| leg.cause).filter(|cause| cause.moves_away());
+    let cause = moved.unwrap_or(LegCause::Refused);
+    run.state = RunState::NeedsLeg { cause, not_before: now };
+    let (leg, error) = (last_leg(run), error.to_string());
+    change.event(run, now, RunEventKind::SubmitFailed { leg, error, will_repeat: true });
+}
+
+/// Ends a run that was refused for so long that nobody wants it any more.
+pub(super) fn given_up(run: &Run, error: &ServiceError, now: Timestamp, change: &mut Change) {
+    let mut next = run.clone();
+    next.version += 1;
+    close_leg(&mut next, error, now);
+    reject(&mut next, error, now, change);
+    change.update(next);
+}
+
+fn close_leg(run: &mut Run, error: &ServiceError, now: Timestamp) {
     if let Some(leg) = run.legs.last_mut() {
         leg.ended_at = Some(now);
         leg.reason = Some(error.to_string());
     }
-    shared.bells.discovery.ring();
-    let elsewhere = another_environment(&shared.catalogue.load(), run);
-    tracing::error!(run = %run.id, %error, elsewhere, "Batch refused the submission");
-    run.state = if elsewhere {
-        // What was moved away from spot stays away.
-        let moved = run.last_leg().map(|leg| leg.cause).filter(|cause| cause.moves_away());
-        RunState::NeedsLeg { cause: moved.unwrap_or(LegCause::Refused), not_before: now }
-    } else {
-        RunState::Ended { outcome: RunOutcome::Rejected, at: now }
-    };
-    let failed = RunEventKind::SubmitFailed {
-        leg: leg_index,
-        error: error.to_string(),
-        will_repeat: elsewhere,
-    };
-    change.event(run, now, failed);
-    if !elsewhere {
-        change.event(run, now, RunEventKind::Ended { outcome: RunOutcome::Rejected });
-    }
+}
+
+fn reject(run: &mut Run, error: &ServiceError, now: Timestamp, change: &mut Change) {
+    tracing::error!(run = %run.id, %error, "Batch refused the submission; the run is over");
+    run.state = RunState::Ended { outcome: RunOutcome::Rejected, at: now };
+    let (leg, error) = (last_leg(run), error.to_string());
+    change.event(run, now, RunEventKind::SubmitFailed { leg, error, will_repeat: false });
+    change.event(run, now, RunEventKind::Ended { outcome: RunOutcome::Rejected });
 }
 
 /// Whether the run's class has an environment that did not refuse it yet.
