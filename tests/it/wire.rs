@@ -77,6 +77,7 @@ async fn the_guides_examples_work_with_the_aws_command_line() {
 scripts!(
     identity,
     mishaps,
+    control,
     // Where jobs run, and what they are.
     definitions,
     environments,
