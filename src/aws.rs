@@ -9,6 +9,7 @@ mod ec2_instances;
 mod ecs;
 mod endpoints;
 mod error;
+mod inspect;
 mod instance_types;
 mod moment;
 mod observe;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_config::SdkConfig;
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use jiff::Timestamp;
 
 use crate::clock::{Clock, WallClock};
@@ -113,18 +115,9 @@ impl AwsCloud {
     /// The account that the credentials belong to (STS GetCallerIdentity, which no policy can
     /// refuse). Fails with `Denied` where there are no credentials or they have expired.
     pub async fn account_id(&self) -> Result<String, ServiceError> {
-        const OPERATION: &str = "GetCallerIdentity";
         let answer = self.inner.clients.sts().get_caller_identity().send().await;
-        let identity = answer.map_err(|failure| error::service_error(OPERATION, &failure))?;
-        identity.account().filter(|account| !account.is_empty()).map(str::to_owned).ok_or_else(
-            || {
-                ServiceError::new(
-                    OPERATION,
-                    FailureKind::BadResponse,
-                    "the answer names no account; is this endpoint really AWS?",
-                )
-            },
-        )
+        let answer = answer.map_err(|failure| error::service_error(IDENTITY, &failure))?;
+        account_of(&answer)
     }
 
     fn now(&self) -> Timestamp {
@@ -135,4 +128,16 @@ impl AwsCloud {
     fn first_subnet_refusal(&self) -> bool {
         !self.inner.subnets_refused.swap(true, Ordering::Relaxed)
     }
+}
+
+const IDENTITY: &str = "GetCallerIdentity";
+
+fn account_of(identity: &GetCallerIdentityOutput) -> Result<String, ServiceError> {
+    identity.account().filter(|account| !account.is_empty()).map(str::to_owned).ok_or_else(|| {
+        ServiceError::new(
+            IDENTITY,
+            FailureKind::BadResponse,
+            "the answer names no account; is this endpoint really AWS?",
+        )
+    })
 }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod check;
 pub mod demo;
 mod dispatch;
+pub mod doctor;
 pub mod error;
 pub mod explain;
 pub mod live;
@@ -33,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   spotcron demo                          watch a simulated organisation for a while
   spotcron check                         what is wrong with the catalogue, if anything
+  spotcron doctor                        what is wrong with the AWS account or this machine
   spotcron plan --count 3                the next runs, and where they would go
   spotcron run --observe                 decide and record, submit nothing
   spotcron explain nightly-20261121      why a run went where it went, and what it cost
@@ -62,6 +64,8 @@ pub enum Verb {
     Demo(demo::DemoArgs),
     /// Check the catalogue and report every problem at once
     Check(check::CheckArgs),
+    /// Look at the AWS account and this machine, and report everything that is wrong
+    Doctor(doctor::DoctorArgs),
     /// Show the next runs and where each would go
     Plan(plan::PlanArgs),
     /// Show what capacity costs now, by environment and pool

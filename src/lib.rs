@@ -11,6 +11,7 @@ pub mod domain;
 pub mod catalogue;
 pub mod cost;
 pub mod decision;
+pub mod doctor;
 pub mod experience;
 pub mod ledger;
 pub mod market;

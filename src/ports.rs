@@ -3,6 +3,7 @@
 
 mod batch;
 mod error;
+mod inspector;
 mod instances;
 mod prices;
 mod store;
@@ -10,6 +11,7 @@ mod wake;
 
 pub use batch::{BatchService, ComputeEnvironment, FoundJob, QueueDescription, SubmitError};
 pub use error::{FailureKind, ServiceError};
+pub use inspector::{AccountInspector, Identity, ProbeAt};
 pub use instances::{ContainerHost, FargateTask, InstanceDirectory};
 pub use prices::{ListPriceSource, PriceProblem, SpotPriceSource};
 pub use store::{RunQuery, Store, StoreError, StoreIdentity, Write};

@@ -58,7 +58,7 @@ pub(super) fn status_of(status: &str) -> BatchStatus {
     }
 }
 
-fn text(text: Option<&str>) -> Option<String> {
+pub(super) fn text(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
@@ -161,15 +161,16 @@ fn task_resources(task: &EcsTaskDetails) -> Option<Resources> {
     (sum.vcpu_millis > 0).then_some(sum)
 }
 
+/// What `resourceRequirements` say.
 #[derive(Default)]
-struct Required {
-    vcpu_millis: Option<u32>,
-    memory_mib: Option<u32>,
-    gpus: Option<u32>,
+pub(super) struct Required {
+    pub(super) vcpu_millis: Option<u32>,
+    pub(super) memory_mib: Option<u32>,
+    pub(super) gpus: Option<u32>,
 }
 
 impl Required {
-    fn of(requirements: &[ResourceRequirement]) -> Self {
+    pub(super) fn of(requirements: &[ResourceRequirement]) -> Self {
         let mut required = Required::default();
         for requirement in requirements {
             let value = requirement.value().unwrap_or_default();

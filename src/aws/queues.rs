@@ -37,7 +37,7 @@ impl AwsCloud {
         })
     }
 
-    async fn queue_detail(
+    pub(super) async fn queue_detail(
         &self,
         region: &Region,
         queue: &str,
@@ -52,7 +52,7 @@ impl AwsCloud {
         })
     }
 
-    async fn environment_details(
+    pub(super) async fn environment_details(
         &self,
         region: &Region,
         names: &[String],
@@ -77,24 +77,9 @@ impl AwsCloud {
         details: &[ComputeEnvironmentDetail],
     ) -> BTreeMap<String, Zone> {
         let subnets: Vec<String> = details.iter().flat_map(subnets_of).cloned().collect();
-        if subnets.is_empty() {
-            return BTreeMap::new();
-        }
-        self.inner.pacing.lookup().await;
-        // By filter: a subnet that is gone is then left out, instead of failing the whole call.
-        let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
-        let call = self.inner.clients.of(region).ec2.describe_subnets().filters(by_id);
-        match call.send().await {
-            Ok(answer) => answer
-                .subnets
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|subnet| {
-                    Some((subnet.subnet_id?, Zone::from(subnet.availability_zone?)))
-                })
-                .collect(),
-            Err(failure) => {
-                let error = service_error("DescribeSubnets", &failure);
+        match self.subnet_zones(region, subnets).await {
+            Ok(zones) => zones,
+            Err(error) => {
                 if self.first_subnet_refusal() {
                     tracing::warn!(
                         %region,
@@ -108,14 +93,35 @@ impl AwsCloud {
             }
         }
     }
+
+    /// Zone by subnet, of those that exist.
+    pub(super) async fn subnet_zones(
+        &self,
+        region: &Region,
+        subnets: Vec<String>,
+    ) -> Result<BTreeMap<String, Zone>, ServiceError> {
+        if subnets.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.inner.pacing.lookup().await;
+        // By filter: a subnet that is gone is then left out, instead of failing the whole call.
+        let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
+        let call = self.inner.clients.of(region).ec2.describe_subnets().filters(by_id);
+        let answer = call.send().await;
+        let answer = answer.map_err(|failure| service_error("DescribeSubnets", &failure))?;
+        let subnets = answer.subnets.unwrap_or_default().into_iter();
+        Ok(subnets
+            .filter_map(|subnet| Some((subnet.subnet_id?, Zone::from(subnet.availability_zone?))))
+            .collect())
+    }
 }
 
-fn subnets_of(detail: &ComputeEnvironmentDetail) -> &[String] {
+pub(super) fn subnets_of(detail: &ComputeEnvironmentDetail) -> &[String] {
     detail.compute_resources().map_or(&[], |resources| resources.subnets())
 }
 
 /// Queues list their environments by ARN; an emulator may by name.
-fn is_named(detail: &ComputeEnvironmentDetail, name: &str) -> bool {
+pub(super) fn is_named(detail: &ComputeEnvironmentDetail, name: &str) -> bool {
     detail.compute_environment_arn() == Some(name)
         || detail.compute_environment_name() == Some(name)
 }
@@ -155,7 +161,7 @@ fn missing(name: &str) -> ComputeEnvironment {
 }
 
 /// `None` for what this version does not know, such as `ECS_MANAGED_INSTANCES`.
-fn capacity_of(kind: &str) -> Option<Capacity> {
+pub(super) fn capacity_of(kind: &str) -> Option<Capacity> {
     match kind {
         "SPOT" => Some(Capacity::Spot),
         "EC2" => Some(Capacity::OnDemand),

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::ColorChoice;
 
 use super::render::{self, Report};
-use super::{Cli, CliError, Verb, args, check, demo, explain, open, plan, prices, reference};
+use super::{
+    Cli, CliError, Verb, args, check, demo, doctor, explain, open, plan, prices, reference,
+};
 use super::{run, runs, savings, simulate_aws, store};
 use crate::clock::{Clock, WallClock};
 use crate::decision;
@@ -21,6 +23,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Verb::Demo(args) => demo::run(&args, cli.color)?,
         Verb::SimulateAws(args) => simulate_aws::run(&args)?,
         Verb::Check(args) => show.report(&check::run(&args, true)?, args.format.format)?,
+        Verb::Doctor(args) => show.report(&doctor::run(&args)?, args.format.format)?,
         Verb::Plan(args) => {
             let settings = open::settings(args.source.config.as_deref())?;
             let catalogue = open::catalogue(&settings)?;

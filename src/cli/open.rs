@@ -14,9 +14,11 @@ use crate::catalogue::{self, Catalogue};
 use crate::cli::demo;
 use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::doctor::StoreFacts;
 use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::settings::{self, Settings};
 use crate::store::{self, SqliteStore};
+use crate::telemetry;
 
 /// The settings of `--config`, of the default file where it exists, or the defaults.
 pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
@@ -85,6 +87,20 @@ pub fn store_if_any(source: &Source) -> Result<Option<Box<dyn Store>>, CliError>
         None => settings(source.config.as_deref())?.store_path.exists(),
     };
     if exists { store(source).map(Some) } else { Ok(None) }
+}
+
+/// What is at the store's path, for a verb that looks at set-ups.
+pub fn store_facts(path: &Path) -> StoreFacts {
+    if !path.exists() {
+        return StoreFacts::None;
+    }
+    match store::describe(path) {
+        Ok(found) => match found.identity {
+            StoreIdentity::Account { account_id } => StoreFacts::OfAccount(account_id),
+            StoreIdentity::Simulation { .. } => StoreFacts::OfSimulation,
+        },
+        Err(error) => StoreFacts::Unusable(telemetry::chain(&error)),
+    }
 }
 
 fn existing_store(path: &Path) -> Result<(), CliError> {

@@ -1,10 +1,11 @@
-//! `spotcron reference`: the references under docs/reference/, generated from the program itself.
+//! `spotcron reference`: the references under docs/reference/ and the guide to
+//! doctor's findings, generated from the program itself.
 
 use clap::{Command, CommandFactory, Subcommand};
 
 use super::live::svg;
 use super::{Cli, CliError, open};
-use crate::{catalogue, metrics, settings};
+use crate::{catalogue, doctor, metrics, settings};
 
 /// Which reference to print.
 #[derive(Debug, Clone, Subcommand)]
@@ -17,6 +18,8 @@ pub enum ReferenceVerb {
     Catalogue,
     /// docs/reference/config.md
     Config,
+    /// docs/guide/doctor.md
+    Doctor,
     /// The README's picture of the demo, as SVG
     DemoPicture,
 }
@@ -31,6 +34,7 @@ pub fn run(verb: &ReferenceVerb) -> Result<String, CliError> {
         ReferenceVerb::Metrics => Ok(metrics::reference_page()),
         ReferenceVerb::Catalogue => Ok(catalogue::reference_markdown()),
         ReferenceVerb::Config => Ok(settings::reference_markdown()),
+        ReferenceVerb::Doctor => Ok(doctor::guide_markdown()),
         ReferenceVerb::DemoPicture => Ok(svg::picture(&open::demo_model()?, PICTURE.0, PICTURE.1)),
     }
 }

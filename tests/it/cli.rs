@@ -2,7 +2,7 @@
 //! `UPDATE_GOLDEN=1` rewrites them.
 
 mod binary;
-mod golden;
+pub mod golden;
 mod live;
 mod memory;
 mod readme;

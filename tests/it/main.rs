@@ -6,6 +6,7 @@ mod catalogue;
 mod cli;
 mod daemon;
 mod decision;
+mod doctor;
 mod ledger;
 mod run;
 mod samples;

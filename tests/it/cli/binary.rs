@@ -299,3 +299,15 @@ fn a_reader_that_leaves_early_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_build_without_aws_says_so_where_it_is_needed() {
+    for verb in ["run", "doctor"] {
+        let output = spotcron(&[verb]);
+        assert_eq!(output.status.code(), Some(1), "{verb}");
+        assert!(output.stdout.is_empty(), "{verb}");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("error: this spotcron was built without AWS\nhint: "), "{said}");
+    }
+}

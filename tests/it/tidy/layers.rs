@@ -21,13 +21,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
     ("run", &["domain", "catalogue", "market", "cost", "experience", "decision"]),
     ("ledger", &["domain", "catalogue", "market", "cost", "run"]),
+    // What is wrong with a set-up is also told by its settings, which are plain values.
+    ("doctor", &["domain", "catalogue", "settings"]),
     // What the core needs of the world.
     (
         "ports",
-        &["domain", "catalogue", "market", "cost", "experience", "decision", "run", "ledger"],
+        &[
+            "domain",
+            "catalogue",
+            "market",
+            "cost",
+            "experience",
+            "decision",
+            "run",
+            "ledger",
+            "doctor",
+        ],
     ),
     // Adapters: the core's values, the ports, and settings that are plain values. Never another one.
-    ("aws", &["domain", "clock", "catalogue", "market", "run", "ports", "settings"]),
+    ("aws", &["domain", "clock", "catalogue", "market", "run", "doctor", "ports", "settings"]),
     ("sim", &["domain", "clock", "document", "diagnostic", "catalogue", "market", "run", "ports"]),
     ("store", &["domain", "market", "experience", "decision", "run", "ledger", "ports"]),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
@@ -70,6 +82,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "doctor",
             "ports",
             "aws",
             "sim",
@@ -84,6 +97,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// The files of the command line that put adapters together.
 const EDGE_ADAPTERS: &[&str] = &[
+    "src/cli/doctor.rs",
     "src/cli/open.rs",
     "src/cli/run.rs",
     "src/cli/simulate_aws.rs",
@@ -93,8 +107,17 @@ const EDGE_ADAPTERS: &[&str] = &[
 
 const ADAPTERS: &[&str] = &["aws", "sim", "store"];
 
-const CORE: &[&str] =
-    &["catalogue", "schedule", "market", "cost", "experience", "decision", "run", "ledger"];
+const CORE: &[&str] = &[
+    "catalogue",
+    "schedule",
+    "market",
+    "cost",
+    "experience",
+    "decision",
+    "run",
+    "ledger",
+    "doctor",
+];
 
 /// Files of the core and the vocabulary that read files, because that is what they are for.
 const MAY_READ_FILES: &[&str] = &["src/catalogue/load.rs", "src/document/file.rs"];
