@@ -144,10 +144,12 @@ fn described(detail: &ComputeEnvironmentDetail) -> ComputeEnvironmentFacts {
 }
 
 fn waiting(job: &JobSummary) -> WaitingJob {
+    // An attempt of before, which Batch repeats, ended later than the job was submitted.
+    let happened = [job.created_at(), job.started_at(), job.stopped_at()].into_iter();
     WaitingJob {
         id: job.job_id().unwrap_or_default().to_owned(),
         name: job.job_name().unwrap_or_default().to_owned(),
-        since: from_millis(job.created_at()),
+        since: happened.filter_map(from_millis).max(),
         status_reason: text(job.status_reason()),
     }
 }
@@ -198,12 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_waits_has_the_time_of_its_submission() {
+    fn a_job_that_waits_has_the_time_of_what_last_happened_to_it() {
         let job =
             JobSummary::builder().job_id("1f2e").job_name("extract").created_at(1_500).build();
         let job = waiting(&job);
         assert_eq!((job.id.as_str(), job.name.as_str()), ("1f2e", "extract"));
         assert_eq!(job.since.map(|since| since.as_millisecond()), Some(1_500));
         assert_eq!(job.status_reason, None);
+        let again = JobSummary::builder().created_at(1_500).started_at(2_000).stopped_at(0);
+        let since = waiting(&again.build()).since;
+        assert_eq!(since.map(|since| since.as_millisecond()), Some(2_000));
     }
 }

@@ -59,9 +59,10 @@ fn types(seen: &Seen<'_>) -> Option<Finding> {
     }
     let types: BTreeSet<&InstanceType> =
         all(seen, |found| found.shapes.as_ref().map(|types| types.keys()).map_err(Clone::clone))?;
+    let configured = listed(seen.own().flat_map(|found| &found.instance_types));
     (types.len() < TYPES).then(|| {
         let found = match types.is_empty() {
-            true => "its instance types come to none that exists in the region".to_owned(),
+            true => format!("its instance types ({configured}) come to none of the region"),
             false => format!("its only instance types are {}", listed(types)),
         };
         Finding::new(

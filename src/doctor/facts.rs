@@ -143,7 +143,8 @@ pub struct DefinitionFacts {
 pub struct WaitingJob {
     pub id: String,
     pub name: String,
-    /// When it was submitted: Batch does not say since when a job is RUNNABLE.
+    /// When it was submitted, or an attempt of it last began or ended. It is RUNNABLE since then at
+    /// the earliest: Batch does not say since when.
     pub since: Option<Timestamp>,
     /// Only of the job at the head of the queue, and only where Batch knows.
     pub status_reason: Option<String>,

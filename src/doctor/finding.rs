@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Code, Look, Severity, Unseen};
-use crate::domain::{ClassName, EnvironmentName, JobName};
+use crate::domain::{EnvironmentName, JobName};
 
 /// What a finding is about. Sorted from the whole to its parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -16,7 +16,6 @@ pub enum About {
     Machine,
     Store,
     Environment(EnvironmentName),
-    Class(ClassName),
     Job(JobName),
     Definition(String),
 }
@@ -28,7 +27,6 @@ impl fmt::Display for About {
             About::Machine => f.write_str("this machine"),
             About::Store => f.write_str("store"),
             About::Environment(name) => write!(f, "environment {name}"),
-            About::Class(name) => write!(f, "class {name}"),
             About::Job(name) => write!(f, "job {name}"),
             About::Definition(name) => write!(f, "definition {name}"),
         }

@@ -59,7 +59,7 @@ fn stuck(
     let (waited, first) = jobs.first()?;
     let others = match all - 1 {
         0 => String::new(),
-        others => format!(", and so do {others} more"),
+        others => format!(", and {others} more"),
     };
     let says = match first.status_reason.as_deref() {
         Some(reason) => format!("Batch says: {reason}"),
@@ -69,7 +69,7 @@ fn stuck(
         code,
         seen.about(),
         format!(
-            "job {} ({}) waits in RUNNABLE, submitted {} min ago{others}. {says}",
+            "job {} ({}{others}) is in RUNNABLE, and was submitted or last ran {} min ago. {says}",
             first.name,
             first.id,
             waited.as_mins()
@@ -96,9 +96,23 @@ fn fix(seen: &Seen<'_>, code: Code) -> String {
         Code::StuckForInvalidEnvironment => {
             format!("Correct the compute environments behind {queue}; their findings say how")
         }
-        _ => "Look at vCPU quotas (`aws service-quotas list-service-quotas --service-code ec2`), the \
-              subnets' route to ECS (NAT, public addresses or VPC endpoints), and the instance \
-              profile's role"
-            .to_owned(),
+        _ => silent(seen),
     }
+}
+
+/// The causes of which Batch says nothing; `desiredvCpus` tells how far it came.
+fn silent(seen: &Seen<'_>) -> String {
+    let desired: i64 = seen.own().filter_map(|own| own.desired_vcpus).map(i64::from).sum();
+    let asked = match desired {
+        1.. => format!(
+            "Batch asks for {desired} vCPUs (`desiredvCpus`): its instances do not launch, do not \
+             join ECS, or are all taken. "
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "{asked}Look at vCPU quotas (`aws service-quotas list-service-quotas --service-code ec2`), the \
+         subnets' route to ECS (NAT, public addresses or VPC endpoints), and the instance profile's \
+         role"
+    )
 }

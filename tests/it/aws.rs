@@ -2,6 +2,7 @@
 //! and against moto.
 
 mod connect;
+mod inspect;
 mod jobs;
 mod moto;
 mod places;

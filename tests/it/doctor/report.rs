@@ -27,6 +27,7 @@ fn troubled() -> World {
     world.queue("spot-a").state = "DISABLED".to_owned();
     world.compute("demand-a").instance_role =
         Some("arn:aws:iam::123456789012:role/ecsInstanceRole".to_owned());
+    world.compute("demand-a").desired_vcpus = Some(8);
     world.waits("demand-a", 95, None);
     world.waits("demand-a", 40, None);
     world
