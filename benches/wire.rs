@@ -100,7 +100,7 @@ async fn main() {
 async fn ids(host: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(host).await.unwrap();
     let mut buffer = Vec::new();
-    for status in ["RUNNING", "STARTING", "RUNNABLE"] {
+    for status in ["RUNNING", "STARTING", "RUNNABLE", "SUBMITTED"] {
         let body = format!(r#"{{"jobQueue": "spot", "jobStatus": "{status}", "maxResults": 100}}"#);
         stream.write_all(&raw(host, "/v1/listjobs", &body)).await.unwrap();
         let page: serde_json::Value =

@@ -88,6 +88,7 @@ fn architecture_of(platform: &RuntimePlatform) -> Option<Architecture> {
     known.into_iter().find(|known| known.label().eq_ignore_ascii_case(named))
 }
 
+#[allow(deprecated, reason = "definitions of old state them so, and Batch still goes by that")]
 fn container_resources(container: &ContainerProperties) -> Option<Resources> {
     let positive =
         |value: Option<i32>| value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0);
