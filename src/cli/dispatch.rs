@@ -29,7 +29,10 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let catalogue = open::catalogue(&settings)?;
             let store = open::store_if_any(&args.source)?;
             let now = match &store {
-                Some(store) => wait(open::time_of(&args.source, &**store))??,
+                Some(store) => {
+                    wait(open::belongs_to(&catalogue, &**store, &args.source))??;
+                    wait(open::time_of(&args.source, &**store))??
+                }
                 None => WallClock.now(),
             };
             let inputs = plan::Inputs {
@@ -74,7 +77,9 @@ fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Re
         GroupBy::Label(key) => {
             let catalogue = open::settings(args.source.config.as_deref())
                 .and_then(|settings| open::catalogue(&settings));
-            Some(catalogue.map_err(|error| savings::needs_catalogue(key, error))?)
+            let catalogue = catalogue.map_err(|error| savings::needs_catalogue(key, error))?;
+            wait(open::belongs_to(&catalogue, store, &args.source))??;
+            Some(catalogue)
         }
         _ => None,
     };

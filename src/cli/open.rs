@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::args::{self, Source};
+use super::args::{self, DEFAULT_CONFIG, Source};
 use super::check::Findings;
 use super::error::CliError;
 use super::live::LiveModel;
@@ -123,6 +123,26 @@ pub fn catalogue(settings: &Settings) -> Result<Catalogue, CliError> {
         }
         None => Err(refused("the catalogue has errors", &loaded.diagnostics)),
     }
+}
+
+/// Refuses a catalogue that knows none of the store's latest jobs: with `--store` and no `--config`
+/// it is easily that of another set-up.
+pub async fn belongs_to(
+    catalogue: &Catalogue,
+    store: &dyn Store,
+    source: &Source,
+) -> Result<(), CliError> {
+    let latest = store.runs(&RunQuery { limit: Some(50), ..RunQuery::default() }).await?;
+    let known = latest.iter().any(|run| catalogue.jobs.contains_key(&run.job));
+    if known || latest.is_empty() {
+        return Ok(());
+    }
+    let file = source.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+    let jobs = "knows none of the jobs that ran with this store";
+    Err(CliError::input(format!("the catalogue of {} {jobs}", file.display())).hint(
+        "name the settings that belong to the store with --config (for the demo's: \
+         config/demo/spotcron.toml)",
+    ))
 }
 
 /// Everything that is wrong with the catalogue of `files`.

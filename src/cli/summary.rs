@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::render::table::{Grid, Tone, plain, toned};
-use super::render::{self, Page, value};
+use super::render::{self, FAINT, Page, value};
 use crate::domain::{AttemptEnd, Capacity, Ppm, RunOutcome, Usd};
 use crate::ledger::{CorrectedAmount, Counter, Tally};
 
@@ -212,7 +212,7 @@ impl Bill {
         for (name, amount) in [
             ("ledger", self.ledger_usd),
             ("idle instances", self.idle_usd),
-            ("without a price", self.unpriced_usd),
+            ("still running, or unpriced", self.unpriced_usd),
             ("rounding", self.rounding_usd),
             ("not explained", self.unexplained_usd),
         ] {
@@ -222,6 +222,11 @@ impl Bill {
         }
         grid.row([toned(Tone::Strong, "bill"), toned(Tone::Strong, value::usd(self.total_usd))]);
         page.table(2, &grid.without_header());
+        page.gap();
+        page.styled(
+            FAINT,
+            "Idle instances and work that is not finished are in the bill, and in no figure above it.",
+        );
     }
 }
 

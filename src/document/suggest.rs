@@ -1,7 +1,25 @@
 //! "Did you mean ...?", and user text that is safe to print.
 
-/// The known name that is most like `text`, when one is like it at all.
+/// What other schedulers call it, and what it is called here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("schedule", "cron"),
+    ("timezone", "time_zone"),
+    ("tz", "time_zone"),
+    ("job_queue", "queue"),
+    ("job_definition", "definition"),
+    ("memory", "memory_mib"),
+    ("cpus", "vcpus"),
+    ("retries", "failure_retries"),
+];
+
+/// The known name that is meant by `text`, or most like it, when one is like it at all.
 pub fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let meant = ELSEWHERE.iter().find(|(other, _)| text.eq_ignore_ascii_case(other));
+    let meant = meant.and_then(|(_, here)| known.iter().find(|name| *name == here));
+    if let Some(meant) = meant {
+        return Some(meant);
+    }
     // Comparing costs the product of the lengths, and no name is this long.
     if text.len() > 100 {
         return None;
@@ -38,6 +56,9 @@ mod tests {
         assert_eq!(did_you_mean("expected_durations", known), Some("expected_duration"));
         assert_eq!(did_you_mean("dedline", known), Some("deadline"));
         assert_eq!(did_you_mean("colour", known), None);
+        let job = ["cron", "scheduling_priority", "time_zone"];
+        assert_eq!(did_you_mean("schedule", job), Some("cron"));
+        assert_eq!(did_you_mean("schedule", known), None);
         assert_eq!(did_you_mean(&"x".repeat(1_000_000), known), None);
     }
 

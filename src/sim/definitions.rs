@@ -1,4 +1,4 @@
-//! Job definitions and their revisions. Those of the scenario are revision 1. How the jobs of one
+//! Job definitions and their revisions. Those of the scenario have one each. How the jobs of one
 //! behave is not in it: that comes from the scenario's definition of the same name, or its default.
 
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub(crate) struct Resolved {
     pub(crate) fargate: Option<bool>,
 }
 
-/// All revisions, by name; revision n is the n-th.
+/// All revisions, by name, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct DefinitionBook {
     revisions: BTreeMap<String, Vec<Definition>>,
@@ -70,9 +70,11 @@ impl DefinitionBook {
             let echo = Map::from_iter([
                 ("type".to_owned(), json!("container")),
                 ("containerProperties".to_owned(), container),
+                ("platformCapabilities".to_owned(), json!(["EC2", "FARGATE"])),
             ]);
             let terms = DefinitionTerms::default();
-            book.add(scenario, &spec.name, terms, BTreeMap::new(), echo);
+            let known = (spec.name.as_str(), spec.revision);
+            book.insert(scenario, known, terms, BTreeMap::new(), echo);
         }
         book
     }
@@ -86,8 +88,20 @@ impl DefinitionBook {
         tags: BTreeMap<String, String>,
         echo: Map<String, Value>,
     ) -> (u32, String) {
+        let last = self.revisions(name).last();
+        let revision = last.map_or(1, |last| last.revision.saturating_add(1));
+        self.insert(scenario, (name, revision), terms, tags, echo)
+    }
+
+    fn insert(
+        &mut self,
+        scenario: &Scenario,
+        (name, revision): (&str, u32),
+        terms: DefinitionTerms,
+        tags: BTreeMap<String, String>,
+        echo: Map<String, Value>,
+    ) -> (u32, String) {
         let revisions = self.revisions.entry(name.to_owned()).or_default();
-        let revision = revisions.last().map_or(1, |last| last.revision.saturating_add(1));
         let arn = arn_of(scenario, name, revision);
         let made = (revision, arn.clone());
         let name = name.to_owned();

@@ -92,6 +92,8 @@ pub struct QueueSpec {
 pub struct DefinitionSpec {
     /// Without revision.
     pub name: String,
+    /// Its one revision; what is registered under the name while the account runs comes after it.
+    pub revision: u32,
     /// The lognormal distribution of an attempt's duration: its median ...
     pub median_secs: u32,
     /// ... and the standard deviation of its logarithm.
@@ -114,6 +116,7 @@ impl Default for DefinitionSpec {
     fn default() -> Self {
         DefinitionSpec {
             name: String::new(),
+            revision: 1,
             median_secs: 20 * 60,
             sigma: 0.25,
             failure_probability: 0.0,

@@ -52,6 +52,11 @@ impl Session {
         if let Some(path) = &args.prices {
             let span = replay_prices(path, &mut scenario)?;
             (begin, end) = (span.start + HISTORY, Some(span.end));
+            if begin >= span.end {
+                return Err(CliError::input("the recorded prices are too short to replay").hint(
+                    "the first day of a recording is what the first decisions look back on",
+                ));
+            }
         }
         let catalogue = load_catalogue(args.catalogue.as_ref(), &scenario)?;
         let identity = StoreIdentity::Simulation { seed: args.seed };

@@ -21,7 +21,7 @@ fn scripted_submit_faults_say_what_they_should_and_do_what_they_say() {
     assert!(matches!(send(), Err(SubmitError::OutcomeUnknown(_))));
     assert!(account.cloud.submissions().is_empty());
     assert!(matches!(send(), Err(SubmitError::OutcomeUnknown(_))));
-    assert!(matches!(send(), Err(SubmitError::Rejected(e)) if e.kind == FailureKind::Denied));
+    assert!(matches!(send(), Err(SubmitError::NotAccepted(e)) if e.kind == FailureKind::Denied));
     let [seen] = &account.cloud.submissions()[..] else { panic!() };
     let found =
         ready(account.cloud.find_by_name(&account.region, SPOT, &"one".into(), account.now()));
