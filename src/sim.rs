@@ -126,6 +126,11 @@ impl SimCloud {
         self.lock().scenario.refuse_unknown_definitions = true;
     }
 
+    /// How often each operation was called since the faults were last set.
+    pub fn calls(&self) -> std::collections::BTreeMap<Operation, u64> {
+        self.lock().faults.calls()
+    }
+
     /// Everything that SubmitJob accepted, oldest first, whatever the caller was told.
     pub fn submissions(&self) -> Vec<SubmittedJob> {
         self.lock().submitted.iter().cloned().collect()

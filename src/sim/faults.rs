@@ -133,6 +133,11 @@ impl FaultInjector {
         self.calls.clear();
     }
 
+    /// Calls by operation since the faults were set.
+    pub(crate) fn calls(&self) -> BTreeMap<Operation, u64> {
+        self.calls.iter().map(|(operation, (count, _))| (*operation, *count)).collect()
+    }
+
     /// The fault of the next call of `operation`, if it has one.
     pub(crate) fn next(&mut self, operation: Operation) -> Option<Fault> {
         let seed = self.seed;

@@ -14,6 +14,7 @@ mod readiness;
 mod reloads;
 mod replay;
 mod restarts;
+mod scale;
 mod service;
 mod stories;
 mod trouble;
