@@ -10,6 +10,8 @@ mod money;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
+#[cfg(feature = "aws")]
+mod over_http_doctor;
 mod readiness;
 mod reloads;
 mod replay;

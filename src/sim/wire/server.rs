@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -104,7 +104,17 @@ struct Dropped;
 
 type Reply = Result<Response<Body>, Dropped>;
 
+/// Answers, dated by the account's clock: clients tell from that whether theirs is right.
 async fn respond(wire: &Wire, request: Request<Incoming>) -> Reply {
+    let date = wire.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut response = answered(wire, request).await?;
+    if let Ok(date) = date.parse() {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    Ok(response)
+}
+
+async fn answered(wire: &Wire, request: Request<Incoming>) -> Reply {
     let number = wire.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("{number:08x}-5c41-4000-8000-73706f746372");
     let (parts, body) = request.into_parts();

@@ -30,10 +30,18 @@ use crate::samples::{at, mins};
 
 /// Serves `cloud` until the sender is dropped or says so.
 async fn served(cloud: &SimCloud) -> (AwsCloud, Wire, watch::Sender<bool>) {
+    served_by(cloud, Arc::new(WallClock)).await
+}
+
+/// The same, by another clock for signatures and dates.
+pub async fn served_by(
+    cloud: &SimCloud,
+    clock: Arc<dyn Clock>,
+) -> (AwsCloud, Wire, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
-    let wire = Wire::new(cloud.clone(), Arc::new(WallClock), Keys::one("emulated", "emulated"));
+    let wire = Wire::new(cloud.clone(), clock, Keys::one("emulated", "emulated"));
     tokio::spawn(serve(listener, wire.clone(), stopped));
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
