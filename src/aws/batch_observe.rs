@@ -136,17 +136,8 @@ fn array_summary(array: &ArrayPropertiesDetail) -> Option<ArraySummary> {
 }
 
 fn container_resources(container: &ContainerDetail) -> Option<Resources> {
-    let positive =
-        |value: Option<i32>| value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0);
     let required = Required::of(container.resource_requirements());
-    // `vcpus` and `memory` are the older spelling, which requirements override.
-    let vcpu_millis =
-        required.vcpu_millis.or_else(|| positive(container.vcpus())?.checked_mul(1000));
-    Some(Resources {
-        vcpu_millis: vcpu_millis?,
-        memory_mib: required.memory_mib.or_else(|| positive(container.memory()))?,
-        gpus: required.gpus.unwrap_or(0),
-    })
+    required.or_older(container.vcpus(), container.memory())
 }
 
 /// All containers of the task together: they share one placement.
@@ -170,6 +161,19 @@ pub(super) struct Required {
 }
 
 impl Required {
+    /// With `vcpus` and `memory`, the older spelling, where the requirements do not say: they
+    /// override it.
+    pub(super) fn or_older(self, vcpus: Option<i32>, memory_mib: Option<i32>) -> Option<Resources> {
+        let positive =
+            |value: Option<i32>| value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0);
+        let vcpu_millis = self.vcpu_millis.or_else(|| positive(vcpus)?.checked_mul(1000));
+        Some(Resources {
+            vcpu_millis: vcpu_millis?,
+            memory_mib: self.memory_mib.or_else(|| positive(memory_mib))?,
+            gpus: self.gpus.unwrap_or(0),
+        })
+    }
+
     pub(super) fn of(requirements: &[ResourceRequirement]) -> Self {
         let mut required = Required::default();
         for requirement in requirements {

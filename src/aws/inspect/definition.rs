@@ -90,16 +90,8 @@ fn architecture_of(platform: &RuntimePlatform) -> Option<Architecture> {
 
 #[allow(deprecated, reason = "definitions of old state them so, and Batch still goes by that")]
 fn container_resources(container: &ContainerProperties) -> Option<Resources> {
-    let positive =
-        |value: Option<i32>| value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0);
     let required = Required::of(container.resource_requirements());
-    // `vcpus` and `memory` are the older spelling, which requirements override.
-    let older = positive(container.vcpus()).and_then(|vcpus| vcpus.checked_mul(1000));
-    Some(Resources {
-        vcpu_millis: required.vcpu_millis.or(older)?,
-        memory_mib: required.memory_mib.or_else(|| positive(container.memory()))?,
-        gpus: required.gpus.unwrap_or(0),
-    })
+    required.or_older(container.vcpus(), container.memory())
 }
 
 /// All containers of the task together: they share one placement.

@@ -15,37 +15,8 @@ use spotcron::sim::wire::{Mishap, MishapRule};
 use spotcron::sim::{Scenario, SimCloud};
 
 use super::over_http::served_by;
-use super::world::{BEGIN, parse, scenario};
+use super::world::{BEGIN, CATALOGUE, parse, scenario};
 use crate::samples::at;
-
-/// A class that uses both queues, and a job for it.
-const CATALOGUE: &str = r#"
-[[environments]]
-name = "spot"
-queue = "spot"
-capacity = "spot"
-region = "us-east-1"
-
-[[environments]]
-name = "steady"
-queue = "steady"
-capacity = "on-demand"
-region = "us-east-1"
-
-[[classes]]
-name = "flexible"
-environments = ["spot", "steady"]
-expected_duration = "20m"
-deadline = "3h"
-
-[[jobs]]
-name = "import"
-class = "flexible"
-cron = "*/20 * * * *"
-definition = "twenty:1"
-vcpus = 1
-memory_mib = 2048
-"#;
 
 fn healthy() -> Scenario {
     let mut scenario = scenario(0.0);
@@ -93,7 +64,8 @@ async fn found(
     prepare(&cloud).await;
     let (aws, wire, _stop) = served_by(&cloud, clocks.wire).await;
     wire.set_mishaps(mishaps);
-    let catalogue = parse(CATALOGUE);
+    // The first of the world's jobs: the other's class lasts too long for what is asked here.
+    let catalogue = parse(CATALOGUE.split("\n[[jobs]]\nname = \"report\"").next().unwrap());
     let facts = gather(&aws, &catalogue, local()).await;
     assert_eq!(facts.account.as_deref(), Ok("123456789012"));
     let findings = examine(&facts, &catalogue, &Settings::default(), clocks.account.now());
