@@ -39,7 +39,7 @@ pub struct Hazard {
 }
 
 /// The prior that stands for pools nobody has seen yet: 10 hours of running at 0.10 interruptions an
-/// hour, the long-run hazard of general-purpose pools measured in policy.md §4 (last age bucket).
+/// hour, the long-run hazard of general-purpose pools measured on published traces (last age bucket).
 const PRIOR_HOURS: i64 = 10;
 const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
 

@@ -91,7 +91,7 @@ pub(super) fn time_needed(class: &Class, progress: SignedDuration) -> SignedDura
 }
 
 /// Expected repeated work as a part of `work`, for exponential lifetimes.
-/// From zero: billed time to success is (e^(λL) − 1)/λ (policy.md §4), so the rework is
+/// From zero: billed time to success is (e^(λL) − 1)/λ for exponential lifetimes, so the rework is
 /// (e^x − 1)/x − 1 with x = λL. Checkpointed every τ with restore r: each interruption loses τ/2 + r
 /// on average (Young 1974), so λ(τ/2 + r).
 fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {

@@ -19,7 +19,7 @@ const NEVER_RAN: [&str; 5] = [
 ///
 /// `job_status` is the job's own status, which decides where the attempt says nothing;
 /// `instance_end` is how the instance behind it ended, or its Fargate task, where that is known.
-/// Reason strings: aws-facts in docs/concepts, from AWS's Batch user guide and reported cases.
+/// Reason strings: docs/concepts/simulated-aws.md §1, from AWS's Batch user guide and reported cases.
 pub fn classify(
     attempt: &AttemptObservation,
     job_status: BatchStatus,

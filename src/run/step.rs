@@ -58,7 +58,7 @@ pub struct Step {
 /// DescribeJobs may not show a job yet, or for a moment; one that stays away so long is forgotten.
 const INVISIBLE: SignedDuration = SignedDuration::from_mins(10);
 /// A stop that shows no effect is asked for again: the call may have failed, and both are
-/// idempotent. A container that is stopped has 30 s to end (aws-facts §1.4).
+/// idempotent. A container that is stopped has 30 s to end (simulated-aws.md §1.4).
 const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(45);
 /// A leg lost to infrastructure waits this long, doubled with each leg, before the next.
 const INFRASTRUCTURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);

@@ -1,6 +1,6 @@
 //! CREATING, UPDATING and DELETING: queues and environments need a while until they are VALID or
 //! gone, and cannot be changed meanwhile. An environment takes no queue before it is VALID
-//! (aws-facts §1.5).
+//! (simulated-aws.md §1.5).
 
 use super::agenda::Event;
 use super::environment::EnvironmentIx;

@@ -126,7 +126,7 @@ impl DefinitionBook {
 
 impl State {
     /// The definition that a submission names, by `name`, `name:revision` or ARN; without a
-    /// revision the latest ACTIVE one (aws-facts §1.1).
+    /// revision the latest ACTIVE one (simulated-aws.md §1.1).
     pub(crate) fn resolve_definition(&self, text: &str) -> Result<Resolved, String> {
         if self.is_foreign(text) && self.scenario.refuse_unknown_definitions {
             return Err(format!("JobDefinition {text} not found"));

@@ -1,5 +1,5 @@
 //! `dependsOn`: a job is PENDING until what it waits for has succeeded, and fails with it. Source:
-//! AWS Batch user guide, "Job dependencies" and "Array jobs"; aws-facts §1.1, §1.2.
+//! AWS Batch user guide, "Job dependencies" and "Array jobs"; simulated-aws.md §1.1, §1.2.
 
 use crate::domain::{BatchJobId, BatchStatus};
 

@@ -195,7 +195,7 @@ impl Environment {
     }
 
     /// Whether one more instance of this shape is allowed, provided that there is room at all. All
-    /// but BEST_FIT on demand may exceed the maximum by one instance (aws-facts §1.5).
+    /// but BEST_FIT on demand may exceed the maximum by one instance (simulated-aws.md §1.5).
     pub(crate) fn may_hold(&self, shape: &InstanceShape) -> bool {
         let strict = self.terms.strategy == AllocationStrategy::BestFit
             && self.spec.capacity == Capacity::OnDemand;

@@ -1,6 +1,6 @@
 //! The account's IAM, as far as compute environments name it: one instance profile and the roles of
 //! Batch's user guide. Batch takes any name, and finds out later: the environment is then INVALID,
-//! with these reasons (aws-facts §1.5; AWS Batch user guide, "INVALID compute environment").
+//! with these reasons (simulated-aws.md §1.5; AWS Batch user guide, "INVALID compute environment").
 
 /// Batch's service-linked role.
 pub(crate) const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForBatch";

@@ -109,7 +109,7 @@ impl State {
         self.schedule(queue);
     }
 
-    /// Queues of higher priority first (aws-facts §1.5), of equal ones the older first.
+    /// Queues of higher priority first (simulated-aws.md §1.5), of equal ones the older first.
     pub(crate) fn sort_queues(&mut self) {
         let queues = &self.queues;
         for environment in &mut self.environments {

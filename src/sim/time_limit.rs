@@ -1,5 +1,5 @@
 //! A queue's `jobStateTimeLimitActions`: Batch cancels the head of the queue once it has been
-//! blocked for a given reason for too long (aws-facts §1.2; AWS Batch user guide, "Job state time
+//! blocked for a given reason for too long (simulated-aws.md §1.2; AWS Batch user guide, "Job state time
 //! limit actions").
 
 use super::agenda::Event;

@@ -1,4 +1,4 @@
-//! ECS: which machine a container instance or task is (aws-facts §4).
+//! ECS: which machine a container instance or task is (simulated-aws.md §4).
 
 mod container_instances;
 mod tasks;

@@ -1,4 +1,4 @@
-//! The Price List: products of EC2 and of Fargate with their prices (aws-facts §3).
+//! The Price List: products of EC2 and of Fargate with their prices (simulated-aws.md §3).
 
 mod document;
 mod fargate;
@@ -13,7 +13,7 @@ use crate::sim::state::State;
 use document::Product;
 use filter::Filter;
 
-/// Where the Price List is served (aws-facts §3).
+/// Where the Price List is served (simulated-aws.md §3).
 const REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];
 const MOST: usize = 100;
 

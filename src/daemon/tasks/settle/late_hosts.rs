@@ -13,7 +13,7 @@ use crate::run::{AttemptKey, AttemptRecord};
 
 /// DescribeContainerInstances and DescribeInstances take so many at once.
 const PER_CALL: usize = 100;
-/// ECS describes a container instance for an hour after its termination (aws-facts §4: ECS and EC2
+/// ECS describes a container instance for an hour after its termination (simulated-aws.md §4: ECS and EC2
 /// documentation), so that later than this after the attempt's end nothing more is to be had.
 const STILL_SHOWN: SignedDuration = SignedDuration::from_hours(1);
 

@@ -5,7 +5,7 @@ use super::members::Members;
 use crate::catalogue::{EvaluateOnExit, RetryStrategy};
 use crate::sim::instant::{Millis, SECOND};
 
-/// 1 to 10 attempts, at most 5 entries, which need attempts (aws-facts §1.1 and §1.2).
+/// 1 to 10 attempts, at most 5 entries, which need attempts (simulated-aws.md §1.1 and §1.2).
 pub(super) fn retry_strategy(input: &Members<'_>) -> Result<Option<RetryStrategy>, Fault> {
     let Some(strategy) = input.object("retryStrategy")? else { return Ok(None) };
     let attempts = strategy.within("attempts", 1, 10)?;
@@ -50,7 +50,7 @@ fn pattern(
     Ok(Some(pattern.to_owned()))
 }
 
-/// At least 60 s an attempt (aws-facts §1.1).
+/// At least 60 s an attempt (simulated-aws.md §1.1).
 pub(super) fn timeout(input: &Members<'_>) -> Result<Option<Millis>, Fault> {
     let Some(timeout) = input.object("timeout")? else { return Ok(None) };
     let seconds = timeout.within("attemptDurationSeconds", 60, i64::from(i32::MAX))?;

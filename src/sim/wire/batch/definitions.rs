@@ -11,7 +11,7 @@ use crate::sim::definitions::{Definition, DefinitionTerms, split};
 use crate::sim::state::State;
 use crate::sim::submit::check_resources;
 
-/// What a definition may have in bytes (aws-facts §1.5).
+/// What a definition may have in bytes (simulated-aws.md §1.5).
 const LARGEST: usize = 24 * 1024;
 
 /// Members that are repeated as they were registered.

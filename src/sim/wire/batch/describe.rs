@@ -35,7 +35,7 @@ pub(super) fn describe_jobs(state: &State, call: &Call) -> Result<Output, Fault>
 }
 
 impl State {
-    /// `JobDetail`. What has no value yet is absent: `startedAt` until RUNNING (aws-facts §1.2).
+    /// `JobDetail`. What has no value yet is absent: `startedAt` until RUNNING (simulated-aws.md §1.2).
     fn detail(&self, key: JobKey, job: &Job) -> Value {
         let spec = &job.spec;
         let attempts = job.attempts.iter().map(|attempt| attempt_detail(job, attempt));

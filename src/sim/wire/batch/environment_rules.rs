@@ -1,6 +1,6 @@
 //! What a compute environment's `computeResources` must be, and what they come to. What Batch
 //! refuses at once is an `Err`; what makes the environment INVALID later is in
-//! [`Resources::invalid_reason`] (aws-facts §1.5; service model, `ComputeResource`).
+//! [`Resources::invalid_reason`] (simulated-aws.md §1.5; service model, `ComputeResource`).
 
 use std::collections::BTreeSet;
 
@@ -149,7 +149,7 @@ fn instance_types(given: &Members<'_>) -> Result<Vec<String>, Fault> {
 }
 
 fn terms(given: &Members<'_>, capacity: Capacity) -> Result<Terms, Fault> {
-    // BEST_FIT is the API's default (aws-facts §1.5).
+    // BEST_FIT is the API's default (simulated-aws.md §1.5).
     let name = given.text("allocationStrategy")?.unwrap_or("BEST_FIT");
     let strategy = AllocationStrategy::named(name).ok_or_else(|| {
         Fault::client(format!("allocationStrategy {name:?} is not one of Batch's"))

@@ -18,7 +18,7 @@ use crate::sim::scenario::EnvironmentSpec;
 use crate::sim::state::State;
 use crate::sim::strategy::AllocationStrategy;
 
-/// How many an account may have (aws-facts §1.5).
+/// How many an account may have (simulated-aws.md §1.5).
 const QUOTA: usize = 50;
 
 const STATES: [&str; 2] = ["ENABLED", "DISABLED"];

@@ -1,4 +1,4 @@
-//! ListJobs' filters. Source: API reference, ListJobs; aws-facts §1.3.
+//! ListJobs' filters. Source: API reference, ListJobs; simulated-aws.md §1.3.
 
 use serde::Deserialize;
 

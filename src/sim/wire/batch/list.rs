@@ -58,7 +58,7 @@ pub(super) fn list_jobs(state: &State, call: &Call) -> Result<Output, Fault> {
     let token = request.next_token.filter(|token| !token.is_empty());
     let position = token.map(|token| page::position(state.seed, &identity, &token)).transpose()?;
     let wanted = match filter {
-        // With a filter every status is listed (aws-facts §1.3).
+        // With a filter every status is listed (simulated-aws.md §1.3).
         Some(_) => None,
         None => Some(wanted.unwrap_or(BatchStatus::Running)),
     };

@@ -139,7 +139,7 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// `tags`: at most 50, keys of 1 to 128 characters, values of up to 256 (aws-facts §1.1), and
+    /// `tags`: at most 50, keys of 1 to 128 characters, values of up to 256 (simulated-aws.md §1.1), and
     /// `aws:` is AWS's own.
     pub(super) fn tags(&self) -> Result<BTreeMap<String, String>, Fault> {
         let tags = self.strings_by_name("tags")?.unwrap_or_default();

@@ -17,12 +17,12 @@ use crate::sim::scenario::QueueSpec;
 use crate::sim::state::State;
 use crate::sim::time_limit::TimeLimit;
 
-/// How many an account may have (aws-facts §1.5).
+/// How many an account may have (simulated-aws.md §1.5).
 const QUOTA: usize = 50;
 
 const STATES: [&str; 2] = ["ENABLED", "DISABLED"];
 
-/// The reasons for which a time limit can act (aws-facts §1.2).
+/// The reasons for which a time limit can act (simulated-aws.md §1.2).
 const LIMITED: [&str; 3] = [
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
@@ -83,7 +83,7 @@ fn priority(input: &Members<'_>) -> Result<Option<i64>, Fault> {
     input.within("priority", 0, 1_000)
 }
 
-/// One to three environments, all VALID, of one family and one architecture (aws-facts §1.5).
+/// One to three environments, all VALID, of one family and one architecture (simulated-aws.md §1.5).
 fn order(state: &State, input: &Members<'_>) -> Result<Option<Order>, Fault> {
     let Some(entries) = input.objects("computeEnvironmentOrder")? else { return Ok(None) };
     if !(1..=3).contains(&entries.len()) {
@@ -130,7 +130,7 @@ fn reorder(state: &mut State, queue: QueueIx, order: Order) {
     state.attach(queue, environments);
 }
 
-/// 600 to 86,400 s; only CANCEL outside SageMaker (aws-facts §1.2).
+/// 600 to 86,400 s; only CANCEL outside SageMaker (simulated-aws.md §1.2).
 fn time_limits(input: &Members<'_>) -> Result<Option<Vec<TimeLimit>>, Fault> {
     let Some(actions) = input.objects("jobStateTimeLimitActions")? else { return Ok(None) };
     let read = |action: &Members<'_>| {

@@ -1,4 +1,4 @@
-//! DescribeInstanceTypes: what each type has (aws-facts §2).
+//! DescribeInstanceTypes: what each type has (simulated-aws.md §2).
 
 use super::filters::Filters;
 use super::{Call, Fault, Page, combination, invalid, texts};

@@ -1,5 +1,5 @@
 //! DescribeInstances: by id, where an unknown one fails the call, or by filter, which leaves unknown
-//! ones out (aws-facts §2).
+//! ones out (simulated-aws.md §2).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
 //! GetSpotPlacementScores: how likely a request of spot capacity succeeds, from the state of the
-//! simulated pools (aws-facts §2). AWS does not publish its own arithmetic.
+//! simulated pools (simulated-aws.md §2). AWS does not publish its own arithmetic.
 
 use super::zones::Zones;
 use super::{Call, Fault, Page, combination, flag, given, invalid, missing, number};

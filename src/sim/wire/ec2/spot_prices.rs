@@ -1,5 +1,5 @@
 //! DescribeSpotPriceHistory: change points, newest first, with the one in effect at the start
-//! (aws-facts §2).
+//! (simulated-aws.md §2).
 
 use jiff::Timestamp;
 
@@ -110,7 +110,7 @@ fn zone<'a>(call: &Call, zones: &'a Zones) -> Result<Option<&'a Zone>, Fault> {
 }
 
 /// Whether Linux is among the products asked for. Its VPC variant means the same today: EC2-Classic
-/// is gone, and rows are of the plain product (aws-facts §2).
+/// is gone, and rows are of the plain product (simulated-aws.md §2).
 fn wants_linux(call: &Call) -> Result<bool, Fault> {
     let asked = call.list("ProductDescription");
     let plain = |name: &str| name.strip_suffix(" (Amazon VPC)").unwrap_or(name).to_owned();

@@ -1,5 +1,5 @@
 //! Availability zones. Their names mean other places in each account, their ids the same place in
-//! all of them (aws-facts §2).
+//! all of them (simulated-aws.md §2).
 
 use super::filters::Filters;
 use super::{Call, Fault, invalid};

@@ -134,7 +134,7 @@ impl Seen<'_> {
             container.extend(why);
         }
         if self.noticed {
-            // As in ECS's own example of the warning (aws-facts §6).
+            // As in ECS's own example of the warning (simulated-aws.md §6).
             task.insert("stopCode".to_owned(), json!("TerminationNotice"));
             task.insert("stoppedReason".to_owned(), json!(INTERRUPTED));
         }

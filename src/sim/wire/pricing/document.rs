@@ -128,7 +128,7 @@ pub(super) fn attributes(
     attributes
 }
 
-/// The long names, which differ from EC2's own (aws-facts §3); regions not listed keep their code.
+/// The long names, which differ from EC2's own (simulated-aws.md §3); regions not listed keep their code.
 fn location(region: &Region) -> &str {
     match region.as_str() {
         "us-east-1" => "US East (N. Virginia)",

@@ -1,5 +1,5 @@
 //! AmazonECS: Fargate on Linux, x86 and ARM, among usage types that are not to be taken for it
-//! (aws-facts §3).
+//! (simulated-aws.md §3).
 
 use super::document::{Product, attributes};
 use crate::domain::{Ppm, UsdPerHour};
