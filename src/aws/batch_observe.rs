@@ -140,16 +140,8 @@ fn container_resources(container: &ContainerDetail) -> Option<Resources> {
     required.or_older(container.vcpus(), container.memory())
 }
 
-/// All containers of the task together: they share one placement.
 fn task_resources(task: &EcsTaskDetails) -> Option<Resources> {
-    let mut sum = Resources { vcpu_millis: 0, memory_mib: 0, gpus: 0 };
-    for container in task.containers() {
-        let required = Required::of(container.resource_requirements());
-        sum.vcpu_millis = sum.vcpu_millis.checked_add(required.vcpu_millis?)?;
-        sum.memory_mib = sum.memory_mib.checked_add(required.memory_mib?)?;
-        sum.gpus = sum.gpus.checked_add(required.gpus.unwrap_or(0))?;
-    }
-    (sum.vcpu_millis > 0).then_some(sum)
+    Required::sum(task.containers().iter().map(|container| container.resource_requirements()))
 }
 
 /// What `resourceRequirements` say.
@@ -172,6 +164,19 @@ impl Required {
             memory_mib: self.memory_mib.or_else(|| positive(memory_mib))?,
             gpus: self.gpus.unwrap_or(0),
         })
+    }
+
+    /// All containers of a task together: they share one placement.
+    pub(super) fn sum<'a>(
+        containers: impl Iterator<Item = &'a [ResourceRequirement]>,
+    ) -> Option<Resources> {
+        let mut sum = Resources { vcpu_millis: 0, memory_mib: 0, gpus: 0 };
+        for required in containers.map(Required::of) {
+            sum.vcpu_millis = sum.vcpu_millis.checked_add(required.vcpu_millis?)?;
+            sum.memory_mib = sum.memory_mib.checked_add(required.memory_mib?)?;
+            sum.gpus = sum.gpus.checked_add(required.gpus.unwrap_or(0))?;
+        }
+        (sum.vcpu_millis > 0).then_some(sum)
     }
 
     pub(super) fn of(requirements: &[ResourceRequirement]) -> Self {
