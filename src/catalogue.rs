@@ -17,14 +17,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::domain::{
     Architecture, Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted,
     Region, Resources, UsdPerHour, Zone,
 };
-use crate::schedule::Cron;
+use crate::schedule::Schedule;
 
 /// Everything that spotcron was asked to run. Swapped whole on reload.
 #[derive(Debug, Default)]
@@ -126,9 +125,7 @@ pub struct Class {
 pub struct Job {
     pub name: JobName,
     pub class: ClassName,
-    pub cron: Cron,
-    /// The zone in which `cron` is read.
-    pub time_zone: TimeZone,
+    pub schedule: Schedule,
     pub enabled: bool,
     pub submission: Submission,
 }

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod live;
 pub mod open;
 pub mod plan;
+pub mod plan_diff;
 pub mod prices;
 pub mod reference;
 pub mod render;
@@ -18,6 +19,7 @@ pub mod run;
 pub mod runs;
 pub mod savings;
 mod simulate_aws;
+pub mod skipped;
 pub mod store;
 pub mod summary;
 
@@ -72,6 +74,8 @@ pub enum Verb {
     Prices(prices::PricesArgs),
     /// List runs, newest first
     Runs(runs::RunsArgs),
+    /// List scheduled times that were not run, and why
+    Skipped(skipped::SkippedArgs),
     /// Show what was spent and what was saved
     Savings(savings::SavingsArgs),
     /// Tell one run's story: every decision, attempt and cent

@@ -3,6 +3,8 @@
 //! so that the four cannot disagree.
 
 mod file;
+mod moments;
+mod one_or_many;
 mod parse;
 mod reader;
 mod reference;
@@ -13,6 +15,8 @@ mod values;
 
 pub use file::{MAX_FILE_BYTES, read_file};
 pub(crate) use file::{unread, unreadable};
+pub use moments::Day;
+pub use one_or_many::OneOrMany;
 pub use parse::{Parsed, parse};
 pub use reader::{FromToml, Located, Reader};
 pub use reference::{reference_head, reference_markdown, schema_text};

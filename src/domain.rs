@@ -2,6 +2,7 @@
 
 pub mod amount;
 pub mod capacity;
+mod moment;
 pub mod name;
 pub mod observation;
 pub mod outcome;
@@ -12,9 +13,10 @@ pub mod window;
 
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
 pub use capacity::{Architecture, Capacity, Lifecycle};
+pub use moment::Moment;
 pub use name::{
-    BatchJobId, BatchJobName, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Pool,
-    Region, RunId, ScheduleKey, Zone,
+    BatchJobId, BatchJobName, CalendarName, ClassName, EnvironmentName, InstanceId, InstanceType,
+    JobName, Pool, Region, RunId, ScheduleKey, Zone,
 };
 pub use observation::{
     ArraySummary, AttemptObservation, BatchStatus, ContainerObservation, InstanceEnd,

@@ -14,5 +14,5 @@ pub use error::{FailureKind, ServiceError};
 pub use inspector::{AccountInspector, Identity, ProbeAt};
 pub use instances::{ContainerHost, FargateTask, InstanceDirectory};
 pub use prices::{ListPriceSource, PriceProblem, SpotPriceSource};
-pub use store::{RunQuery, Store, StoreError, StoreIdentity, Write};
+pub use store::{RunQuery, SkipQuery, Store, StoreError, StoreIdentity, Write};
 pub use wake::{Activator, WakeSource};

@@ -101,6 +101,8 @@ pub struct SubmissionSettings {
 pub struct ScheduleSettings {
     /// Scheduled times missed by at most this long are still run.
     pub catch_up_window: SignedDuration,
+    /// Of one job at most so many missed times are started at once; the newest are.
+    pub catch_up_limit: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +145,7 @@ impl Default for Settings {
                 absent_after: secs(90),
                 unknown_after: secs(12 * 3600),
             },
-            schedule: ScheduleSettings { catch_up_window: secs(3600) },
+            schedule: ScheduleSettings { catch_up_window: secs(3600), catch_up_limit: 100 },
             decision: DecisionSettings { cooldown: secs(900) },
             ledger: LedgerSettings { price_mode: PriceMode::InstanceHour },
             shutdown_grace: secs(20),

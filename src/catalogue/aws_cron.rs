@@ -18,9 +18,9 @@ pub fn recognise(text: &str) -> Option<Foreign> {
     if let Some(rate) = inner("rate(") {
         return Some(Foreign { notation: "EventBridge's rate(...)", hint: rate_hint(rate) });
     }
-    if inner("at(").is_some() {
-        let hint = "a job of the catalogue repeats; run one-off work with the AWS command line";
-        return Some(Foreign { notation: "EventBridge's at(...)", hint: hint.to_owned() });
+    if let Some(moment) = inner("at(") {
+        let hint = format!("write `at = \"{moment}\"` instead of `cron`; see `time_zone`");
+        return Some(Foreign { notation: "EventBridge's at(...)", hint });
     }
     // With seconds first, `?` can only stand in the fourth and sixth field.
     let fields: Vec<&str> = text.split_whitespace().collect();
@@ -99,9 +99,7 @@ fn rate_hint(rate: &str) -> String {
     };
     match five {
         Some(five) => format!("write \"{five}\""),
-        None => "cron names times of day; choose a period that divides the hour or the day, such \
-                 as \"*/15 * * * *\" or \"0 */6 * * *\""
-            .to_owned(),
+        None => "write `every = \"90m\"` instead of `cron` for a period of any length".to_owned(),
     }
 }
 
@@ -120,9 +118,9 @@ mod tests {
             ("cron(0 2 * * ? 2030)", "no field for the year"),
             ("rate(5 minutes)", "\"*/5 * * * *\""),
             ("rate(1 hour)", "\"0 * * * *\""),
-            ("rate(7 minutes)", "divides the hour"),
-            ("rate()", "divides the hour"),
-            ("at(2030-01-01T00:00:00)", "repeats"),
+            ("rate(7 minutes)", "`every = "),
+            ("rate()", "`every = "),
+            ("at(2030-01-01T00:00:00)", "`at = \"2030-01-01T00:00:00\"`"),
         ] {
             let foreign = recognise(text).unwrap();
             assert!(foreign.hint.contains(expected), "{text}: {}", foreign.hint);

@@ -1,17 +1,17 @@
 //! The catalogue's tables as they are written. Doc comments here are the reference and the schema.
 
-use std::borrow::Cow;
+mod choices;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use toml::Spanned;
-use toml::de::DeValue;
-
-use super::{RetryOwner, WhenPriceUnknown};
 use crate::document::{
-    DurationText, Entries, FromToml, Located, Percent, Price, Reader, SecretText, TomlTable, Vcpus,
+    Day, DurationText, Entries, Located, OneOrMany, Percent, Price, SecretText, TomlTable, Vcpus,
     Whole, toml_table,
 };
-use crate::domain::{Architecture, Capacity};
+use crate::domain::Moment;
+
+pub use choices::{
+    ActionText, ArchitectureText, CapacityText, CatchUpText, DstText, RestartText, RetryOwnerText,
+    WeekdayText, WhenPriceUnknownText,
+};
 
 type List<T> = Vec<Located<T>>;
 
@@ -25,6 +25,8 @@ toml_table! {
         classes: List<RawClass>, optional "";
         /// What runs, and when.
         jobs: List<RawJob>, optional "";
+        /// Times that jobs leave out, by name: holidays, freezes.
+        calendars: List<RawCalendar>, optional "";
     }
 }
 
@@ -115,10 +117,37 @@ toml_table! {
         /// The class whose policy it follows.
         class: String, required "\"nightly-report\"";
         /// Five fields (minute, hour, day of month, month, day of week), six with seconds first, or
-        /// `@daily` and the like.
-        cron: String, required "\"0 2 * * *\"";
-        /// The time zone in which `cron` is read.
+        /// `@daily` and the like. A list of several runs the job at the times of all. Of `cron`, `every`
+        /// and `at` one is needed at least.
+        cron: OneOrMany<String>, optional "\"0 2 * * *\"";
+        /// Runs the job in even intervals, at least one second long, whatever clocks do.
+        every: DurationText, optional "\"90m\"";
+        /// Where the intervals of `every` begin, counted from 1970-01-01 00:00 UTC.
+        phase: DurationText, default "\"0s\"";
+        /// Runs the job once at a moment, or at each of a list. Without an offset it is a clock time of
+        /// `time_zone`.
+        at: OneOrMany<Moment>, optional "\"2027-01-04T06:00\"";
+        /// The time zone in which `cron`, and clock times without an offset, are read.
         time_zone: String, default "\"UTC\"";
+        /// Nights when clocks change. `vixie`: a job at fixed hours runs at the end of a gap that
+        /// swallows its time, and once on a repeated hour; one whose hour is `*` or a step follows
+        /// elapsed time. `skip`: times in a gap are left out, repeated ones run once, as EventBridge
+        /// Scheduler has it.
+        dst: DstText, default "\"vixie\"";
+        /// Nothing is due before this moment.
+        start: Moment, optional "\"2027-01-01\"";
+        /// Nothing is due at or after this moment.
+        end: Moment, optional "\"2027-12-31T18:00\"";
+        /// Calendars whose times are left out.
+        exclude: List<String>, default "[]";
+        /// Runs start up to so much later than scheduled, each job always by the same time of its own,
+        /// so that jobs of one minute do not start together. Scheduled times and deadlines stay.
+        spread: DurationText, default "\"0s\"";
+        /// Times that nobody was there for: `all` inside the catch-up window run, only the `latest`, or
+        /// `none`.
+        catch_up: CatchUpText, default "\"all\"";
+        /// How far back missed times still run, instead of the settings' `schedule.catch_up_window`.
+        catch_up_window: DurationText, optional "\"6h\"";
         /// `false` keeps the job in the catalogue without running it.
         enabled: bool, default "true";
         /// The Batch job definition: `name:revision`, a name or an ARN. Without a revision the newest
@@ -151,6 +180,33 @@ toml_table! {
         scheduling_priority: Whole<0, 9999>, optional "10";
         /// Tags of the Batch job, at most 48: two of the 50 are spotcron's own.
         tags: Entries<String>, default "{}";
+    }
+}
+
+toml_table! {
+    /// Times at which jobs that name it in `exclude` are not due. A time that any of its keys names is
+    /// left out.
+    pub struct RawCalendar as "calendar" {
+        /// Letters, digits, `-` and `_`, at most 80.
+        name: String, required "\"bank-holidays\"";
+        /// Where its days and clock times are. Without it they are in each job's own time zone.
+        time_zone: String, optional "\"Europe/London\"";
+        /// Whole days: one date, or every year's without the year.
+        dates: List<Day>, default "[]";
+        /// Whole days of each week.
+        weekdays: List<WeekdayText>, default "[]";
+        /// Stretches of time, such as a freeze of production.
+        windows: List<RawWindow>, default "[]";
+    }
+}
+
+toml_table! {
+    /// A stretch of time.
+    pub struct RawWindow {
+        /// Its first moment.
+        from: Moment, required "\"2026-12-20T18:00\"";
+        /// The first moment after it.
+        until: Moment, required "\"2027-01-04T06:00\"";
     }
 }
 
@@ -188,101 +244,12 @@ toml_table! {
     }
 }
 
-macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident($type:ty) = $schema:literal { $($text:literal => $value:expr),+ $(,)? })+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct $name(pub $type);
-
-        impl FromToml for $name {
-            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-                reader.choice(value, &[$(($text, $value)),+]).map($name)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                $schema.into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "enum": [$($text),+] })
-            }
-        }
-    )+};
-}
-
-choices! {
-    /// A kind of capacity.
-    CapacityText(Capacity) = "capacity" {
-        "spot" => Capacity::Spot,
-        "on-demand" => Capacity::OnDemand,
-        "fargate-spot" => Capacity::FargateSpot,
-        "fargate" => Capacity::Fargate,
-    }
-    /// A processor architecture.
-    ArchitectureText(Architecture) = "architecture" {
-        "x86_64" => Architecture::X86_64,
-        "arm64" => Architecture::Arm64,
-    }
-    /// Who repeats.
-    RetryOwnerText(RetryOwner) = "retry-owner" {
-        "spotcron" => RetryOwner::Spotcron,
-        "batch" => RetryOwner::Batch,
-    }
-    /// Without a price.
-    WhenPriceUnknownText(WhenPriceUnknown) = "when-price-unknown" {
-        "on-demand" => WhenPriceUnknown::OnDemand,
-        "spot" => WhenPriceUnknown::Spot,
-        "hold" => WhenPriceUnknown::Hold,
-    }
-    /// Whether to repeat: `true` for retry.
-    ActionText(bool) = "action" { "retry" => true, "exit" => false }
-}
-
-/// `"from-zero"` or a table with `checkpoint_interval` and `restore`.
-#[derive(Debug, Clone)]
-pub enum RestartText {
-    FromZero,
-    Checkpoint(RawCheckpoint),
-}
-
-impl FromToml for RestartText {
-    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-        match value.get_ref() {
-            DeValue::Table(_) => {
-                RawCheckpoint::from_toml(value, reader).map(RestartText::Checkpoint)
-            }
-            DeValue::String(text) if text == "from-zero" => Some(RestartText::FromZero),
-            _ => {
-                let hint = "write \"from-zero\", or \
-                            { checkpoint_interval = \"10m\", restore = \"2m\" }";
-                reader.invalid(value.span(), "is no restart behaviour", Some(hint.to_owned()))
-            }
-        }
-    }
-}
-
-impl JsonSchema for RestartText {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "restart".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let checkpoint = generator.subschema_for::<RawCheckpoint>();
-        json_schema!({ "anyOf": [{ "const": "from-zero" }, checkpoint] })
-    }
-}
-
 /// Keys by the table that they belong to, for keys that stand in the wrong one.
 pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
     ("`[[environments]]`", RawEnvironment::NAMES),
     ("`[[classes]]`", RawClass::NAMES),
     ("`[[jobs]]`", RawJob::NAMES),
+    ("`[[calendars]]`", RawCalendar::NAMES),
     ("`[jobs.retry_strategy]`", RawRetryStrategy::NAMES),
     ("`evaluate_on_exit`", RawEvaluateOnExit::NAMES),
     ("`restart`", RawCheckpoint::NAMES),

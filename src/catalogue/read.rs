@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::raw::{KEYS_BY_TABLE, RawCatalogue, RawClass, RawEnvironment, RawJob};
+use super::raw::{KEYS_BY_TABLE, RawCalendar, RawCatalogue, RawClass, RawEnvironment, RawJob};
 use super::{Catalogue, secrets, validate};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{FromToml, Located, Parsed, Reader, parse};
@@ -23,6 +23,7 @@ pub struct Tables {
     pub environments: Vec<Entry<RawEnvironment>>,
     pub classes: Vec<Entry<RawClass>>,
     pub jobs: Vec<Entry<RawJob>>,
+    pub calendars: Vec<Entry<RawCalendar>>,
     /// Whether every file could be read as TOML. If not, names that are not found may well be
     /// defined where nobody could look.
     pub complete: bool,
@@ -61,6 +62,7 @@ fn read_source(source: &Arc<Source>, tables: &mut Tables, findings: &mut Vec<Dia
         tables.environments.extend(entries(source, read.environments));
         tables.classes.extend(entries(source, read.classes));
         tables.jobs.extend(entries(source, read.jobs));
+        tables.calendars.extend(entries(source, read.calendars));
     }
     findings.extend(reader.into_findings());
 }

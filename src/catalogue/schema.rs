@@ -1,8 +1,8 @@
 //! The JSON schema and the reference of the catalogue, from `raw`'s declarations.
 
 use super::raw::{
-    RawCatalogue, RawCheckpoint, RawClass, RawEnvironment, RawEvaluateOnExit, RawJob,
-    RawRetryStrategy,
+    RawCalendar, RawCatalogue, RawCheckpoint, RawClass, RawEnvironment, RawEvaluateOnExit, RawJob,
+    RawRetryStrategy, RawWindow,
 };
 use crate::document::{self, TomlTable, schema_text};
 
@@ -26,6 +26,8 @@ pub fn reference_markdown() -> String {
     section("[[classes]]", RawClass::DOC, RawClass::KEYS);
     section("restart = { … }", RawCheckpoint::DOC, RawCheckpoint::KEYS);
     section("[[jobs]]", RawJob::DOC, RawJob::KEYS);
+    section("[[calendars]]", RawCalendar::DOC, RawCalendar::KEYS);
+    section("windows = [{ … }]", RawWindow::DOC, RawWindow::KEYS);
     section("[jobs.retry_strategy]", RawRetryStrategy::DOC, RawRetryStrategy::KEYS);
     section("evaluate_on_exit = [{ … }]", RawEvaluateOnExit::DOC, RawEvaluateOnExit::KEYS);
     text.truncate(text.trim_end().len());

@@ -2,11 +2,13 @@
 //! problem is reported; a table with an error is left out of the (then unusable) catalogue.
 
 mod aws_text;
+mod calendar;
 mod class;
 mod environment;
 mod fargate;
 mod job;
 mod names;
+mod schedule;
 mod submission;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,6 +19,7 @@ use super::read::Tables;
 use super::{Catalogue, Class, Environment, economics};
 use crate::diagnostic::{Diagnostic, Severity, Source, has_errors};
 use crate::document::{Located, shown};
+use crate::schedule::Calendar;
 use names::Declared;
 
 /// Where findings about one table go.
@@ -76,6 +79,8 @@ struct Known<'a> {
     environment_names: Declared<'a>,
     classes: BTreeMap<&'a str, Arc<Class>>,
     class_names: Declared<'a>,
+    calendars: BTreeMap<&'a str, Arc<Calendar>>,
+    calendar_names: Declared<'a>,
     zones: HashMap<String, jiff::tz::TimeZone>,
     /// Whether a date ever matches, by the date fields of cron expressions.
     dates: HashMap<String, bool>,
@@ -89,6 +94,8 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         environment_names: Declared::of(&tables.environments, "environment", findings),
         classes: BTreeMap::new(),
         class_names: Declared::of(&tables.classes, "class", findings),
+        calendars: BTreeMap::new(),
+        calendar_names: Declared::of(&tables.calendars, "calendar", findings),
         zones: HashMap::new(),
         dates: HashMap::new(),
     };
@@ -104,6 +111,12 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         if let Some(class) = class::check(entry, &known, findings) {
             let name = entry.raw.name.as_ref().map_or("", |name| name.value.as_str());
             known.classes.entry(name).or_insert_with(|| Arc::new(class));
+        }
+    }
+    for entry in &tables.calendars {
+        if let Some(calendar) = calendar::check(entry, &mut known, findings) {
+            let name = entry.raw.name.as_ref().map_or("", |name| name.value.as_str());
+            known.calendars.entry(name).or_insert_with(|| Arc::new(calendar));
         }
     }
     let mut jobs = BTreeMap::new();
@@ -161,6 +174,19 @@ fn check_use(tables: &Tables, findings: &mut Vec<Diagnostic>) {
                 problem,
                 "remove it, or name it in a job",
             );
+        }
+    }
+    let excluded = tables.jobs.iter().filter_map(|entry| entry.raw.exclude.as_ref());
+    let excluded: HashSet<&str> =
+        excluded.flat_map(|list| &list.value).map(|name| name.value.as_str()).collect();
+    for entry in &tables.calendars {
+        let mut scope = Scope::new(&entry.source, "calendar", &entry.raw.name, findings);
+        if let Some(name) = &entry.raw.name
+            && !excluded.contains(name.value.as_str())
+        {
+            let problem = "no job excludes this calendar";
+            let hint = "remove it, or name it in a job's `exclude`";
+            scope.warning("calendar-never-used", &name.span, problem, hint);
         }
     }
     if tables.jobs.is_empty() {

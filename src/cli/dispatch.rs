@@ -7,9 +7,10 @@ use clap::ColorChoice;
 
 use super::render::{self, Report};
 use super::{
-    Cli, CliError, Verb, args, check, demo, doctor, explain, open, plan, prices, reference,
+    Cli, CliError, Verb, args, check, demo, doctor, explain, open, plan, plan_diff, prices,
+    reference,
 };
-use super::{run, runs, savings, simulate_aws, store};
+use super::{run, runs, savings, simulate_aws, skipped, store};
 use crate::clock::{Clock, WallClock};
 use crate::decision;
 use crate::ledger::GroupBy;
@@ -26,6 +27,10 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Verb::Doctor(args) => show.report(&doctor::run(&args)?, args.format.format)?,
         Verb::Plan(args) => {
             let settings = open::settings(args.source.config.as_deref())?;
+            if !args.diff.is_empty() {
+                let report = plan_diff::run(&args, &settings, WallClock.now())?;
+                return Ok(ExitCode::from(show.report(&report, args.format.format)?));
+            }
             let catalogue = open::catalogue(&settings)?;
             let store = open::store_if_any(&args.source)?;
             let now = match &store {
@@ -54,6 +59,12 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let store = open::store(&args.source)?;
             let now = wait(open::time_of(&args.source, &*store))??;
             let report = wait(runs::run(&args, &*store, now))??;
+            show.report(&report, args.format.format)?
+        }
+        Verb::Skipped(args) => {
+            let store = open::store(&args.source)?;
+            let now = wait(open::time_of(&args.source, &*store))??;
+            let report = wait(skipped::run(&args, &*store, now))??;
             show.report(&report, args.format.format)?
         }
         Verb::Savings(args) => {

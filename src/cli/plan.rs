@@ -1,13 +1,14 @@
 //! `spotcron plan`: the next runs, and where each would go if it were due now.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::args::{FormatArg, Source, When, when};
+use super::args::{FormatArg, Source, When, duration, when};
 use super::error::CliError;
 use super::explain::nearest;
 use super::render::decision::DecisionView;
@@ -26,7 +27,8 @@ next week will be decided again, on that week's prices.
 Examples:
   spotcron plan                                  the ten jobs that come first
   spotcron plan --job nightly-report --count 5   the next five runs of one job
-  spotcron plan --from 2026-03-29T00:00Z         around a change of the clocks";
+  spotcron plan --from 2026-03-29T00:00Z         around a change of the clocks
+  spotcron plan --diff new.toml                  what an edited catalogue would run, and what not";
 
 /// Arguments of `plan`.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +48,13 @@ pub struct PlanArgs {
     /// How many runs of each job
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub count: u16,
+    /// Show instead what this catalogue would change about schedules, if it were taken over now; a
+    /// file or a directory, several times for several
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jobs", "count"])]
+    pub diff: Vec<PathBuf>,
+    /// How far ahead a diff looks [default: 7d]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "diff")]
+    pub ahead: Option<SignedDuration>,
     #[command(flatten)]
     pub format: FormatArg,
 }
@@ -80,7 +89,7 @@ pub struct Report {
 pub struct PlannedRun {
     pub job: JobName,
     pub class: ClassName,
-    pub cron: String,
+    pub schedule: String,
     pub scheduled_for: Timestamp,
     /// In the job's zone.
     pub local_time: String,
@@ -162,7 +171,7 @@ fn selected<'a>(args: &PlanArgs, catalogue: &'a Catalogue) -> Result<Vec<&'a Job
 }
 
 fn next_times(job: &Job, from: Timestamp, count: u16) -> Vec<Timestamp> {
-    let next = |after: &Timestamp| job.cron.next_after(*after, &job.time_zone);
+    let next = |after: &Timestamp| job.schedule.next_after(*after);
     std::iter::successors(next(&from), next).take(count.into()).collect()
 }
 
@@ -190,14 +199,14 @@ fn planned(
         progress: SignedDuration::ZERO,
         cooldown: inputs.cooldown,
     });
-    let local = scheduled_for.to_zoned(job.time_zone.clone());
+    let local = scheduled_for.to_zoned(job.schedule.time_zone.clone());
     Ok(PlannedRun {
         job: job.name.clone(),
         class: job.class.clone(),
-        cron: job.cron.to_string(),
+        schedule: job.schedule.to_string(),
         scheduled_for,
         local_time: local.strftime("%Y-%m-%d %H:%M %:z").to_string(),
-        time_zone: job.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        time_zone: job.schedule.zone_name().to_owned(),
         deadline_at: after(scheduled_for),
         resources_assumed: job.submission.resources.is_none(),
         decision: DecisionView::of(&decision),

@@ -51,6 +51,8 @@ names! {
     ScheduleKey;
     /// A job class of the catalogue: the policy that its jobs share.
     ClassName;
+    /// A calendar of the catalogue: times that jobs leave out.
+    CalendarName;
     /// An environment of the catalogue: one Batch job queue with one kind of capacity.
     EnvironmentName;
     /// One run of a job: `<job>-<yyyymmddThhmmssZ>` of its scheduled time, in UTC.

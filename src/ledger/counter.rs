@@ -10,6 +10,11 @@ use crate::domain::{
 };
 
 use super::Priced;
+use crate::schedule::SkipReason;
+
+const fn catch_up_window() -> SkipReason {
+    SkipReason::CatchUpWindow
+}
 
 /// What is counted. Labels are bounded: names of the catalogue and closed sets, never ids.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +59,9 @@ pub enum Counter {
     },
     RunsSkipped {
         job: JobName,
+        /// Until reasons were told apart it was always the same.
+        #[serde(default = "catch_up_window")]
+        reason: SkipReason,
     },
     DuplicatesTerminated {
         job: JobName,

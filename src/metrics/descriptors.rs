@@ -36,8 +36,8 @@ macro_rules! descriptors {
 descriptors! {
     RUNS = Counter "spotcron_runs_total" ["job", "class", "environment", "outcome"]
         "Runs that ended, by outcome and the environment of the last submission (empty: none).";
-    RUNS_SKIPPED = Counter "spotcron_runs_skipped_total" ["job"]
-        "Scheduled times that were not run: missed by more than the catch-up window, or overlapping.";
+    RUNS_SKIPPED = Counter "spotcron_runs_skipped_total" ["job", "reason"]
+        "Scheduled times that were not run, and why.";
     OPEN_RUNS = Gauge "spotcron_open_runs" ["class", "state"]
         "Runs that have not ended, by state.";
     SUBMISSIONS = Counter "spotcron_submissions_total" ["class", "environment", "capacity", "cause"]

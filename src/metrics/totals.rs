@@ -33,7 +33,9 @@ fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> 
             let last = environment.as_ref().map_or("", |name| name.as_str());
             to.add(&metric::RUNS, &[job.as_str(), class.as_str(), last, outcome.label()], count)
         }
-        Counter::RunsSkipped { job } => to.add(&metric::RUNS_SKIPPED, &[job.as_str()], count),
+        Counter::RunsSkipped { job, reason } => {
+            to.add(&metric::RUNS_SKIPPED, &[job.as_str(), reason.label()], count)
+        }
         Counter::Submissions { class, environment, capacity, cause } => {
             let labels = [class.as_str(), environment.as_str(), capacity.label(), cause.label()];
             to.add(&metric::SUBMISSIONS, &labels, count)

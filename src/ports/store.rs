@@ -16,6 +16,7 @@ use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::schedule::Skipped;
 
 /// Whose data a store holds. A store made for one refuses every other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,10 @@ pub enum Write {
     Entry(Entry),
     /// Up to when a schedule is handled.
     Handled(ScheduleKey, Timestamp),
+    /// Nobody has this schedule any more.
+    Forgotten(ScheduleKey),
+    /// Scheduled times that have no run, and when that was found.
+    Skipped(Timestamp, Skipped),
     Count(Counter, i128),
     /// Known points are ignored.
     PricePoints(Vec<PricePoint>),
@@ -87,6 +92,15 @@ pub struct RunQuery {
     pub limit: Option<u32>,
 }
 
+/// Which skipped times to list; newest first.
+#[derive(Debug, Clone, Default)]
+pub struct SkipQuery {
+    pub job: Option<JobName>,
+    /// Those whose last time is at or after it.
+    pub since: Option<Timestamp>,
+    pub limit: Option<u32>,
+}
+
 #[async_trait]
 pub trait Store: Send + Sync {
     /// All or nothing, durable when it returns. Writes of one batch may come in any order; what
@@ -108,6 +122,8 @@ pub trait Store: Send + Sync {
     /// All entries of attempts that ended in the window, in order of key.
     async fn entries_between(&self, window: Window) -> Result<Vec<Entry>, StoreError>;
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError>;
+    /// Scheduled times without a run: the newest first, of one job or of all.
+    async fn skips(&self, query: &SkipQuery) -> Result<Vec<Skipped>, StoreError>;
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError>;
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
     /// In the order asked for; unknown ones are left out.

@@ -1,10 +1,10 @@
-//! One cron expression.
+//! One cron expression, read on a calendar without time zones; `dst` puts its times into a zone.
 
 use std::fmt;
 use std::str::FromStr;
 
 use croner::parser::{CronParser, Seconds};
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// Why a text is no cron expression.
@@ -20,16 +20,31 @@ pub enum CronError {
 #[derive(Clone)]
 pub struct Cron {
     text: String,
-    parsed: croner::Cron,
+    /// Some 300 bytes; catalogues hold many thousands, and rules are kept small.
+    parsed: Box<croner::Cron>,
 }
 
 impl Cron {
-    /// The first time strictly after `after` that the expression names in `zone`. `None` when no
-    /// such time exists within the library's horizon (an impossible date such as 30 February).
-    pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let from = after.to_zoned(zone.clone());
-        let next = self.parsed.find_next_occurrence(&from, false).ok()?;
-        Some(next.timestamp())
+    /// The first clock time after `after` that the expression names; with `inclusive`, `after`
+    /// itself is one of them. `None` when no such time exists within the library's horizon (an
+    /// impossible date such as 30 February).
+    pub fn next_civil(&self, after: DateTime, inclusive: bool) -> Option<DateTime> {
+        // In UTC every clock time exists once, so that the library sees no change of the clocks.
+        let from = after.to_zoned(TimeZone::UTC).ok()?;
+        let next = self.parsed.find_next_occurrence(&from, inclusive).ok()?;
+        Some(next.datetime())
+    }
+
+    /// Whether the hour is a wildcard or a step (`*`, `*/2`): such a job runs so many times an hour
+    /// or a day, where one with named hours runs at times of day. As Vixie cron tells them apart.
+    pub fn follows_elapsed_time(&self) -> bool {
+        let fields: Vec<&str> = self.text.split_whitespace().collect();
+        match fields.as_slice() {
+            [alias] => alias.eq_ignore_ascii_case("@hourly"),
+            [_, hour, _, _, _] => hour.starts_with(['*', '?']),
+            [_, _, hour, ..] => hour.starts_with(['*', '?']),
+            _ => false,
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -45,7 +60,7 @@ impl FromStr for Cron {
             .build()
             .parse(text)
             .map_err(|error| CronError::Syntax(error.to_string()))?;
-        Ok(Cron { text: text.to_owned(), parsed })
+        Ok(Cron { text: text.to_owned(), parsed: Box::new(parsed) })
     }
 }
 

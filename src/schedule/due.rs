@@ -1,10 +1,13 @@
 //! What is due: a timetable of next times, advanced by plain values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::missed::{Missed, sort_out};
+use super::{DstRule, SkipReason};
 use crate::catalogue::{Catalogue, Job};
 use crate::domain::{JobName, ScheduleKey};
 
@@ -16,7 +19,7 @@ pub struct Due {
 }
 
 /// Scheduled times that are not run, and why. Recorded, never silent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     pub job: JobName,
     /// The first and the last of the skipped times (equal when it is one).
@@ -24,8 +27,7 @@ pub struct Skipped {
     pub last: Timestamp,
     /// At least so many: counting stops at a bound.
     pub count: u64,
-    /// How far back the catch-up window reaches.
-    pub catch_up_window: SignedDuration,
+    pub reason: SkipReason,
 }
 
 /// The answer of [`Timetable::due`].
@@ -36,34 +38,52 @@ pub struct DueReport {
     pub skipped: Vec<Skipped>,
     /// For every schedule touched: the time up to which it has now been handled.
     pub handled: BTreeMap<ScheduleKey, Timestamp>,
+    /// Schedules that nobody has any more: edited, disabled or removed. Should one come back, it is
+    /// new, and what passed meanwhile is not its past.
+    pub forgotten: BTreeSet<ScheduleKey>,
     /// When to ask again.
     pub next_wake: Option<Timestamp>,
 }
 
-/// Scheduled times that a long outage may hold are counted one by one up to this many.
-const COUNTED_AT_MOST: u64 = 10_000;
-
-/// The next time of every enabled job.
-#[derive(Debug, Default)]
-pub struct Timetable {
-    next: BTreeSet<(Timestamp, JobName)>,
-    handled: BTreeMap<ScheduleKey, Timestamp>,
-    /// Schedules seen for the first time, to be reported once.
-    fresh: BTreeMap<ScheduleKey, Timestamp>,
+/// What holds for all jobs when missed times are sorted.
+#[derive(Clone, Copy)]
+pub struct CatchUpTerms<'a> {
+    /// For jobs that have none of their own.
+    pub window: SignedDuration,
+    /// Of one job at most so many missed times are started at once.
+    pub limit: usize,
+    /// Whether a job's times pass without a run at present.
+    pub is_paused: &'a dyn Fn(&JobName) -> bool,
 }
 
-/// What makes a schedule the same schedule: its job, its expression and its zone. An edited
-/// expression is a new schedule, handled from now on, so that an edit never fires the past.
+/// The next time of every enabled job of one catalogue.
+#[derive(Debug, Default)]
+pub struct Timetable {
+    catalogue: Arc<Catalogue>,
+    /// By when the run starts: the scheduled time and the job's delay.
+    next: BTreeSet<(Timestamp, JobName)>,
+    handled: BTreeMap<ScheduleKey, Timestamp>,
+    /// What the next report tells of besides what is due.
+    fresh: BTreeMap<ScheduleKey, Timestamp>,
+    forgotten: BTreeSet<ScheduleKey>,
+}
+
+/// What makes a schedule the same schedule: its job, its rules, its zone and what it makes of changed
+/// clocks. An edited one is a new schedule, handled from now on, so that an edit never fires the past.
 pub fn schedule_key(job: &Job) -> ScheduleKey {
-    let zone = job.time_zone.iana_name().unwrap_or("UTC");
-    ScheduleKey::new(format!("{} {} {}", job.name, job.cron, zone))
+    let schedule = &job.schedule;
+    let dst = match schedule.dst {
+        DstRule::Vixie => "",
+        DstRule::Skip => " skip",
+    };
+    ScheduleKey::new(format!("{} {schedule} {}{dst}", job.name, schedule.zone_name()))
 }
 
 impl Timetable {
     /// From a catalogue and up to when each schedule was handled. A schedule without an entry is
     /// new and begins at `now`.
     pub fn new(
-        catalogue: &Catalogue,
+        catalogue: Arc<Catalogue>,
         handled: &BTreeMap<ScheduleKey, Timestamp>,
         now: Timestamp,
     ) -> Self {
@@ -78,85 +98,82 @@ impl Timetable {
                 }
             };
             timetable.handled.insert(key, from);
-            if let Some(next) = job.cron.next_after(from, &job.time_zone) {
-                timetable.next.insert((next, job.name.clone()));
-            }
+            timetable.plan(job, job.schedule.next_after(from));
         }
+        let known = |key: &&ScheduleKey| timetable.handled.contains_key(*key);
+        timetable.forgotten = handled.keys().filter(|key| !known(key)).cloned().collect();
+        timetable.catalogue = catalogue;
         timetable
     }
 
-    /// Up to when each schedule is handled: what a new timetable after a reload begins with.
+    /// The catalogue that it is made from.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// Up to when each schedule is handled.
     pub fn handled(&self) -> &BTreeMap<ScheduleKey, Timestamp> {
         &self.handled
     }
 
-    /// Takes out everything due at `now`. Of the times missed within `catch_up_window` every one
-    /// starts; older ones are reported as skipped.
-    pub fn due(
-        &mut self,
-        catalogue: &Catalogue,
-        now: Timestamp,
-        catch_up_window: SignedDuration,
-    ) -> DueReport {
-        let mut report =
-            DueReport { handled: std::mem::take(&mut self.fresh), ..DueReport::default() };
-        while let Some((first, name)) = self.next.pop_first() {
-            if first > now {
-                self.next.insert((first, name));
+    /// Takes out everything due at `now`. Of missed times each job starts what its catch-up rule
+    /// lets it; the others are reported as skipped.
+    pub fn due(&mut self, now: Timestamp, terms: CatchUpTerms<'_>) -> DueReport {
+        let mut report = DueReport {
+            handled: std::mem::take(&mut self.fresh),
+            forgotten: std::mem::take(&mut self.forgotten),
+            ..DueReport::default()
+        };
+        let catalogue = Arc::clone(&self.catalogue);
+        while let Some((starts_at, name)) = self.next.pop_first() {
+            if starts_at > now {
+                self.next.insert((starts_at, name));
                 break;
             }
             let Some(job) = catalogue.jobs.get(&name) else { continue };
-            let following = collect(job, first, now, catch_up_window, &mut report);
+            // Seen from its scheduled times, a delayed job lives that much earlier.
+            let now = now - job.schedule.delay;
+            let first = starts_at - job.schedule.delay;
+            let Missed { start, skipped, following } = sort_out(job, first, now, terms);
+            let due = |scheduled_for| Due { job: name.clone(), scheduled_for };
+            report.start.extend(start.into_iter().map(due));
+            report.skipped.extend(skipped);
             let key = schedule_key(job);
             self.handled.insert(key.clone(), now);
             report.handled.insert(key, now);
-            if let Some(next) = following {
-                self.next.insert((next, name));
-            }
+            self.plan(job, following);
         }
         report.next_wake = self.next.first().map(|(at, _)| *at);
         report.start.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
         report
     }
-}
 
-/// Sorts the job's times from `first` to `now` into started and skipped; the first time after `now`.
-fn collect(
-    job: &Job,
-    first: Timestamp,
-    now: Timestamp,
-    catch_up_window: SignedDuration,
-    report: &mut DueReport,
-) -> Option<Timestamp> {
-    let oldest = now.checked_sub(catch_up_window).unwrap_or(Timestamp::MIN);
-    let mut skipped: Option<Skipped> = None;
-    let mut at = first;
-    let following = loop {
-        if at > now {
-            break Some(at);
-        }
-        let mut from = at;
-        if at >= oldest {
-            report.start.push(Due { job: job.name.clone(), scheduled_for: at });
-        } else {
-            let entry = skipped.get_or_insert_with(|| Skipped {
-                job: job.name.clone(),
-                first: at,
-                last: at,
-                count: 0,
-                catch_up_window,
-            });
-            entry.count += 1;
-            entry.last = at;
-            if entry.count >= COUNTED_AT_MOST {
-                from = from.max(oldest - SignedDuration::from_millis(1));
+    /// The last word of a timetable that a changed catalogue replaces: what was due under it until
+    /// `now` still is, unless the job has gone. What the change lets a job do begins at `now`.
+    pub fn conclude(
+        mut self,
+        changed: &Catalogue,
+        now: Timestamp,
+        terms: CatchUpTerms<'_>,
+    ) -> DueReport {
+        let mut report = self.due(now, terms);
+        let goes_on = |name: &JobName| changed.jobs.get(name).filter(|job| job.enabled);
+        report.start.retain(|due| goes_on(&due.job).is_some());
+        report.skipped.retain(|skipped| goes_on(&skipped.job).is_some());
+        for (name, before) in &self.catalogue.jobs {
+            let Some(after) = goes_on(name).filter(|_| before.enabled) else { continue };
+            let key = schedule_key(before);
+            if key == schedule_key(after) && before.schedule != after.schedule {
+                // Other bounds, exclusions or delays: no time that passed under the old ones returns.
+                report.handled.insert(key, now - before.schedule.delay);
             }
         }
-        match job.cron.next_after(from, &job.time_zone) {
-            Some(next) => at = next,
-            None => break None,
+        report
+    }
+
+    fn plan(&mut self, job: &Job, next: Option<Timestamp>) {
+        if let Some(starts_at) = next.and_then(|at| at.checked_add(job.schedule.delay).ok()) {
+            self.next.insert((starts_at, job.name.clone()));
         }
-    };
-    report.skipped.extend(skipped);
-    following
+    }
 }

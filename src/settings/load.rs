@@ -99,9 +99,13 @@ fn resolve(raw: RawSettings, check: &mut Check<'_>) -> Settings {
     per_second(limits.stop_per_second, &mut settings.limits.stop_per_second);
     per_second(limits.describe_per_second, &mut settings.limits.describe_per_second);
     resolve_submission(value(raw.submission), &mut settings, check);
-    if let Some(window) = value(raw.schedule).catch_up_window {
+    let schedule = value(raw.schedule);
+    if let Some(window) = schedule.catch_up_window {
         // Zero is allowed: nothing that was missed is run.
         settings.schedule.catch_up_window = window.value.0;
+    }
+    if let Some(limit) = schedule.catch_up_limit {
+        settings.schedule.catch_up_limit = usize::from(limit.value.get::<u16>());
     }
     if let Some(mode) = value(raw.ledger).price_mode {
         settings.ledger.price_mode = mode.value.0;

@@ -136,6 +136,9 @@ toml_table! {
     pub struct RawSchedule {
         /// Times missed by at most this long are still run; older ones are skipped and recorded.
         catch_up_window: DurationText, default "\"1h\"";
+        /// Of one job at most so many missed times are started at once: the newest. The others are
+        /// skipped and recorded.
+        catch_up_limit: Whole<1, 10_000>, default "100";
     }
 }
 

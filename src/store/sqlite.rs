@@ -36,8 +36,9 @@ use crate::ledger::{Counter, Entry};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
-use crate::ports::{RunQuery, Store, StoreError, StoreIdentity, Write};
+use crate::ports::{RunQuery, SkipQuery, Store, StoreError, StoreIdentity, Write};
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::schedule::Skipped;
 
 use readers::Readers;
 use refusal::{failed, refused};
@@ -200,6 +201,11 @@ impl Store for SqliteStore {
 
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError> {
         self.read("reading the provisional ledger entries", queries::provisional_entries).await
+    }
+
+    async fn skips(&self, query: &SkipQuery) -> Result<Vec<Skipped>, StoreError> {
+        let query = query.clone();
+        self.read("reading skipped times", move |db| queries::skips(db, &query)).await
     }
 
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {

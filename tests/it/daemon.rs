@@ -20,4 +20,4 @@ mod scale;
 mod service;
 mod stories;
 mod trouble;
-mod world;
+pub mod world;

@@ -11,6 +11,7 @@ use spotcron::catalogue::{
 };
 use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Region, Resources};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
+use spotcron::schedule::Schedule;
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -60,8 +61,7 @@ pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
     Job {
         name: name.into(),
         class: class.into(),
-        cron: cron.parse().unwrap(),
-        time_zone: jiff::tz::TimeZone::get(zone).unwrap(),
+        schedule: Schedule::of_cron(cron.parse().unwrap(), jiff::tz::TimeZone::get(zone).unwrap()),
         enabled: true,
         submission: Submission {
             definition: "work:1".to_owned(),

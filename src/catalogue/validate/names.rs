@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Scope;
-use crate::catalogue::raw::{RawClass, RawEnvironment, RawJob};
+use crate::catalogue::raw::{RawCalendar, RawClass, RawEnvironment, RawJob};
 use crate::catalogue::read::Entry;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{Located, did_you_mean, shown};
@@ -28,7 +28,7 @@ macro_rules! named {
         }
     )+};
 }
-named!(RawEnvironment, RawClass, RawJob);
+named!(RawEnvironment, RawClass, RawJob, RawCalendar);
 
 /// Where each name was first given. Names of tables that have other problems count too: a reference
 /// to them is not a second mistake.
@@ -86,7 +86,11 @@ impl<'a> Declared<'a> {
                 }
             };
             let problem = format!("there is no {kind} {}", shown(name));
-            let code = if kind == "class" { "unknown-class" } else { "unknown-environment" };
+            let code = match kind {
+                "class" => "unknown-class",
+                "calendar" => "unknown-calendar",
+                _ => "unknown-environment",
+            };
             scope.error(code, &reference.span, &problem, &hint);
         }
         false

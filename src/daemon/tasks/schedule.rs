@@ -12,12 +12,11 @@ use crate::domain::{LegCause, RunId};
 use crate::ledger::Counter;
 use crate::ports::{Activator, StoreError, Write};
 use crate::run::{Run, RunEventKind, RunState, Trigger};
-use crate::schedule::{Due, DueReport, Timetable};
+use crate::schedule::{CatchUpTerms, Due, DueReport, Timetable};
 
 pub struct Schedule {
     shared: Arc<Shared>,
-    /// Made for the catalogue of this fingerprint.
-    timetable: Option<(String, Timetable)>,
+    timetable: Option<Timetable>,
 }
 
 impl Schedule {
@@ -25,23 +24,54 @@ impl Schedule {
         Schedule { shared, timetable: None }
     }
 
-    /// The timetable for `catalogue`, kept or made anew.
+    /// The timetable of `catalogue`. One of another catalogue has its last word first, so that what
+    /// was due before the change is not lost by it.
     async fn timetable(
         &mut self,
-        catalogue: &Catalogue,
+        catalogue: &Arc<Catalogue>,
         now: Timestamp,
-    ) -> Result<&mut Timetable, TaskError> {
-        let current =
-            matches!(&self.timetable, Some((print, _)) if *print == catalogue.fingerprint);
-        if !current {
-            let handled = self.shared.book.store().handled().await?;
-            let made = Timetable::new(catalogue, &handled, now);
-            self.timetable = Some((catalogue.fingerprint.clone(), made));
+    ) -> Result<Timetable, TaskError> {
+        if let Some(timetable) = self.timetable.take() {
+            if timetable.catalogue().fingerprint == catalogue.fingerprint {
+                return Ok(timetable);
+            }
+            let report = timetable.conclude(catalogue, now, self.terms());
+            self.write_down(catalogue, report, now).await?;
         }
-        match &mut self.timetable {
-            Some((_, timetable)) => Ok(timetable),
-            None => Err(TaskError::Other("no timetable".to_owned())),
+        let handled = self.shared.book.store().handled().await?;
+        Ok(Timetable::new(Arc::clone(catalogue), &handled, now))
+    }
+
+    fn terms(&self) -> CatchUpTerms<'static> {
+        let settings = &self.shared.settings.schedule;
+        CatchUpTerms {
+            window: settings.catch_up_window,
+            limit: settings.catch_up_limit,
+            is_paused: &|_| false,
         }
+    }
+
+    /// Makes the report durable.
+    async fn write_down(
+        &self,
+        catalogue: &Catalogue,
+        mut report: DueReport,
+        now: Timestamp,
+    ) -> Result<(), TaskError> {
+        loop {
+            match self.shared.book.commit(change_of(catalogue, &report, now)).await {
+                Ok(()) => break,
+                // A clock that was set back asks for a time that has its run already.
+                Err(StoreError::Conflict(run)) if names(&report, &run) => {
+                    report.start.retain(|due| RunId::of(&due.job, due.scheduled_for) != run);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !report.start.is_empty() {
+            self.shared.bells.dispatch.ring();
+        }
+        Ok(())
     }
 }
 
@@ -56,13 +86,17 @@ fn change_of(catalogue: &Catalogue, report: &DueReport, now: Timestamp) -> Chang
     for skipped in &report.skipped {
         tracing::warn!(
             job = %skipped.job, count = skipped.count, first = %skipped.first, last = %skipped.last,
-            catch_up_window_secs = skipped.catch_up_window.as_secs(),
-            "scheduled times were missed for longer than the catch-up window and are not run"
+            reason = skipped.reason.label(), "scheduled times are not run"
         );
-        change.count(Counter::RunsSkipped { job: skipped.job.clone() }, skipped.count.into());
+        let counter = Counter::RunsSkipped { job: skipped.job.clone(), reason: skipped.reason };
+        change.count(counter, skipped.count.into());
+        change.write(Write::Skipped(now, skipped.clone()));
     }
     for (key, at) in &report.handled {
         change.write(Write::Handled(key.clone(), *at));
+    }
+    for key in &report.forgotten {
+        change.write(Write::Forgotten(key.clone()));
     }
     change
 }
@@ -107,26 +141,14 @@ impl Task for Schedule {
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let catalogue = self.shared.catalogue.load_full();
-        let window = self.shared.settings.schedule.catch_up_window;
-        let mut report = self.timetable(&catalogue, now).await?.due(&catalogue, now, window);
-        loop {
-            match self.shared.book.commit(change_of(&catalogue, &report, now)).await {
-                Ok(()) => break,
-                // A clock that was set back asks for a time that has its run already.
-                Err(StoreError::Conflict(run)) if names(&report, &run) => {
-                    report.start.retain(|due| RunId::of(&due.job, due.scheduled_for) != run);
-                }
-                Err(error) => {
-                    // The timetable has moved on and the store has not: begin again from the store.
-                    self.timetable = None;
-                    return Err(error.into());
-                }
-            }
-        }
-        if !report.start.is_empty() {
-            self.shared.bells.dispatch.ring();
-        }
-        self.shared.set_next_due(report.next_wake);
-        Ok(Activation { wake_at: report.next_wake })
+        // On an error it is not put back: it has moved on and the store has not, so that the next
+        // activation begins again from the store.
+        let mut timetable = self.timetable(&catalogue, now).await?;
+        let report = timetable.due(now, self.terms());
+        let next_wake = report.next_wake;
+        self.write_down(&catalogue, report, now).await?;
+        self.timetable = Some(timetable);
+        self.shared.set_next_due(next_wake);
+        Ok(Activation { wake_at: next_wake })
     }
 }

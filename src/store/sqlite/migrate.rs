@@ -17,6 +17,7 @@ use super::refusal::failed;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_first_tables.sql"),
     include_str!("../../../migrations/0002_price_coverage.sql"),
+    include_str!("../../../migrations/0003_skipped_times.sql"),
 ];
 
 /// The version of the tables that this program works with.

@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{InstanceFacts, InstanceId, RunId, ScheduleKey, Window};
 use crate::ledger::{Counter, Entry};
-use crate::ports::RunQuery;
+use crate::ports::{RunQuery, SkipQuery};
 use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::schedule::Skipped;
 
 use super::rows::{from_json, key_columns, name, nanos_bound, timestamp};
 
@@ -80,6 +81,19 @@ pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
         // SQLite reads a negative limit as none.
         Value::Integer(query.limit.map_or(-1, i64::from)),
     );
+    docs(db, &sql, params_from_iter(values))
+}
+
+pub(super) fn skips(db: &Connection, query: &SkipQuery) -> Reading<Vec<Skipped>> {
+    let mut sql = "SELECT doc FROM skips WHERE last >= ?".to_owned();
+    let since = query.since.map_or(i64::MIN, nanos_bound);
+    let mut values: Vec<Value> = vec![Value::Integer(since)];
+    if let Some(job) = &query.job {
+        sql.push_str(" AND job = ?");
+        values.push(Value::Text(job.to_string()));
+    }
+    sql.push_str(" ORDER BY last DESC, job DESC LIMIT ?");
+    values.push(Value::Integer(query.limit.map_or(-1, i64::from)));
     docs(db, &sql, params_from_iter(values))
 }
 

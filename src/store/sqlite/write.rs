@@ -52,7 +52,8 @@ const fn doing(write: &Write) -> &'static str {
         Write::Instance(_) => "writing an instance",
         Write::Shape(..) => "writing an instance type",
         Write::Entry(_) => "writing a ledger entry",
-        Write::Handled(..) => "writing how far a schedule was handled",
+        Write::Handled(..) | Write::Forgotten(_) => "writing how far a schedule was handled",
+        Write::Skipped(..) => "writing skipped times",
         Write::Count(..) => "writing a counter",
         Write::PricePoints(_) => "writing spot prices",
         Write::PriceCoverage(_) => "writing how far the spot prices reach",
@@ -85,6 +86,14 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             "INSERT INTO handled (schedule, at) VALUES (?1, ?2) \
              ON CONFLICT DO UPDATE SET at = excluded.at",
             params![schedule.as_str(), nanos(*at)?],
+        ),
+        Write::Forgotten(schedule) => {
+            run_cached(db, "DELETE FROM handled WHERE schedule = ?1", [schedule.as_str()])
+        }
+        Write::Skipped(at, skipped) => run_cached(
+            db,
+            "INSERT INTO skips (at, job, last, doc) VALUES (?1, ?2, ?3, ?4)",
+            params![nanos(*at)?, skipped.job.as_str(), nanos(skipped.last)?, to_json(skipped)?],
         ),
         Write::PricePoints(points) => market::insert_points(db, points),
         Write::PriceCoverage(coverage) => market::put_coverage(db, coverage),

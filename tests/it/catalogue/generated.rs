@@ -204,7 +204,7 @@ impl JobText {
 
     fn check(&self, index: usize, catalogue: &catalogue::Catalogue) {
         let job = &catalogue.jobs[format!("job-{index}").as_str()];
-        assert_eq!(job.cron.as_str(), format!("{} {} * * *", self.minute, self.hour));
+        assert_eq!(job.schedule.to_string(), format!("{} {} * * *", self.minute, self.hour));
         assert_eq!(job.enabled, self.enabled);
         let submission = &job.submission;
         let resources = submission.resources.unwrap();

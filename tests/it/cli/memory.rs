@@ -13,12 +13,14 @@ use spotcron::ledger::{Counter, Entry};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
-use spotcron::ports::{RunQuery, Store, StoreError, Write};
+use spotcron::ports::{RunQuery, SkipQuery, Store, StoreError, Write};
 use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use spotcron::schedule::Skipped;
 
 #[derive(Default)]
 pub struct MemoryStore {
     pub runs: Vec<Run>,
+    pub skips: Vec<Skipped>,
     pub events: Vec<RunEvent>,
     pub attempts: Vec<AttemptRecord>,
     pub entries: Vec<Entry>,
@@ -78,6 +80,9 @@ impl Store for MemoryStore {
     }
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError> {
         picked(&self.entries, Entry::is_provisional)
+    }
+    async fn skips(&self, _: &SkipQuery) -> Result<Vec<Skipped>, StoreError> {
+        Ok(self.skips.clone())
     }
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         not_asked("what was handled")

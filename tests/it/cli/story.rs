@@ -10,6 +10,7 @@ use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Share, Usd};
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
+use spotcron::schedule::{SkipReason, Skipped};
 
 pub use market::{catalogue, markets};
 use parts::{AttemptPart, Teller, candidate, priced};
@@ -40,7 +41,15 @@ pub fn store() -> MemoryStore {
     held_back(&mut teller);
     uncertain(&mut teller);
     teller.store.markets = markets();
+    teller.store.skips = vec![
+        skip("rebuild", "01:05", "01:05", 1, SkipReason::Paused),
+        skip("nightly-report", "00:10", "00:50", 5, SkipReason::CatchUpWindow),
+    ];
     teller.store
+}
+
+fn skip(job: &str, first: &str, last: &str, count: u64, reason: SkipReason) -> Skipped {
+    Skipped { job: job.into(), first: at(first), last: at(last), count, reason }
 }
 
 fn usd(text: &str) -> Usd {

@@ -4,7 +4,7 @@ use anstream::adapter::strip_str;
 use clap::Parser;
 use spotcron::cli::args::Format;
 use spotcron::cli::render::{self, Report, failure_text};
-use spotcron::cli::{Cli, CliError, Verb, explain, plan, prices, runs, savings};
+use spotcron::cli::{Cli, CliError, Verb, explain, plan, prices, runs, savings, skipped};
 
 use super::golden::assert_golden;
 use super::story;
@@ -52,6 +52,13 @@ fn saved(line: &str) -> Result<savings::Report, CliError> {
 fn listed(line: &str) -> runs::Report {
     let Verb::Runs(args) = verb(line) else { panic!("{line}") };
     wait(runs::run(&args, &story::store(), story::now())).unwrap()
+}
+
+#[test]
+fn skipped_times_are_listed_with_their_reasons() {
+    let Verb::Skipped(args) = verb("skipped --since 7d") else { panic!("no such verb") };
+    let report = wait(skipped::run(&args, &story::store(), story::now())).unwrap();
+    golden("skipped", &report);
 }
 
 fn explained(run: &str) -> Result<explain::Report, CliError> {

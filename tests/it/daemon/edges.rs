@@ -16,10 +16,11 @@ use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
 use spotcron::ports::{
-    BatchService, FailureKind, FoundJob, QueueDescription, RunQuery, ServiceError, Store,
-    StoreError, SubmitError, Write,
+    BatchService, FailureKind, FoundJob, QueueDescription, RunQuery, ServiceError, SkipQuery,
+    Store, StoreError, SubmitError, Write,
 };
 use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent, SubmitRequest};
+use spotcron::schedule::Skipped;
 use tokio::sync::Semaphore;
 
 type Choice = Box<dyn Fn(&[Write]) -> bool + Send>;
@@ -82,6 +83,9 @@ impl Store for FailingStore {
     }
     async fn provisional_entries(&self) -> Result<Vec<Entry>, StoreError> {
         self.inner.provisional_entries().await
+    }
+    async fn skips(&self, query: &SkipQuery) -> Result<Vec<Skipped>, StoreError> {
+        self.inner.skips(query).await
     }
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         self.inner.handled().await

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spotcron::catalogue::Catalogue;
-use spotcron::daemon::{Shared, metrics_text, reload, status_page, watch_catalogue};
+use spotcron::daemon::{
+    Shared, Task, all_tasks, metrics_text, reload, status_page, watch_catalogue,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::world::{CATALOGUE, World, parse};
+use crate::samples::at;
 
 /// [`CATALOGUE`] without the job `report`, with another queue: a change in two tables.
 fn changed() -> String {
@@ -165,4 +168,45 @@ async fn a_swapped_link_is_noticed() {
         std::fs::remove_dir_all(folder.join("..2026_06_01")).unwrap();
     };
     noticed(&shared, swap, &changed()).await;
+}
+
+/// The one task that turns due times into runs.
+fn schedule_task(shared: &Arc<Shared>) -> Box<dyn Task> {
+    all_tasks(shared).into_iter().find(|task| task.name() == "schedule").unwrap()
+}
+
+#[tokio::test]
+async fn a_time_that_falls_due_with_the_edit_of_its_expression_still_runs() {
+    let world = World::new(1, 0.0).await;
+    let mut schedule = schedule_task(&world.shared);
+    schedule.activate(at("2026-06-01T00:00:00Z")).await.unwrap();
+    // 00:20 passes while the catalogue is replaced: `import` runs at 7 and 37 minutes from now on.
+    let edited = CATALOGUE.replace("*/20 * * * *", "7,37 * * * *");
+    world.shared.replace_catalogue(parse(&edited));
+    schedule.activate(at("2026-06-01T00:20:05Z")).await.unwrap();
+    schedule.activate(at("2026-06-01T00:40:00Z")).await.unwrap();
+    let mut due: Vec<String> =
+        world.runs().await.iter().map(|run| run.scheduled_for.to_string()).collect();
+    due.sort();
+    assert_eq!(
+        due,
+        ["2026-06-01T00:10:00Z", "2026-06-01T00:20:00Z", "2026-06-01T00:37:00Z"],
+        "the report's, the one before the edit, and the first of the new expression: not 00:07"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_was_disabled_for_a_while_does_not_catch_up() {
+    let world = World::new(1, 0.0).await;
+    let mut schedule = schedule_task(&world.shared);
+    schedule.activate(at("2026-06-01T00:00:00Z")).await.unwrap();
+    let off = CATALOGUE.replace("time_zone = \"UTC\"", "enabled = false");
+    world.shared.replace_catalogue(parse(&off));
+    schedule.activate(at("2026-06-01T00:01:00Z")).await.unwrap();
+    world.shared.replace_catalogue(parse(CATALOGUE));
+    // The process dies meanwhile: what counts is in the store.
+    let mut schedule = schedule_task(&world.shared);
+    schedule.activate(at("2026-06-01T00:45:00Z")).await.unwrap();
+    let imports = world.runs().await.into_iter().filter(|run| run.job.as_str() == "import");
+    assert_eq!(imports.count(), 0, "00:20 and 00:40 passed while nobody asked for them");
 }

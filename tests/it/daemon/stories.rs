@@ -4,7 +4,9 @@ use jiff::SignedDuration;
 use spotcron::daemon::Mode;
 use spotcron::domain::{Capacity, LegCause, RunOutcome};
 use spotcron::ledger::Counter;
+use spotcron::ports::SkipQuery;
 use spotcron::run::{Run, RunEventKind, RunState};
+use spotcron::schedule::SkipReason;
 
 use super::world::{BEGIN, World, check, scenario};
 use crate::samples::at;
@@ -158,7 +160,11 @@ async fn an_outage_longer_than_the_catch_up_window_is_told() {
     sorted.sort();
     assert_eq!(sorted, caught_up);
     assert_eq!(
-        world.count(|c| matches!(c, Counter::RunsSkipped { job } if job.as_str() == "import")),
+        world.count(|c| matches!(c, Counter::RunsSkipped { job, .. } if job.as_str() == "import")),
         12
     );
+    let query = SkipQuery { job: Some("import".into()), ..SkipQuery::default() };
+    let told = world.store.skips(&query).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].count, told[0].reason), (12, SkipReason::CatchUpWindow));
 }

@@ -12,6 +12,7 @@ use spotcron::metrics::{
     ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, ReloadGauges, Snapshot, TaskGauges,
     reference_page, render,
 };
+use spotcron::schedule::SkipReason;
 
 use super::fixture::{after, price};
 
@@ -29,7 +30,7 @@ fn one_of_each() -> Tally {
             environment: Some(environment()),
             outcome: RunOutcome::Succeeded,
         },
-        Counter::RunsSkipped { job: job() },
+        Counter::RunsSkipped { job: job(), reason: SkipReason::Paused },
         Counter::Submissions {
             class: class(),
             environment: environment(),
@@ -201,12 +202,12 @@ fn a_run_that_was_never_submitted_has_no_environment() {
 #[test]
 fn an_empty_snapshot_and_odd_names_render() {
     let mut tally = Tally::default();
-    tally.add(Counter::RunsSkipped { job: "a\"b\\c\nd".into() }, 1);
+    tally.add(Counter::RunsSkipped { job: "a\"b\\c\nd".into(), reason: SkipReason::Paused }, 1);
     // A damaged store must not take the daemon down at a scrape.
     tally.add(Counter::DeadlinesMet { class: "nightly".into() }, -5);
     let bare = Snapshot { reload: None, next_wake: None, ..snapshot(&tally) };
     let text = render(&bare).unwrap();
-    assert!(text.contains(r#"spotcron_runs_skipped_total{job="a\"b\\c\nd"} 1"#));
+    assert!(text.contains(r#"spotcron_runs_skipped_total{job="a\"b\\c\nd",reason="paused"} 1"#));
     assert!(text.contains("spotcron_deadlines_met_total{class=\"nightly\"} 0\n"));
     assert!(!text.contains("spotcron_reload_success"));
 }

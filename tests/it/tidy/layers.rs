@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("experience", &["domain"]),
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
     ("run", &["domain", "catalogue", "market", "cost", "experience", "decision"]),
-    ("ledger", &["domain", "catalogue", "market", "cost", "run"]),
+    ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values.
     ("doctor", &["domain", "catalogue", "settings"]),
     // What the core needs of the world.
@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "domain",
             "catalogue",
+            "schedule",
             "market",
             "cost",
             "experience",
@@ -41,7 +42,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Adapters: the core's values, the ports, and settings that are plain values. Never another one.
     ("aws", &["domain", "clock", "catalogue", "market", "run", "doctor", "ports", "settings"]),
     ("sim", &["domain", "clock", "document", "diagnostic", "catalogue", "market", "run", "ports"]),
-    ("store", &["domain", "market", "experience", "decision", "run", "ledger", "ports"]),
+    (
+        "store",
+        &["domain", "schedule", "market", "experience", "decision", "run", "ledger", "ports"],
+    ),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
     ("settings", &["domain", "diagnostic", "document", "cost"]),
     ("telemetry", &["settings"]),

@@ -11,6 +11,7 @@ use spotcron::domain::{
     Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
 };
 use spotcron::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
+use spotcron::schedule::Schedule;
 
 use super::at;
 
@@ -55,8 +56,7 @@ fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
     Job {
         name: name.into(),
         class: class.into(),
-        cron: cron.parse().unwrap(),
-        time_zone: TimeZone::get(zone).unwrap(),
+        schedule: Schedule::of_cron(cron.parse().unwrap(), TimeZone::get(zone).unwrap()),
         enabled: true,
         submission: Submission {
             definition: format!("{name}:7"),

@@ -1,0 +1,122 @@
+//! Words that a key may hold, and what they mean.
+
+use std::borrow::Cow;
+
+use jiff::civil::Weekday;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::RawCheckpoint;
+use crate::catalogue::{RetryOwner, WhenPriceUnknown};
+use crate::document::{FromToml, Reader};
+use crate::domain::{Architecture, Capacity};
+use crate::schedule::{CatchUp, DstRule};
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident($type:ty) = $schema:literal { $($text:literal => $value:expr),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name(pub $type);
+
+        impl FromToml for $name {
+            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+                reader.choice(value, &[$(($text, $value)),+]).map($name)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                $schema.into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": [$($text),+] })
+            }
+        }
+    )+};
+}
+
+choices! {
+    /// A kind of capacity.
+    CapacityText(Capacity) = "capacity" {
+        "spot" => Capacity::Spot,
+        "on-demand" => Capacity::OnDemand,
+        "fargate-spot" => Capacity::FargateSpot,
+        "fargate" => Capacity::Fargate,
+    }
+    /// A processor architecture.
+    ArchitectureText(Architecture) = "architecture" {
+        "x86_64" => Architecture::X86_64,
+        "arm64" => Architecture::Arm64,
+    }
+    /// Who repeats.
+    RetryOwnerText(RetryOwner) = "retry-owner" {
+        "spotcron" => RetryOwner::Spotcron,
+        "batch" => RetryOwner::Batch,
+    }
+    /// Without a price.
+    WhenPriceUnknownText(WhenPriceUnknown) = "when-price-unknown" {
+        "on-demand" => WhenPriceUnknown::OnDemand,
+        "spot" => WhenPriceUnknown::Spot,
+        "hold" => WhenPriceUnknown::Hold,
+    }
+    /// Whether to repeat: `true` for retry.
+    ActionText(bool) = "action" { "retry" => true, "exit" => false }
+    /// Nights when clocks change.
+    DstText(DstRule) = "dst" { "vixie" => DstRule::Vixie, "skip" => DstRule::Skip }
+    /// What missed times do.
+    CatchUpText(CatchUp) = "catch-up" {
+        "all" => CatchUp::All,
+        "latest" => CatchUp::Latest,
+        "none" => CatchUp::None,
+    }
+    /// A day of the week.
+    WeekdayText(Weekday) = "weekday" {
+        "monday" => Weekday::Monday,
+        "tuesday" => Weekday::Tuesday,
+        "wednesday" => Weekday::Wednesday,
+        "thursday" => Weekday::Thursday,
+        "friday" => Weekday::Friday,
+        "saturday" => Weekday::Saturday,
+        "sunday" => Weekday::Sunday,
+    }
+}
+
+/// `"from-zero"` or a table with `checkpoint_interval` and `restore`.
+#[derive(Debug, Clone)]
+pub enum RestartText {
+    FromZero,
+    Checkpoint(RawCheckpoint),
+}
+
+impl FromToml for RestartText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Table(_) => {
+                RawCheckpoint::from_toml(value, reader).map(RestartText::Checkpoint)
+            }
+            DeValue::String(text) if text == "from-zero" => Some(RestartText::FromZero),
+            _ => {
+                let hint = "write \"from-zero\", or \
+                            { checkpoint_interval = \"10m\", restore = \"2m\" }";
+                reader.invalid(value.span(), "is no restart behaviour", Some(hint.to_owned()))
+            }
+        }
+    }
+}
+
+impl JsonSchema for RestartText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "restart".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let checkpoint = generator.subschema_for::<RawCheckpoint>();
+        json_schema!({ "anyOf": [{ "const": "from-zero" }, checkpoint] })
+    }
+}
