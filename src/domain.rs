@@ -8,6 +8,7 @@ pub mod outcome;
 mod ratio;
 pub mod redacted;
 pub mod resources;
+pub mod site;
 pub mod window;
 
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
@@ -23,4 +24,5 @@ pub use observation::{
 pub use outcome::{AttemptEnd, LegCause, RunOutcome};
 pub use redacted::Redacted;
 pub use resources::{InstanceShape, Resources};
+pub use site::{AccountRegion, Role, RoleArn, Site};
 pub use window::Window;
