@@ -55,7 +55,7 @@ fn environment(name: &str, capacity: Capacity) -> Environment {
         name: name.into(),
         queue: name.to_owned(),
         capacity,
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         instance_types: None,
         zones: None,
         definitions: BTreeMap::new(),

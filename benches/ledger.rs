@@ -24,7 +24,7 @@ fn after(secs: i64) -> Timestamp {
 fn instance() -> InstanceFacts {
     InstanceFacts {
         id: "i-1".into(),
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         instance_type: "m6i.xlarge".into(),
         zone: "us-east-1a".into(),
         lifecycle: Lifecycle::Spot,
@@ -44,7 +44,7 @@ fn attempt(number: u32) -> AttemptRecord {
         batch_job_id: "job-1".into(),
         environment: "spot-a".into(),
         capacity: Capacity::Spot,
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         resources: Some(Resources { vcpu_millis: 2000, memory_mib: 8192, gpus: 0 }),
         started_at: Some(after(100)),
         stopped_at: Some(after(9_000)),

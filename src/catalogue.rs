@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::domain::{
     Architecture, Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted,
-    Region, Resources, UsdPerHour, Zone,
+    Resources, Site, UsdPerHour, Zone,
 };
 use crate::schedule::Schedule;
 
@@ -42,7 +42,8 @@ pub struct Environment {
     /// The Batch job queue's name or ARN.
     pub queue: String,
     pub capacity: Capacity,
-    pub region: Region,
+    /// The queue's region, and how its account is entered.
+    pub site: Site,
     /// Overrides what is discovered from the queue's compute environments.
     pub instance_types: Option<Vec<InstanceType>>,
     /// Overrides the discovered zones.

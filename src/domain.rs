@@ -9,6 +9,7 @@ pub mod outcome;
 mod ratio;
 pub mod redacted;
 pub mod resources;
+pub mod site;
 pub mod window;
 
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
@@ -25,4 +26,5 @@ pub use observation::{
 pub use outcome::{AttemptEnd, LegCause, RunOutcome};
 pub use redacted::Redacted;
 pub use resources::{InstanceShape, Resources};
+pub use site::{AccountRegion, Role, RoleArn, Site};
 pub use window::Window;

@@ -9,7 +9,7 @@ pub use view::{EnvironmentMarket, FargateQuote, Market, PoolQuote};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstanceType, Pool, Ppm, Region, UsdPerHour};
+use crate::domain::{AccountRegion, InstanceType, Pool, Ppm, Region, UsdPerHour};
 
 /// A change point of a spot price: it holds for the pool from `effective_from` until the next one.
 /// Linux/UNIX only; the adapter merges the `(Amazon VPC)` variant into it.
@@ -21,9 +21,9 @@ pub struct PricePoint {
 }
 
 /// Up to when the archive of a type's spot prices is complete, in every zone of a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceCoverage {
-    pub region: Region,
+    pub place: AccountRegion,
     pub instance_type: InstanceType,
     pub complete_until: Timestamp,
 }

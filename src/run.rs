@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, JobName, LegCause,
-    Region, RunId, RunOutcome,
+    RunId, RunOutcome, Site,
 };
 
 /// What made a run exist.
@@ -96,7 +96,10 @@ pub struct Leg {
     pub cause: LegCause,
     pub environment: EnvironmentName,
     pub capacity: Capacity,
-    pub region: Region,
+    /// Where it goes and is looked up, whatever becomes of its environment. Stored under the name
+    /// that it had before there were roles.
+    #[serde(rename = "region")]
+    pub site: Site,
     pub queue: String,
     pub batch_name: BatchJobName,
     /// When its intent was made durable.

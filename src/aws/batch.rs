@@ -10,9 +10,7 @@ use super::batch_observe::{observation, status_of};
 use super::error::service_error;
 use super::moment::from_millis;
 use super::{AwsCloud, submit};
-use crate::domain::{
-    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Region,
-};
+use crate::domain::{BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site};
 use crate::ports::{
     BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
 };
@@ -27,16 +25,16 @@ const REASON_LENGTH: usize = 1024;
 impl BatchService for AwsCloud {
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
         self.inner.pacing.submit().await;
-        submit::submit(&self.inner.clients.of(&request.region).batch, request).await
+        submit::submit(&self.inner.clients.of(&request.site).batch, request).await
     }
 
     async fn describe(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[BatchJobId],
     ) -> Result<Vec<JobObservation>, ServiceError> {
         const OPERATION: &str = "DescribeJobs";
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let mut jobs = Vec::with_capacity(ids.len());
         for some in ids.chunks(JOBS_PER_CALL) {
             self.inner.pacing.describe().await;
@@ -55,14 +53,14 @@ impl BatchService for AwsCloud {
 
     async fn find_by_name(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
         name: &BatchJobName,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError> {
         const OPERATION: &str = "ListJobs";
         let by_name = KeyValuesPair::builder().name("JOB_NAME").values(name.as_str()).build();
-        let call = self.inner.clients.of(region).batch.list_jobs().job_queue(queue);
+        let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
         let mut pages = call.filters(by_name).into_paginator().send();
         let mut found = Vec::new();
         loop {
@@ -76,44 +74,39 @@ impl BatchService for AwsCloud {
         Ok(found)
     }
 
-    async fn cancel(
-        &self,
-        region: &Region,
-        id: &BatchJobId,
-        reason: &str,
-    ) -> Result<(), ServiceError> {
+    async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError> {
         self.inner.pacing.stop().await;
-        let call = self.inner.clients.of(region).batch.cancel_job();
+        let call = self.inner.clients.of(site).batch.cancel_job();
         let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
         answer.map(|_| ()).map_err(|failure| service_error("CancelJob", &failure))
     }
 
     async fn terminate(
         &self,
-        region: &Region,
+        site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
         self.inner.pacing.stop().await;
-        let call = self.inner.clients.of(region).batch.terminate_job();
+        let call = self.inner.clients.of(site).batch.terminate_job();
         let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
         answer.map(|_| ()).map_err(|failure| service_error("TerminateJob", &failure))
     }
 
     async fn describe_queue(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError> {
-        self.queue(region, queue).await
+        self.queue(site, queue).await
     }
 
     async fn expand_instance_types(
         &self,
-        region: &Region,
+        site: &Site,
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
-        self.instance_types(region, patterns).await
+        self.instance_types(site, patterns).await
     }
 }
 

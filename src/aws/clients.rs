@@ -1,4 +1,4 @@
-//! Service clients, one set per region, made when first asked for.
+//! Service clients, one set per place, made when first asked for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_config::SdkConfig;
 
 use super::observe::{CallObserver, CountCalls};
-use crate::domain::Region;
+use crate::domain::{Region, Site};
 
-/// The clients of one region.
-pub(super) struct RegionClients {
+/// The clients of one place.
+pub(super) struct SiteClients {
     pub(super) batch: aws_sdk_batch::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ecs: aws_sdk_ecs::Client,
@@ -18,7 +18,7 @@ pub(super) struct RegionClients {
 pub(super) struct Clients {
     sdk: SdkConfig,
     observer: Arc<dyn CallObserver>,
-    regions: RwLock<BTreeMap<Region, Arc<RegionClients>>>,
+    sites: RwLock<BTreeMap<Site, Arc<SiteClients>>>,
     pricing: RwLock<BTreeMap<&'static str, aws_sdk_pricing::Client>>,
     sts: aws_sdk_sts::Client,
 }
@@ -30,21 +30,21 @@ impl Clients {
                 .interceptor(CountCalls(observer.clone()))
                 .build(),
         );
-        Clients { sdk, observer, regions: RwLock::default(), pricing: RwLock::default(), sts }
+        Clients { sdk, observer, sites: RwLock::default(), pricing: RwLock::default(), sts }
     }
 
     pub(super) fn sts(&self) -> &aws_sdk_sts::Client {
         &self.sts
     }
 
-    pub(super) fn of(&self, region: &Region) -> Arc<RegionClients> {
-        cached(&self.regions, region.clone(), || Arc::new(self.build(region)))
+    pub(super) fn of(&self, site: &Site) -> Arc<SiteClients> {
+        cached(&self.sites, site.clone(), || Arc::new(self.build(&site.region)))
     }
 
-    fn build(&self, region: &Region) -> RegionClients {
+    fn build(&self, region: &Region) -> SiteClients {
         let home = aws_config::Region::new(region.as_str().to_owned());
         let count = CountCalls(self.observer.clone());
-        RegionClients {
+        SiteClients {
             batch: aws_sdk_batch::Client::from_conf(
                 aws_sdk_batch::config::Builder::from(&self.sdk)
                     .region(home.clone())

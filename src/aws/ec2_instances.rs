@@ -8,9 +8,7 @@ use jiff::tz::TimeZone;
 use super::AwsCloud;
 use super::error::service_error;
 use super::moment::from_sdk;
-use crate::domain::{
-    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Region, Zone,
-};
+use crate::domain::{InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Site, Zone};
 use crate::ports::{FailureKind, ServiceError};
 
 const OPERATION: &str = "DescribeInstances";
@@ -20,10 +18,10 @@ const IDS_PER_CALL: usize = 100;
 impl AwsCloud {
     pub(super) async fn ec2_instances(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[InstanceId],
     ) -> Result<Vec<InstanceFacts>, ServiceError> {
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let mut facts = Vec::new();
         for some in ids.chunks(IDS_PER_CALL) {
             let values = some.iter().map(|id| id.as_str().to_owned()).collect();
@@ -36,7 +34,7 @@ impl AwsCloud {
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 let now = self.now();
                 for instance in page.reservations().iter().flat_map(|r| r.instances()) {
-                    facts.push(facts_of(instance, region, now).map_err(|problem| {
+                    facts.push(facts_of(instance, site, now).map_err(|problem| {
                         ServiceError::new(OPERATION, FailureKind::BadResponse, problem)
                     })?);
                 }
@@ -46,7 +44,7 @@ impl AwsCloud {
     }
 }
 
-fn facts_of(instance: &Instance, region: &Region, now: Timestamp) -> Result<InstanceFacts, String> {
+fn facts_of(instance: &Instance, site: &Site, now: Timestamp) -> Result<InstanceFacts, String> {
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let id = text(instance.instance_id()).ok_or("an instance has no id")?;
     let lacks = |what: &str| format!("the instance {id} has no {what}");
@@ -68,7 +66,7 @@ fn facts_of(instance: &Instance, region: &Region, now: Timestamp) -> Result<Inst
         ended_at,
         end,
         seen_at: ended_at.unwrap_or(now),
-        region: region.clone(),
+        site: site.clone(),
         id: InstanceId::from(id),
     })
 }

@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{ContainerInstance, Task};
 use super::AwsCloud;
 use super::error::service_error;
 use super::moment::from_sdk;
-use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region, Zone};
+use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site, Zone};
 use crate::ports::{ContainerHost, FailureKind, FargateTask, InstanceDirectory, ServiceError};
 
 /// What one describe call of ECS takes.
@@ -18,10 +18,10 @@ const ARNS_PER_CALL: usize = 100;
 impl InstanceDirectory for AwsCloud {
     async fn container_hosts(
         &self,
-        region: &Region,
+        site: &Site,
         container_instance_arns: &[String],
     ) -> Result<Vec<ContainerHost>, ServiceError> {
-        let ecs = &self.inner.clients.of(region).ecs;
+        let ecs = &self.inner.clients.of(site).ecs;
         let mut hosts = Vec::new();
         for (cluster, arns) in by_cluster("container-instance", container_instance_arns) {
             for some in arns.chunks(ARNS_PER_CALL) {
@@ -43,18 +43,18 @@ impl InstanceDirectory for AwsCloud {
 
     async fn instances(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[InstanceId],
     ) -> Result<Vec<InstanceFacts>, ServiceError> {
-        self.ec2_instances(region, ids).await
+        self.ec2_instances(site, ids).await
     }
 
     async fn fargate_tasks(
         &self,
-        region: &Region,
+        site: &Site,
         task_arns: &[String],
     ) -> Result<Vec<FargateTask>, ServiceError> {
-        let ecs = &self.inner.clients.of(region).ecs;
+        let ecs = &self.inner.clients.of(site).ecs;
         let mut tasks = Vec::new();
         for (cluster, arns) in by_cluster("task", task_arns) {
             for some in arns.chunks(ARNS_PER_CALL) {

@@ -15,7 +15,7 @@ use super::queues::{capacity_of, is_named, subnets_of};
 use crate::doctor::{
     ComputeEnvironmentFacts, DefinitionFacts, Operation, QueueFacts, Unseen, WaitingJob,
 };
-use crate::domain::{Region, Zone};
+use crate::domain::{Site, Zone};
 use crate::ports::{AccountInspector, Identity, ProbeAt, ServiceError};
 
 /// Of a queue with very many waiting jobs the first pages tell enough.
@@ -29,19 +29,15 @@ impl AccountInspector for AwsCloud {
 
     async fn probe(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
-        self.test_permission(region, operation, at).await
+        self.test_permission(site, operation, at).await
     }
 
-    async fn inspect_queue(
-        &self,
-        region: &Region,
-        queue: &str,
-    ) -> Result<QueueFacts, ServiceError> {
-        let detail = self.queue_detail(region, queue).await?;
+    async fn inspect_queue(&self, site: &Site, queue: &str) -> Result<QueueFacts, ServiceError> {
+        let detail = self.queue_detail(site, queue).await?;
         let mut ordered = detail.compute_environment_order().to_vec();
         ordered.sort_by_key(|entry| entry.order());
         Ok(QueueFacts {
@@ -54,14 +50,14 @@ impl AccountInspector for AwsCloud {
 
     async fn inspect_compute_environments(
         &self,
-        region: &Region,
+        site: &Site,
         names: &[String],
     ) -> Result<Vec<ComputeEnvironmentFacts>, ServiceError> {
-        let details = self.environment_details(region, names).await?;
+        let details = self.environment_details(site, names).await?;
         let mut found = Vec::with_capacity(details.len());
         for name in names {
             if let Some(detail) = details.iter().find(|detail| is_named(detail, name)) {
-                found.push(self.compute_environment(region, detail).await);
+                found.push(self.compute_environment(site, detail).await);
             }
         }
         Ok(found)
@@ -69,18 +65,18 @@ impl AccountInspector for AwsCloud {
 
     async fn inspect_definition(
         &self,
-        region: &Region,
+        site: &Site,
         definition: &str,
     ) -> Result<DefinitionFacts, ServiceError> {
-        self.job_definition(region, definition).await
+        self.job_definition(site, definition).await
     }
 
     async fn runnable_jobs(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<Vec<WaitingJob>, ServiceError> {
-        let call = self.inner.clients.of(region).batch.list_jobs().job_queue(queue);
+        let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
         let mut pages = call.job_status(JobStatus::Runnable).into_paginator().send();
         let mut jobs = Vec::new();
         for _ in 0..PAGES_OF_JOBS {
@@ -97,15 +93,15 @@ impl AwsCloud {
     /// With the types that its instance types come to, and the zones of its subnets.
     async fn compute_environment(
         &self,
-        region: &Region,
+        site: &Site,
         detail: &ComputeEnvironmentDetail,
     ) -> ComputeEnvironmentFacts {
         let mut facts = described(detail);
         if !facts.instance_types.is_empty() {
-            let shapes = self.instance_types(region, &facts.instance_types).await;
+            let shapes = self.instance_types(site, &facts.instance_types).await;
             facts.shapes = shapes.map_err(Unseen::from);
         }
-        let zones = self.subnet_zones(region, facts.subnets.clone()).await;
+        let zones = self.subnet_zones(site, facts.subnets.clone()).await;
         facts.zones = zones.map_err(Unseen::from).map(|zones| {
             let mut zones: Vec<Zone> = zones.into_values().collect();
             zones.sort();

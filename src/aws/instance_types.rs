@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{Filter, InstanceTypeInfo};
 
 use super::AwsCloud;
 use super::error::service_error;
-use crate::domain::{InstanceShape, InstanceType, Region};
+use crate::domain::{InstanceShape, InstanceType, Site};
 use crate::ports::{FailureKind, ServiceError};
 
 const OPERATION: &str = "DescribeInstanceTypes";
@@ -23,10 +23,10 @@ const DEFAULT_ARM64: [&str; 4] = ["m6g", "c6g", "r6g", "c7g"];
 impl AwsCloud {
     pub(super) async fn instance_types(
         &self,
-        region: &Region,
+        site: &Site,
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let values: Vec<String> = filter_values(patterns).into_iter().collect();
         let mut shapes = BTreeMap::new();
         for some in values.chunks(VALUES_PER_CALL) {

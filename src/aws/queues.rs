@@ -7,22 +7,22 @@ use aws_sdk_ec2::types::Filter;
 
 use super::AwsCloud;
 use super::error::service_error;
-use crate::domain::{Capacity, Region, Zone};
+use crate::domain::{Capacity, Site, Zone};
 use crate::ports::{ComputeEnvironment, FailureKind, QueueDescription, ServiceError};
 
 impl AwsCloud {
     pub(super) async fn queue(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError> {
-        let detail = self.queue_detail(region, queue).await?;
+        let detail = self.queue_detail(site, queue).await?;
         let mut ordered = detail.compute_environment_order().to_vec();
         ordered.sort_by_key(|entry| entry.order());
         let names: Vec<String> =
             ordered.into_iter().filter_map(|entry| entry.compute_environment).collect();
-        let details = self.environment_details(region, &names).await?;
-        let zones = self.zones_of(region, &details).await;
+        let details = self.environment_details(site, &names).await?;
+        let zones = self.zones_of(site, &details).await;
         Ok(QueueDescription {
             arn: detail.job_queue_arn().unwrap_or_default().to_owned(),
             enabled: detail.state().is_some_and(|state| state.as_str() == "ENABLED"),
@@ -39,22 +39,22 @@ impl AwsCloud {
 
     pub(super) async fn queue_detail(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<JobQueueDetail, ServiceError> {
         const OPERATION: &str = "DescribeJobQueues";
         self.inner.pacing.describe().await;
-        let call = self.inner.clients.of(region).batch.describe_job_queues().job_queues(queue);
+        let call = self.inner.clients.of(site).batch.describe_job_queues().job_queues(queue);
         let answer = call.send().await.map_err(|failure| service_error(OPERATION, &failure))?;
         answer.job_queues.unwrap_or_default().into_iter().next().ok_or_else(|| {
-            let problem = format!("there is no job queue `{queue}` in {region}");
+            let problem = format!("there is no job queue `{queue}` in {site}");
             ServiceError::new(OPERATION, FailureKind::NotFound, problem)
         })
     }
 
     pub(super) async fn environment_details(
         &self,
-        region: &Region,
+        site: &Site,
         names: &[String],
     ) -> Result<Vec<ComputeEnvironmentDetail>, ServiceError> {
         // No names at all would list every environment of the account.
@@ -62,7 +62,7 @@ impl AwsCloud {
             return Ok(Vec::new());
         }
         self.inner.pacing.describe().await;
-        let call = self.inner.clients.of(region).batch.describe_compute_environments();
+        let call = self.inner.clients.of(site).batch.describe_compute_environments();
         let answer = call.set_compute_environments(Some(names.to_vec())).send().await;
         let answer =
             answer.map_err(|failure| service_error("DescribeComputeEnvironments", &failure))?;
@@ -73,16 +73,16 @@ impl AwsCloud {
     /// and all zones that have a price count.
     async fn zones_of(
         &self,
-        region: &Region,
+        site: &Site,
         details: &[ComputeEnvironmentDetail],
     ) -> BTreeMap<String, Zone> {
         let subnets: Vec<String> = details.iter().flat_map(subnets_of).cloned().collect();
-        match self.subnet_zones(region, subnets).await {
+        match self.subnet_zones(site, subnets).await {
             Ok(zones) => zones,
             Err(error) => {
                 if self.first_subnet_refusal() {
                     tracing::warn!(
-                        %region,
+                        %site,
                         %error,
                         "cannot read the subnets of compute environments; every zone of the \
                          region counts as one of theirs (allow ec2:DescribeSubnets, or set \
@@ -97,7 +97,7 @@ impl AwsCloud {
     /// Zone by subnet, of those that exist.
     pub(super) async fn subnet_zones(
         &self,
-        region: &Region,
+        site: &Site,
         subnets: Vec<String>,
     ) -> Result<BTreeMap<String, Zone>, ServiceError> {
         if subnets.is_empty() {
@@ -106,7 +106,7 @@ impl AwsCloud {
         self.inner.pacing.lookup().await;
         // By filter: a subnet that is gone is then left out, instead of failing the whole call.
         let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
-        let call = self.inner.clients.of(region).ec2.describe_subnets().filters(by_id);
+        let call = self.inner.clients.of(site).ec2.describe_subnets().filters(by_id);
         let answer = call.send().await;
         let answer = answer.map_err(|failure| service_error("DescribeSubnets", &failure))?;
         let subnets = answer.subnets.unwrap_or_default().into_iter();

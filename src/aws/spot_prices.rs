@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::AwsCloud;
 use super::error::service_error;
 use super::moment::{from_sdk, to_sdk};
-use crate::domain::{InstanceType, Pool, Region, UsdPerHour, Window, Zone};
+use crate::domain::{InstanceType, Pool, Site, UsdPerHour, Window, Zone};
 use crate::market::PricePoint;
 use crate::ports::{FailureKind, ServiceError, SpotPriceSource};
 
@@ -24,11 +24,11 @@ const VPC: &str = "Linux/UNIX (Amazon VPC)";
 impl SpotPriceSource for AwsCloud {
     async fn spot_prices(
         &self,
-        region: &Region,
+        site: &Site,
         types: &[InstanceType],
         window: Window,
     ) -> Result<Vec<PricePoint>, ServiceError> {
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let mut merged = Merged::default();
         for some in types.chunks(TYPES_PER_CALL) {
             let call = clients

@@ -242,7 +242,7 @@ mod tests {
             .endpoint_url("http://127.0.0.1:9")
             .build();
         let request = SubmitRequest {
-            region: "us-east-1".into(),
+            site: "us-east-1".into(),
             name: "n".into(),
             queue: "q".to_owned(),
             definition: "d".to_owned(),

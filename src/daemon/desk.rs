@@ -1,7 +1,7 @@
 //! The price desk: what is known of environments and prices, from which the market is put together.
 //! Last known prices stay when a refresh fails; their age tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,8 +10,8 @@ use super::Shared;
 use super::shared::lock;
 use crate::catalogue::{Catalogue, Environment};
 use crate::domain::{
-    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour,
-    Zone,
+    AccountRegion, Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Pool,
+    Region, Site, UsdPerHour, Zone,
 };
 use crate::market::{
     EnvironmentMarket, FargatePrice, FargateQuote, ListPrice, Market, PoolQuote, PriceCoverage,
@@ -47,9 +47,9 @@ struct Drawers {
     discovered: BTreeMap<EnvironmentName, Discovered>,
     /// Every type that was ever looked up, also those that no environment has any more.
     shapes: BTreeMap<InstanceType, Arc<InstanceShape>>,
-    spot: BTreeMap<Region, BTreeMap<Pool, Spot>>,
+    spot: BTreeMap<AccountRegion, BTreeMap<Pool, Spot>>,
     /// Up to when the archive of each type's spot prices is complete.
-    spot_until: BTreeMap<(Region, InstanceType), Timestamp>,
+    spot_until: BTreeMap<(AccountRegion, InstanceType), Timestamp>,
     list: BTreeMap<(Region, InstanceType), List>,
     fargate: BTreeMap<Region, (Vec<FargatePrice>, Timestamp)>,
     /// Raised when something becomes known that an attempt may have lacked for its price.
@@ -66,12 +66,16 @@ impl Desk {
     pub(super) async fn restore(&self, shared: &Shared) -> Result<(), StoreError> {
         let store = shared.book.store();
         let now = shared.clock.now();
-        for region in regions(&shared.catalogue.load()) {
-            let points = store.latest_prices(&region).await?;
-            // How long ago they were seen is not kept. When they changed is a lawful lower bound, for
-            // list prices as well: they look too old rather than too new, until a refresh.
+        let catalogue = shared.catalogue.load_full();
+        // How long ago prices were seen is not kept. When they changed is a lawful lower bound, for
+        // list prices as well: they look too old rather than too new, until a refresh.
+        let places = sites(&catalogue).into_iter().map(|site| site.account_region());
+        for place in places.collect::<BTreeSet<_>>() {
+            let points = store.latest_prices(&place).await?;
             let seen = points.iter().map(|point| point.effective_from).max();
-            self.take_spot(&region, points, seen.unwrap_or(Timestamp::MIN));
+            self.take_spot(&place, points, seen.unwrap_or(Timestamp::MIN));
+        }
+        for region in regions(&catalogue) {
             for price in store.list_prices(&region, now).await? {
                 let since = price.effective_from;
                 self.take_list(vec![price], since);
@@ -117,31 +121,29 @@ impl Desk {
     pub fn is_priced(&self, environment: &Environment) -> bool {
         let drawers = lock(&self.drawers);
         let Some(discovered) = drawers.discovered.get(&environment.name) else { return false };
-        let region = &environment.region;
+        let region = &environment.site.region;
         if environment.capacity.is_fargate() {
             return drawers.fargate.contains_key(region);
         }
+        let place = environment.site.account_region();
         discovered.types.keys().all(|instance_type| {
-            let key = (region.clone(), instance_type.clone());
-            drawers.list.contains_key(&key)
+            drawers.list.contains_key(&(region.clone(), instance_type.clone()))
                 && (!environment.capacity.is_interruptible()
-                    || drawers.spot_until.contains_key(&key))
+                    || drawers.spot_until.contains_key(&(place.clone(), instance_type.clone())))
         })
     }
 
-    /// Types behind the region's interruptible environments: whose spot prices are wanted.
-    pub fn types_in(
+    /// Types behind the environments that are `wanted`.
+    pub fn types_behind(
         &self,
         catalogue: &Catalogue,
-        region: &Region,
-        spot_only: bool,
+        wanted: impl Fn(&Environment) -> bool,
     ) -> Vec<InstanceType> {
         let drawers = lock(&self.drawers);
         let mut types: Vec<InstanceType> = catalogue
             .environments
             .values()
-            .filter(|environment| environment.region == *region)
-            .filter(|environment| !spot_only || environment.capacity.is_interruptible())
+            .filter(|environment| wanted(environment))
             .filter_map(|environment| drawers.discovered.get(&environment.name))
             .flat_map(|discovered| discovered.types.keys().cloned())
             .collect();
@@ -152,10 +154,10 @@ impl Desk {
 
     /// Merges change points: per pool the newest wins, whatever the order they come in. The pools
     /// named count as seen at `seen_at`.
-    pub fn take_spot(&self, region: &Region, points: Vec<PricePoint>, seen_at: Timestamp) {
+    pub fn take_spot(&self, place: &AccountRegion, points: Vec<PricePoint>, seen_at: Timestamp) {
         let mut drawers = lock(&self.drawers);
         let mut news = 0;
-        let pools = drawers.spot.entry(region.clone()).or_default();
+        let pools = drawers.spot.entry(place.clone()).or_default();
         for PricePoint { pool, price, effective_from } in points {
             match pools.get_mut(&pool) {
                 Some(known) => {
@@ -176,9 +178,9 @@ impl Desk {
 
     /// The archive of a type's prices is complete so far. Never goes back.
     pub fn note_coverage(&self, coverage: &PriceCoverage) {
-        let PriceCoverage { region, instance_type, complete_until } = coverage.clone();
+        let PriceCoverage { place, instance_type, complete_until } = coverage.clone();
         let mut drawers = lock(&self.drawers);
-        let reached = drawers.spot_until.entry((region, instance_type)).or_insert(complete_until);
+        let reached = drawers.spot_until.entry((place, instance_type)).or_insert(complete_until);
         *reached = (*reached).max(complete_until);
     }
 
@@ -186,10 +188,10 @@ impl Desk {
     /// for.
     pub fn spot_complete_until(
         &self,
-        region: &Region,
+        place: &AccountRegion,
         instance_type: &InstanceType,
     ) -> Option<Timestamp> {
-        let key = (region.clone(), instance_type.clone());
+        let key = (place.clone(), instance_type.clone());
         lock(&self.drawers).spot_until.get(&key).copied()
     }
 
@@ -277,13 +279,14 @@ impl Desk {
     }
 }
 
-/// Every region that the catalogue names.
-pub fn regions(catalogue: &Catalogue) -> Vec<Region> {
-    let mut regions: Vec<Region> =
-        catalogue.environments.values().map(|environment| environment.region.clone()).collect();
-    regions.sort();
-    regions.dedup();
-    regions
+/// Every region of an account that the catalogue names.
+pub fn sites(catalogue: &Catalogue) -> BTreeSet<Site> {
+    catalogue.environments.values().map(|environment| environment.site.clone()).collect()
+}
+
+/// Every region that the catalogue names, in whichever account.
+pub fn regions(catalogue: &Catalogue) -> BTreeSet<Region> {
+    catalogue.environments.values().map(|environment| environment.site.region.clone()).collect()
 }
 
 fn environment_market(drawers: &Drawers, environment: &Environment) -> EnvironmentMarket {
@@ -304,9 +307,9 @@ fn environment_market(drawers: &Drawers, environment: &Environment) -> Environme
         return market;
     };
     market.unusable = discovered.unusable.clone();
-    let spot = drawers.spot.get(&environment.region);
+    let spot = drawers.spot.get(&environment.site.account_region());
     for (instance_type, shape) in &discovered.types {
-        let list_key = (environment.region.clone(), instance_type.clone());
+        let list_key = (environment.site.region.clone(), instance_type.clone());
         let list = drawers.list.get(&list_key);
         for zone in zones_of(discovered, spot, instance_type) {
             let pool = Pool { zone, instance_type: instance_type.clone() };
@@ -353,7 +356,7 @@ fn newest_fargate<'a>(
 
 /// What a task costs on demand, and on Fargate Spot where the user has stated that.
 fn fargate_quote(drawers: &Drawers, environment: &Environment) -> Option<FargateQuote> {
-    let Environment { region, architecture, .. } = environment;
+    let Environment { site: Site { region, .. }, architecture, .. } = environment;
     let list = newest_fargate(drawers, region, *architecture)?.rate();
     let (_, seen_at) = drawers.fargate.get(region)?;
     let spot = match environment.capacity {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Book, CallLog, Desk, Reloads, Status};
 use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
-use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region};
+use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -128,7 +128,7 @@ pub struct ToSettle {
 
 /// Types whose spot prices the ledger waits for, and since when it needs them. They are fetched
 /// also when no environment of the catalogue has them any more.
-pub type AwaitedPrices = BTreeMap<(Region, InstanceType), Timestamp>;
+pub type AwaitedPrices = BTreeMap<(Site, InstanceType), Timestamp>;
 
 /// What a daemon is made of.
 pub struct Parts {

@@ -77,7 +77,7 @@ fn types(seen: &Seen<'_>) -> Option<Finding> {
 fn idle(seen: &Seen<'_>) -> Vec<Finding> {
     let idle = seen.own().filter_map(|found| {
         let least = found.min_vcpus.filter(|least| *least > 0)?;
-        let (name, region) = (&found.name, &seen.environment.region);
+        let (name, region) = (&found.name, &seen.environment.site.region);
         Some(Finding::new(
             Code::IdleVcpus,
             seen.about(),

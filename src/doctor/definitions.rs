@@ -48,7 +48,7 @@ impl Examined<'_> {
             let allowed = class.environments.contains(&environment.name);
             let stated = &job.submission.definition;
             let definition = environment.definitions.get(stated).unwrap_or(stated);
-            let key = (environment.region.clone(), definition.clone());
+            let key = (environment.site.clone(), definition.clone());
             let facts = self.facts.definitions.get(&key);
             allowed.then_some(Placement { job, class, definition, facts })
         })
@@ -92,11 +92,12 @@ pub(super) fn once(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 fn missing(placement: &Placement<'_>, seen: &Seen<'_>) -> Finding {
-    let region = &seen.environment.region;
+    let site = &seen.environment.site;
+    let region = &site.region;
     Finding::new(
         Code::DefinitionMissing,
         placement.about(),
-        format!("there is no such definition in {region}; job {} needs it", placement.job.name),
+        format!("there is no such definition in {site}; job {} needs it", placement.job.name),
         format!(
             "Register it, or correct `definition` in the catalogue; \
              `aws batch describe-job-definitions --region {region} --status ACTIVE` lists them"

@@ -44,7 +44,7 @@ fn missing(seen: &Seen<'_>, all: &[ComputeEnvironmentFacts]) -> Vec<Finding> {
 }
 
 fn disabled(seen: &Seen<'_>, found: &ComputeEnvironmentFacts) -> Option<Finding> {
-    let (name, region) = (&found.name, &seen.environment.region);
+    let (name, region) = (&found.name, &seen.environment.site.region);
     (found.state != "ENABLED").then(|| {
         Finding::new(
             Code::ComputeEnvironmentDisabled,

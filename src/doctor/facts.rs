@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Operation;
 use crate::catalogue::RetryStrategy;
 use crate::domain::{
-    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Region, Resources, Zone,
+    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Resources, Site, Zone,
 };
 
 /// What was seen, or why nothing was.
@@ -43,13 +43,13 @@ pub struct Facts {
     pub account: Look<String>,
     /// How far AWS's clock is ahead of this machine's; negative when this machine's is ahead.
     pub aws_clock_ahead: Look<SignedDuration>,
-    /// By operation and region, of what the catalogue needs.
-    pub permissions: BTreeMap<(Operation, Region), Access>,
+    /// By operation and place, of what the catalogue needs.
+    pub permissions: BTreeMap<(Operation, Site), Access>,
     /// Of every environment of the catalogue.
     pub environments: BTreeMap<EnvironmentName, EnvironmentFacts>,
-    /// Of every definition that a job of the catalogue may be submitted with, by region and as the
+    /// Of every definition that a job of the catalogue may be submitted with, by place and as the
     /// catalogue names it.
-    pub definitions: BTreeMap<(Region, String), Look<DefinitionFacts>>,
+    pub definitions: BTreeMap<(Site, String), Look<DefinitionFacts>>,
     pub local: LocalFacts,
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
-use crate::domain::{Capacity, Region};
+use crate::domain::{Capacity, Site};
 
 /// An operation of AWS, as IAM names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -144,23 +144,31 @@ impl Operation {
         }
     }
 
-    /// What a catalogue needs, by operation with the regions in which it is called.
-    pub fn needed(catalogue: &Catalogue) -> BTreeMap<Operation, Vec<Region>> {
+    /// What a catalogue needs, by operation with the places in which it is called.
+    pub fn needed(catalogue: &Catalogue) -> BTreeMap<Operation, Vec<Site>> {
         let mut needed = BTreeMap::new();
         for operation in Operation::ALL {
-            let mut regions: Vec<Region> = catalogue
+            let mut sites: Vec<Site> = catalogue
                 .environments
                 .values()
                 .filter(|environment| operation.serves(environment.capacity))
-                .map(|environment| environment.region.clone())
+                .map(|environment| operation.called_at(&environment.site))
                 .collect();
-            regions.sort();
-            regions.dedup();
-            if !regions.is_empty() {
-                needed.insert(operation, regions);
+            sites.sort();
+            sites.dedup();
+            if !sites.is_empty() {
+                needed.insert(operation, sites);
             }
         }
         needed
+    }
+
+    /// The Price List is asked with spotcron's own credentials, whoever's prices are wanted.
+    fn called_at(self, site: &Site) -> Site {
+        match self {
+            Operation::GetProducts => Site::from(site.region.clone()),
+            _ => site.clone(),
+        }
     }
 
     const fn serves(self, capacity: Capacity) -> bool {

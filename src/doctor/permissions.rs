@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use super::finding::listed;
 use super::{About, Access, Code, Examined, Finding, Need, Operation};
-use crate::domain::Region;
+use crate::domain::Site;
 
 /// Looks through the answers to the tests, one finding an operation.
 pub(super) fn check(examined: &Examined<'_>) -> Vec<Finding> {
     let mut denied: BTreeMap<Operation, Refusals<'_>> = BTreeMap::new();
     let mut unclear: BTreeMap<Operation, Refusals<'_>> = BTreeMap::new();
     let mut not_tested: Vec<Operation> = Vec::new();
-    for ((operation, region), access) in &examined.facts.permissions {
+    for ((operation, site), access) in &examined.facts.permissions {
         match access {
             Access::Allowed => {}
-            Access::Denied(words) => denied.entry(*operation).or_default().push((region, words)),
-            Access::Unclear(words) => unclear.entry(*operation).or_default().push((region, words)),
+            Access::Denied(words) => denied.entry(*operation).or_default().push((site, words)),
+            Access::Unclear(words) => unclear.entry(*operation).or_default().push((site, words)),
             Access::NotTested => not_tested.push(*operation),
         }
     }
@@ -27,8 +27,8 @@ pub(super) fn check(examined: &Examined<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Regions with AWS's words.
-type Refusals<'a> = Vec<(&'a Region, &'a String)>;
+/// Places with AWS's words.
+type Refusals<'a> = Vec<(&'a Site, &'a String)>;
 
 fn refused(operation: Operation, seen: &Refusals<'_>) -> Option<Finding> {
     let (_, words) = seen.first()?;
@@ -38,22 +38,22 @@ fn refused(operation: Operation, seen: &Refusals<'_>) -> Option<Finding> {
         Need::Costs => Code::PermissionDeniedForCosts,
         Need::Comfort => Code::PermissionDeniedForComfort,
     };
-    let regions = listed(seen.iter().map(|(region, _)| region));
+    let places = listed(seen.iter().map(|(site, _)| site));
     Some(Finding::new(
         code,
         About::Account,
-        format!("{action} is denied in {regions}: {}. AWS says: {words}", operation.lost()),
+        format!("{action} is denied in {places}: {}. AWS says: {words}", operation.lost()),
         format!("Allow {action} in the role's policy (docs/guide/permissions.md)"),
     ))
 }
 
 fn unanswered(operation: Operation, seen: &Refusals<'_>) -> Option<Finding> {
     let (_, words) = seen.first()?;
-    let regions = listed(seen.iter().map(|(region, _)| region));
+    let places = listed(seen.iter().map(|(site, _)| site));
     Some(Finding::new(
         Code::PermissionUnclear,
         About::Account,
-        format!("whether {} is allowed in {regions} cannot be told: {words}", operation.action()),
+        format!("whether {} is allowed in {places} cannot be told: {words}", operation.action()),
         "Run `spotcron doctor` again; if it stays, look at the network between here and AWS",
     ))
 }

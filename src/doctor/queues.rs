@@ -34,11 +34,12 @@ impl Seen<'_> {
 }
 
 fn missing(seen: &Seen<'_>) -> Finding {
-    let (queue, region) = (&seen.environment.queue, &seen.environment.region);
+    let (queue, site) = (&seen.environment.queue, &seen.environment.site);
+    let region = &site.region;
     Finding::new(
         Code::QueueMissing,
         seen.about(),
-        format!("there is no job queue {queue} in {region}"),
+        format!("there is no job queue {queue} in {site}"),
         format!(
             "Correct `queue` or `region` in the catalogue; \
              `aws batch describe-job-queues --region {region}` lists those that there are"
@@ -47,7 +48,7 @@ fn missing(seen: &Seen<'_>) -> Finding {
 }
 
 fn disabled(seen: &Seen<'_>, queue: &QueueFacts) -> Option<Finding> {
-    let (name, region) = (&seen.environment.queue, &seen.environment.region);
+    let (name, region) = (&seen.environment.queue, &seen.environment.site.region);
     (queue.state != "ENABLED").then(|| {
         Finding::new(
             Code::QueueDisabled,

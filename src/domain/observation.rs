@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BatchJobId, InstanceId, InstanceType, Lifecycle, Region, Resources, Zone};
+use super::{BatchJobId, InstanceId, InstanceType, Lifecycle, Resources, Site, Zone};
 
 /// A Batch job's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,7 +112,9 @@ pub enum InstanceEnd {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceFacts {
     pub id: InstanceId,
-    pub region: Region,
+    /// Stored under the name that it had before there were roles.
+    #[serde(rename = "region")]
+    pub site: Site,
     pub instance_type: InstanceType,
     pub zone: Zone,
     pub lifecycle: Lifecycle,

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AttemptEnd, Capacity, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Region,
-    Share, Usd, Window, Zone,
+    AttemptEnd, Capacity, ClassName, EnvironmentName, InstanceId, InstanceType, JobName, Share,
+    Site, Usd, Window, Zone,
 };
 use crate::run::AttemptKey;
 
@@ -89,7 +89,9 @@ pub struct Entry {
     pub class: ClassName,
     pub environment: EnvironmentName,
     pub capacity: Capacity,
-    pub region: Region,
+    /// Stored under the name that it had before there were roles.
+    #[serde(rename = "region")]
+    pub site: Site,
     pub end: AttemptEnd,
     pub ended_at: Timestamp,
     pub instance_id: Option<InstanceId>,

@@ -54,7 +54,7 @@ pub fn settle(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Entry>
         class: attempt.class.clone(),
         environment: attempt.environment.clone(),
         capacity: attempt.capacity,
-        region: attempt.region.clone(),
+        site: attempt.site.clone(),
         end,
         ended_at: ran.end,
         instance_id: instance.as_ref().map(|host| host.id.clone()),
@@ -70,7 +70,7 @@ fn instance_of(attempt: &AttemptRecord, evidence: &Evidence<'_>) -> Option<Insta
     let same = evidence.instance.filter(|facts| facts.id == host.instance_id);
     Some(same.cloned().unwrap_or_else(|| InstanceFacts {
         id: host.instance_id.clone(),
-        region: attempt.region.clone(),
+        site: attempt.site.clone(),
         instance_type: host.instance_type.clone(),
         zone: host.zone.clone(),
         lifecycle: host.lifecycle.clone(),

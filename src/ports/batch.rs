@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ServiceError;
 use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, Capacity, InstanceShape, InstanceType, JobObservation,
-    Region, Zone,
+    Site, Zone,
 };
 use crate::run::SubmitRequest;
 
@@ -72,31 +72,26 @@ pub trait BatchService: Send + Sync {
     /// missing from the answer.
     async fn describe(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[BatchJobId],
     ) -> Result<Vec<JobObservation>, ServiceError>;
 
     /// Every job of exactly this name in a queue, in any status, created at or after `since`.
     async fn find_by_name(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
         name: &BatchJobName,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError>;
 
     /// Acts on a job that is not placed yet; succeeds and does nothing on one that is.
-    async fn cancel(
-        &self,
-        region: &Region,
-        id: &BatchJobId,
-        reason: &str,
-    ) -> Result<(), ServiceError>;
+    async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError>;
 
     /// Stops a job in any state.
     async fn terminate(
         &self,
-        region: &Region,
+        site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError>;
@@ -104,14 +99,14 @@ pub trait BatchService: Send + Sync {
     /// A queue and the compute environments behind it.
     async fn describe_queue(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError>;
 
     /// Expands exact types, families and `optimal` to the types that exist in the region.
     async fn expand_instance_types(
         &self,
-        region: &Region,
+        site: &Site,
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError>;
 }

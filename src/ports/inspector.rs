@@ -7,7 +7,7 @@ use super::{FailureKind, ServiceError};
 use crate::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, Operation, QueueFacts, Unseen, WaitingJob,
 };
-use crate::domain::Region;
+use crate::domain::Site;
 
 /// Who the credentials are, and what time AWS has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,20 +37,19 @@ pub trait AccountInspector: Send + Sync {
     /// the call is allowed. Only for operations that can be tested.
     async fn probe(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError>;
 
     /// A job queue; `NotFound` where there is none.
-    async fn inspect_queue(&self, region: &Region, queue: &str)
-    -> Result<QueueFacts, ServiceError>;
+    async fn inspect_queue(&self, site: &Site, queue: &str) -> Result<QueueFacts, ServiceError>;
 
     /// Those that exist, in the order of `names` (names or ARNs), with their instance types expanded
     /// and the zones of their subnets.
     async fn inspect_compute_environments(
         &self,
-        region: &Region,
+        site: &Site,
         names: &[String],
     ) -> Result<Vec<ComputeEnvironmentFacts>, ServiceError>;
 
@@ -58,14 +57,14 @@ pub trait AccountInspector: Send + Sync {
     /// `NotFound` where there is none.
     async fn inspect_definition(
         &self,
-        region: &Region,
+        site: &Site,
         definition: &str,
     ) -> Result<DefinitionFacts, ServiceError>;
 
     /// Jobs of a queue in RUNNABLE. Of very many, some may be left out.
     async fn runnable_jobs(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<Vec<WaitingJob>, ServiceError>;
 }

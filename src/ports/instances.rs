@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::ServiceError;
-use crate::domain::{InstanceFacts, InstanceId, InstanceType, Region, Zone};
+use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site, Zone};
 
 /// An ECS container instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +33,21 @@ pub trait InstanceDirectory: Send + Sync {
     /// Those that are (still) known; others are missing from the answer.
     async fn container_hosts(
         &self,
-        region: &Region,
+        site: &Site,
         container_instance_arns: &[String],
     ) -> Result<Vec<ContainerHost>, ServiceError>;
 
     /// Those that are (still) known; others are missing from the answer.
     async fn instances(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[InstanceId],
     ) -> Result<Vec<InstanceFacts>, ServiceError>;
 
     /// Those that are (still) known; others are missing from the answer.
     async fn fargate_tasks(
         &self,
-        region: &Region,
+        site: &Site,
         task_arns: &[String],
     ) -> Result<Vec<FargateTask>, ServiceError>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::ServiceError;
-use crate::domain::{InstanceType, Region, Window};
+use crate::domain::{InstanceType, Region, Site, Window};
 use crate::market::{FargatePrice, ListPrice, PricePoint};
 
 /// EC2 spot prices.
@@ -13,7 +13,7 @@ pub trait SpotPriceSource: Send + Sync {
     /// all pages read. Fails as a whole rather than answer in part.
     async fn spot_prices(
         &self,
-        region: &Region,
+        site: &Site,
         types: &[InstanceType],
         window: Window,
     ) -> Result<Vec<PricePoint>, ServiceError>;
@@ -32,7 +32,7 @@ pub enum PriceProblem {
     Failed(InstanceType, ServiceError),
 }
 
-/// AWS's Price List.
+/// AWS's Price List. What it says does not depend on the account that asks.
 #[async_trait]
 pub trait ListPriceSource: Send + Sync {
     /// One answer per type asked for.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, JobName,
-    Pool, Region, RunId, ScheduleKey, Window,
+    AccountRegion, ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape,
+    InstanceType, JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
@@ -49,7 +49,7 @@ pub enum Write {
     Skipped(Timestamp, Skipped),
     Count(Counter, i128),
     /// Known points are ignored.
-    PricePoints(Vec<PricePoint>),
+    PricePoints(AccountRegion, Vec<PricePoint>),
     PriceCoverage(PriceCoverage),
     ListPrice(ListPrice),
     FargatePrice(FargatePrice),
@@ -136,9 +136,14 @@ pub trait Store: Send + Sync {
     async fn all_instances(&self) -> Result<Vec<InstanceFacts>, StoreError>;
     async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError>;
     /// The pool's points in the window and the one in effect at its start.
-    async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError>;
-    /// The newest point of every pool of a region.
-    async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError>;
+    async fn price_series(
+        &self,
+        place: &AccountRegion,
+        pool: &Pool,
+        window: Window,
+    ) -> Result<PriceSeries, StoreError>;
+    /// The newest point of every pool of a region, as one account sees it.
+    async fn latest_prices(&self, place: &AccountRegion) -> Result<Vec<PricePoint>, StoreError>;
     /// How far the archive of spot prices reaches, of every type that was ever asked for.
     async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError>;
     /// The newest list price effective at or before `at`, of every type of a region.

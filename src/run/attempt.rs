@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::PriceTerms;
 use crate::domain::{
     AttemptEnd, BatchJobId, Capacity, ClassName, EnvironmentName, InstanceId, InstanceShape,
-    InstanceType, JobName, Lifecycle, Region, Resources, RunId, Window, Zone,
+    InstanceType, JobName, Lifecycle, Resources, RunId, Site, Window, Zone,
 };
 
 /// Which attempt.
@@ -40,7 +40,9 @@ pub struct AttemptRecord {
     pub batch_job_id: BatchJobId,
     pub environment: EnvironmentName,
     pub capacity: Capacity,
-    pub region: Region,
+    /// Stored under the name that it had before there were roles.
+    #[serde(rename = "region")]
+    pub site: Site,
     pub resources: Option<Resources>,
     /// `None` when the container never ran.
     pub started_at: Option<Timestamp>,

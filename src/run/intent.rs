@@ -6,14 +6,14 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::catalogue::{Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy};
-use crate::domain::{BatchJobName, Redacted, Region, Resources, RunId};
+use crate::domain::{BatchJobName, Redacted, Resources, RunId, Site};
 
 use super::{Leg, Run, Trigger};
 
 /// One SubmitJob call.
 #[derive(Debug, Clone)]
 pub struct SubmitRequest {
-    pub region: Region,
+    pub site: Site,
     pub name: BatchJobName,
     /// Name or ARN.
     pub queue: String,
@@ -40,19 +40,20 @@ pub const RUN_VARIABLE: &str = "SPOTCRON_RUN_ID";
 /// Batch allows 128 characters; the name ends with `-l<leg>-<8 hex>`.
 const MAX_NAME: usize = 128;
 
-/// The deterministic name of a leg: `<run>-l<leg>-<hash>`. The hash covers `scope` (the account),
-/// the region, the run (job and scheduled time), what triggered it, and the leg, so that no two
+/// The deterministic name of a leg: `<run>-l<leg>-<hash>`. The hash covers the account that the job
+/// is in (`scope`, or that of the site's role), the region, the run (job and scheduled time), what triggered it, and the leg, so that no two
 /// catalogues or triggers can collide in a shared queue.
 /// Comparable in any case: Batch's name filter ignores case.
 pub fn batch_job_name(
     scope: &str,
-    region: &Region,
+    site: &Site,
     run: &RunId,
     trigger: Trigger,
     leg: u16,
 ) -> BatchJobName {
-    let trigger = trigger.label();
-    let digest = Sha256::digest(format!("{scope}\n{region}\n{run}\n{trigger}\n{leg}"));
+    let account = site.role.as_ref().map_or(scope, |role| role.arn.account());
+    let (region, trigger) = (&site.region, trigger.label());
+    let digest = Sha256::digest(format!("{account}\n{region}\n{run}\n{trigger}\n{leg}"));
     let hash: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     let tail = format!("-l{leg}-{hash}");
     let head: String = run.as_str().chars().take(MAX_NAME - tail.len()).collect();
@@ -83,7 +84,7 @@ pub fn submit_request(
     let definition = environment.definitions.get(&template.definition);
     SubmitRequest {
         // As the intent says, which is where a look-up goes: a reload may have moved the environment.
-        region: leg.region.clone(),
+        site: leg.site.clone(),
         name: leg.batch_name.clone(),
         queue: leg.queue.clone(),
         definition: definition.unwrap_or(&template.definition).clone(),

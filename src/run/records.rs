@@ -149,7 +149,7 @@ fn running(
         batch_job_id: job.id.clone(),
         environment: leg.environment.clone(),
         capacity: leg.capacity,
-        region: leg.region.clone(),
+        site: leg.site.clone(),
         resources: job.resources,
         started_at: (job.status == BatchStatus::Running).then_some(job.started_at).flatten(),
         stopped_at: None,

@@ -110,7 +110,7 @@ impl Instance {
         let lifecycle = if self.pool.is_some() { Lifecycle::Spot } else { Lifecycle::OnDemand };
         InstanceFacts {
             id: self.id.clone(),
-            region: region.clone(),
+            site: region.clone().into(),
             instance_type: self.offer.name.clone(),
             zone: self.zone.clone(),
             lifecycle,

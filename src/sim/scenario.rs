@@ -10,7 +10,7 @@ pub use settings::{MarketSettings, PriceMode, Timing};
 
 use serde::Deserialize;
 
-use crate::domain::{Capacity, Region, Resources, Zone};
+use crate::domain::{Capacity, Region, Resources, Site, Zone};
 use crate::market::PricePoint;
 use crate::sim::wire::MishapRule;
 
@@ -143,6 +143,11 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
+    /// Whether a call for `site` is one for this account and region.
+    pub(crate) fn serves(&self, site: &Site) -> bool {
+        site.role.is_none() && site.region == self.region
+    }
+
     /// The account that the demo runs in.
     pub fn demo() -> Result<Scenario, ScenarioError> {
         Scenario::parse(include_str!("../../config/demo/cloud.toml"))

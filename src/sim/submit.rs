@@ -181,7 +181,7 @@ impl State {
     }
 
     fn is_here(&self, request: &SubmitRequest) -> bool {
-        request.region == self.scenario.region
+        self.scenario.serves(&request.site)
     }
 
     fn is_fargate(&self, queue: QueueIx) -> bool {

@@ -28,8 +28,8 @@ use rusqlite::Connection;
 
 use crate::domain::ScheduleKey;
 use crate::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
-    Window,
+    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
+    Region, RunId, Window,
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
@@ -239,14 +239,20 @@ impl Store for SqliteStore {
         self.read("reading the instance types", queries::shapes).await
     }
 
-    async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError> {
-        let pool = pool.clone();
-        self.read("reading spot prices", move |db| queries::price_series(db, &pool, window)).await
+    async fn price_series(
+        &self,
+        place: &AccountRegion,
+        pool: &Pool,
+        window: Window,
+    ) -> Result<PriceSeries, StoreError> {
+        let (place, pool) = (place.clone(), pool.clone());
+        let read = move |db: &Connection| queries::price_series(db, &place, &pool, window);
+        self.read("reading spot prices", read).await
     }
 
-    async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError> {
-        let region = region.clone();
-        self.read("reading the latest spot prices", move |db| queries::latest_prices(db, &region))
+    async fn latest_prices(&self, place: &AccountRegion) -> Result<Vec<PricePoint>, StoreError> {
+        let place = place.clone();
+        self.read("reading the latest spot prices", move |db| queries::latest_prices(db, &place))
             .await
     }
 

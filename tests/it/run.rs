@@ -32,7 +32,7 @@ fn run(capacity: Capacity) -> Run {
             cause: LegCause::Scheduled,
             environment: "spot".into(),
             capacity,
-            region: "us-east-1".into(),
+            site: "us-east-1".into(),
             queue: "q".into(),
             batch_name: "name".into(),
             intended_at: submitted,
@@ -408,4 +408,16 @@ fn batch_names_are_lawful_and_tell_legs_apart() {
     assert_eq!(first, name("123456789012", 0));
     assert_ne!(first, name("123456789012", 1));
     assert_ne!(first, name("999999999999", 0));
+}
+
+/// Names are how a lost submission is found again: they never change once released.
+#[test]
+fn batch_names_count_the_account_that_the_job_is_in() {
+    let name = |scope: &str, site: &str| {
+        let site = site.parse().unwrap();
+        batch_job_name(scope, &site, &"extract-x".into(), Trigger::Schedule, 0).to_string()
+    };
+    assert_eq!(name("123456789012", "us-east-1"), "extract-x-l0-daf89783");
+    let entered = "us-east-1 via arn:aws:iam::999999999999:role/batch";
+    assert_eq!(name("123456789012", entered), name("999999999999", "us-east-1"));
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
-use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Region, Resources};
+use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 use spotcron::schedule::Schedule;
 
@@ -48,7 +48,7 @@ pub fn environment(name: &str, capacity: Capacity) -> Environment {
         name: name.into(),
         queue: format!("queue-{name}"),
         capacity,
-        region: Region::from("us-east-1"),
+        site: Site::from("us-east-1"),
         instance_types: None,
         zones: None,
         definitions: BTreeMap::new(),

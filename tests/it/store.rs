@@ -63,6 +63,7 @@ on_both_modes!(
     shapes_come_back,
     price_points_are_an_archive,
     latest_prices_are_one_a_pool_of_the_region,
+    prices_of_accounts_are_kept_apart,
     price_coverage_never_goes_back,
     list_prices_hold_from_their_date,
     fargate_prices_come_newest_first,

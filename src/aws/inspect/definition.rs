@@ -10,7 +10,7 @@ use crate::aws::batch_observe::{Required, text};
 use crate::aws::error::service_error;
 use crate::catalogue::{self, EvaluateOnExit};
 use crate::doctor::{DefinitionFacts, Platform};
-use crate::domain::{Architecture, Region, Resources};
+use crate::domain::{Architecture, Resources, Site};
 use crate::ports::{FailureKind, ServiceError};
 
 const OPERATION: &str = "DescribeJobDefinitions";
@@ -19,10 +19,10 @@ impl AwsCloud {
     /// The revision that SubmitJob would take.
     pub(super) async fn job_definition(
         &self,
-        region: &Region,
+        site: &Site,
         definition: &str,
     ) -> Result<DefinitionFacts, ServiceError> {
-        let call = self.inner.clients.of(region).batch.describe_job_definitions();
+        let call = self.inner.clients.of(site).batch.describe_job_definitions();
         let call = match unpinned(definition) {
             Some(name) => call.job_definition_name(name).status("ACTIVE"),
             None => call.job_definitions(definition),
@@ -37,7 +37,7 @@ impl AwsCloud {
             newest = found.max_by_key(JobDefinition::revision);
         }
         newest.as_ref().map(facts_of).ok_or_else(|| {
-            let problem = format!("there is no job definition `{definition}` in {region}");
+            let problem = format!("there is no job definition `{definition}` in {site}");
             ServiceError::new(OPERATION, FailureKind::NotFound, problem)
         })
     }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use crate::aws::AwsCloud;
 use crate::aws::error::service_error;
 use crate::doctor::Operation;
-use crate::domain::Region;
+use crate::domain::{Region, Site};
 use crate::ports::{FailureKind, ProbeAt, ServiceError};
 
 /// A job that no account has.
@@ -24,7 +24,7 @@ const DEFAULT_CLUSTER: &str = "default";
 impl AwsCloud {
     pub(super) async fn test_permission(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
@@ -33,15 +33,15 @@ impl AwsCloud {
             | Operation::DescribeComputeEnvironments
             | Operation::DescribeJobDefinitions
             | Operation::DescribeJobs
-            | Operation::ListJobs => self.test_batch(region, operation, at).await,
+            | Operation::ListJobs => self.test_batch(site, operation, at).await,
             Operation::DescribeInstanceTypes
             | Operation::DescribeSpotPriceHistory
             | Operation::DescribeInstances
-            | Operation::DescribeSubnets => self.test_ec2(region, operation).await,
+            | Operation::DescribeSubnets => self.test_ec2(site, operation).await,
             Operation::DescribeContainerInstances | Operation::DescribeTasks => {
-                self.test_ecs(region, operation, at).await
+                self.test_ecs(site, operation, at).await
             }
-            Operation::GetProducts => self.test_pricing(region).await,
+            Operation::GetProducts => self.test_pricing(&site.region).await,
             Operation::SubmitJob
             | Operation::TagResource
             | Operation::CancelJob
@@ -51,12 +51,12 @@ impl AwsCloud {
 
     async fn test_batch(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
         self.inner.pacing.describe().await;
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let (batch, name) = (&clients.batch, operation.name());
         match operation {
             Operation::DescribeJobQueues => {
@@ -77,9 +77,9 @@ impl AwsCloud {
         }
     }
 
-    async fn test_ec2(&self, region: &Region, operation: Operation) -> Result<(), ServiceError> {
+    async fn test_ec2(&self, site: &Site, operation: Operation) -> Result<(), ServiceError> {
         self.inner.pacing.lookup().await;
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let (ec2, name) = (&clients.ec2, operation.name());
         match operation {
             Operation::DescribeInstanceTypes => {
@@ -100,12 +100,12 @@ impl AwsCloud {
 
     async fn test_ecs(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
         self.inner.pacing.lookup().await;
-        let clients = self.inner.clients.of(region);
+        let clients = self.inner.clients.of(site);
         let (ecs, name) = (&clients.ecs, operation.name());
         let cluster = at.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
         match operation {

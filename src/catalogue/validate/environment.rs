@@ -10,7 +10,7 @@ use crate::catalogue::raw::RawEnvironment;
 use crate::catalogue::read::Entry;
 use crate::diagnostic::Diagnostic;
 use crate::document::is_region;
-use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, Zone};
+use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, Site, Zone};
 
 type Findings = Vec<Diagnostic>;
 
@@ -31,7 +31,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
         name: EnvironmentName::new(name?),
         queue: queue?,
         capacity: capacity?,
-        region: Region::new(region?),
+        site: Site::from(Region::new(region?)),
         instance_types,
         zones,
         definitions,

@@ -70,13 +70,13 @@ fn check_definition(
         scope.warning("definition-not-pinned", span, &problem, hint);
     }
     let misplaced = |environment: &&Arc<Environment>| {
-        definition.region.is_some_and(|region| region != environment.region.as_str())
+        definition.region.is_some_and(|region| region != environment.site.region.as_str())
             && !environment.definitions.contains_key(value)
     };
     if let Some(environment) = environments.iter().find(misplaced) {
         let problem = format!(
             "the definition is not in {}, the region of environment {}",
-            environment.region,
+            environment.site.region,
             shown(environment.name.as_str())
         );
         let hint = "add the definition of that region to the environment's `definitions`";

@@ -113,13 +113,19 @@ async fn instance_accounts(
         let open = open.get(&instance.id).copied().unwrap_or(0);
         let account = match instance.lifecycle {
             Lifecycle::Spot => {
-                let series = store.price_series(&pool(instance), life(instance, until)).await?;
+                let series = store
+                    .price_series(
+                        &instance.site.account_region(),
+                        &pool(instance),
+                        life(instance, until),
+                    )
+                    .await?;
                 let mode = shared.settings.ledger.price_mode;
                 let rate = InstanceRate::Spot { series: &series, mode };
                 instance_account(instance, Some(rate), lines, open, until)
             }
             _ => {
-                let region = &instance.region;
+                let region = &instance.site.region;
                 let kind = &instance.instance_type;
                 let at = instance.launched_at;
                 let list = shared.desk.list_price_at(shared, region, kind, at).await?;
@@ -161,7 +167,7 @@ async fn fargate_accounts(
             stopped_at: attempt.stopped_at.unwrap_or(entry.ended_at),
             resources,
         };
-        let (region, architecture) = (&entry.region, terms.architecture);
+        let (region, architecture) = (&entry.site.region, terms.architecture);
         let list = shared.desk.fargate_price_at(shared, region, architecture, started_at).await?;
         let list = list.map(|price| price.rate());
         let (rate, on_demand_discount) = match entry.capacity {

@@ -8,7 +8,7 @@ use crate::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, LocalFacts, Look,
     Operation, Unseen,
 };
-use crate::domain::Region;
+use crate::domain::Site;
 use crate::ports::{AccountInspector, FailureKind, ProbeAt, ServiceError};
 
 /// The facts of an account and, as already seen, of this machine.
@@ -45,15 +45,15 @@ pub async fn gather(
 
 /// What was refused on the way.
 #[derive(Default)]
-struct Refusals(BTreeMap<(Operation, Region), Access>);
+struct Refusals(BTreeMap<(Operation, Site), Access>);
 
 impl Refusals {
-    fn look<T>(&mut self, region: &Region, answer: Result<T, ServiceError>) -> Look<T> {
+    fn look<T>(&mut self, site: &Site, answer: Result<T, ServiceError>) -> Look<T> {
         answer.map_err(|error| {
             let operation =
                 Operation::ALL.into_iter().find(|known| known.name() == error.operation);
             if let (FailureKind::Denied, Some(operation)) = (error.kind, operation) {
-                self.0.insert((operation, region.clone()), Access::Denied(error.to_string()));
+                self.0.insert((operation, site.clone()), Access::Denied(error.to_string()));
             }
             Unseen::from(error)
         })
@@ -65,8 +65,8 @@ async fn look_at_environment(
     environment: &Environment,
     refusals: &mut Refusals,
 ) -> EnvironmentFacts {
-    let (region, name) = (&environment.region, &environment.queue);
-    let queue = refusals.look(region, inspector.inspect_queue(region, name).await);
+    let (site, name) = (&environment.site, &environment.queue);
+    let queue = refusals.look(site, inspector.inspect_queue(site, name).await);
     let Ok(found) = &queue else {
         // Nothing behind it can be looked at; the queue's own finding says why.
         let nothing = Unseen::Missing;
@@ -76,11 +76,11 @@ async fn look_at_environment(
             runnable: Err(nothing),
         };
     };
-    let behind = inspector.inspect_compute_environments(region, &found.order).await;
-    let waiting = inspector.runnable_jobs(region, name).await;
+    let behind = inspector.inspect_compute_environments(site, &found.order).await;
+    let waiting = inspector.runnable_jobs(site, name).await;
     EnvironmentFacts {
-        compute_environments: refusals.look(region, behind),
-        runnable: refusals.look(region, waiting),
+        compute_environments: refusals.look(site, behind),
+        runnable: refusals.look(site, waiting),
         queue,
     }
 }
@@ -89,18 +89,18 @@ async fn look_at_definitions(
     inspector: &dyn AccountInspector,
     catalogue: &Catalogue,
     refusals: &mut Refusals,
-) -> BTreeMap<(Region, String), Look<DefinitionFacts>> {
+) -> BTreeMap<(Site, String), Look<DefinitionFacts>> {
     let mut definitions = BTreeMap::new();
     for job in catalogue.jobs.values().filter(|job| job.enabled) {
         let Some(class) = catalogue.class_of(job) else { continue };
         for environment in catalogue.environments_of(class) {
             let stated = &job.submission.definition;
             let definition = environment.definitions.get(stated).unwrap_or(stated);
-            let key = (environment.region.clone(), definition.clone());
+            let key = (environment.site.clone(), definition.clone());
             let Entry::Vacant(place) = definitions.entry(key) else { continue };
-            let (region, name) = place.key();
-            let answer = inspector.inspect_definition(region, name).await;
-            let seen = refusals.look(region, answer);
+            let (site, name) = place.key();
+            let answer = inspector.inspect_definition(site, name).await;
+            let seen = refusals.look(site, answer);
             place.insert(seen);
         }
     }
@@ -111,26 +111,25 @@ async fn test_permissions(
     inspector: &dyn AccountInspector,
     catalogue: &Catalogue,
     facts: &Facts,
-) -> BTreeMap<(Operation, Region), Access> {
+) -> BTreeMap<(Operation, Site), Access> {
     let mut permissions = BTreeMap::new();
-    for (operation, regions) in Operation::needed(catalogue) {
-        for region in regions {
+    for (operation, sites) in Operation::needed(catalogue) {
+        for site in sites {
             let access = if operation.can_be_tested() {
-                let at = place(catalogue, facts, &region, operation);
-                Access::from(inspector.probe(&region, operation, &at).await)
+                let at = place(catalogue, facts, &site, operation);
+                Access::from(inspector.probe(&site, operation, &at).await)
             } else {
                 Access::NotTested
             };
-            permissions.insert((operation, region), access);
+            permissions.insert((operation, site), access);
         }
     }
     permissions
 }
 
-/// A queue of the region, and a cluster of the kind that the operation is about.
-fn place(catalogue: &Catalogue, facts: &Facts, region: &Region, operation: Operation) -> ProbeAt {
-    let mut here =
-        catalogue.environments.values().filter(|environment| environment.region == *region);
+/// A queue of the place, and a cluster of the kind that the operation is about.
+fn place(catalogue: &Catalogue, facts: &Facts, site: &Site, operation: Operation) -> ProbeAt {
+    let mut here = catalogue.environments.values().filter(|environment| environment.site == *site);
     let cluster = |found: &ComputeEnvironmentFacts| {
         let fargate = found.capacity.is_some_and(|capacity| capacity.is_fargate());
         let fits = fargate == (operation == Operation::DescribeTasks);

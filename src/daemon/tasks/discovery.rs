@@ -27,13 +27,13 @@ impl Discovery {
         stored: &mut BTreeMap<InstanceType, InstanceShape>,
     ) -> Result<bool, TaskError> {
         let batch = &self.shared.cloud.batch;
-        let region = &environment.region;
-        let queue = batch.describe_queue(region, &environment.queue).await?;
+        let site = &environment.site;
+        let queue = batch.describe_queue(site, &environment.queue).await?;
         let patterns = patterns(environment, &queue);
         let types = if patterns.is_empty() {
             BTreeMap::new()
         } else {
-            batch.expand_instance_types(region, &patterns).await?
+            batch.expand_instance_types(site, &patterns).await?
         };
         let zones = environment.zones.clone().unwrap_or_else(|| {
             let mut zones: Vec<_> =

@@ -148,16 +148,17 @@ impl Dispatch {
         wait_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Leg {
-        let (scope, region) = (&self.shared.scope, &environment.region);
+        let scope = &self.shared.scope;
+        let site = &environment.site;
         let index = run.legs.len() as u16;
         Leg {
             index,
             cause,
             environment: environment.name.clone(),
             capacity: environment.capacity,
-            region: region.clone(),
+            site: site.clone(),
             queue: environment.queue.clone(),
-            batch_name: batch_job_name(scope, region, &run.id, run.trigger, index),
+            batch_name: batch_job_name(scope, site, &run.id, run.trigger, index),
             intended_at: now,
             wait_until,
             job_id: None,

@@ -45,7 +45,7 @@ impl Task for ListPrices {
         let mut denied = None;
         let mut writes = Vec::new();
         for region in regions(&catalogue) {
-            let types = shared.desk.types_in(&catalogue, &region, false);
+            let types = shared.desk.types_behind(&catalogue, |e| e.site.region == region);
             let answers = shared.cloud.list_prices.on_demand_prices(&region, &types).await;
             let mut prices = Vec::new();
             for answer in answers {
@@ -62,7 +62,7 @@ impl Task for ListPrices {
             let uses_fargate = catalogue
                 .environments
                 .values()
-                .any(|e| e.region == region && e.capacity.is_fargate());
+                .any(|e| e.site.region == region && e.capacity.is_fargate());
             if uses_fargate {
                 match shared.cloud.list_prices.fargate_prices(&region).await {
                     Ok(prices) => {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::{Change, Mode, Shared, TaskError};
-use crate::domain::{BatchJobId, Region, RunOutcome};
+use crate::domain::{BatchJobId, RunOutcome, Site};
 use crate::ports::{FailureKind, FoundJob, ServiceError};
 use crate::run::{Run, RunEventKind, RunState};
 
@@ -24,12 +24,12 @@ pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool,
         .book
         .open_where(|run| matches!(run.state, RunState::Submitting { uncertain_since: Some(_) }));
     let mut left = false;
-    // One call that fails slowly is enough: a region that does not answer is left for later. A queue
+    // One call that fails slowly is enough: a place that does not answer is left for later. A queue
     // that does not exist says nothing of the others.
-    let mut silent: BTreeSet<Option<Region>> = BTreeSet::new();
+    let mut silent: BTreeSet<Option<Site>> = BTreeSet::new();
     for run in uncertain {
-        let region = run.last_leg().map(|leg| leg.region.clone());
-        if silent.contains(&region) {
+        let site = run.last_leg().map(|leg| leg.site.clone());
+        if silent.contains(&site) {
             left |= !give_up_if_old(shared, &run, now).await?;
             continue;
         }
@@ -37,7 +37,7 @@ pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool,
             Ok(found) => found,
             Err(error) => {
                 if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
-                    silent.insert(region);
+                    silent.insert(site);
                 }
                 tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
                 left |= !give_up_if_old(shared, &run, now).await?;
@@ -54,7 +54,7 @@ async fn find(shared: &Shared, run: &Run) -> Result<Vec<FoundJob>, ServiceError>
     let Some(leg) = run.last_leg() else { return Ok(Vec::new()) };
     let since = leg.intended_at - CLOCK_SKEW;
     let batch = &shared.cloud.batch;
-    let mut found = batch.find_by_name(&leg.region, &leg.queue, &leg.batch_name, since).await?;
+    let mut found = batch.find_by_name(&leg.site, &leg.queue, &leg.batch_name, since).await?;
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(found)
 }
@@ -115,7 +115,7 @@ async fn terminate_duplicate(
     let Some(leg) = run.last_leg().filter(|_| shared.mode == Mode::Submit) else { return Ok(()) };
     let reason = format!("spotcron: duplicate of run {}", run.id);
     tracing::error!(run = %run.id, job = %duplicate.id, "a duplicate submission is terminated");
-    shared.cloud.batch.terminate(&leg.region, &duplicate.id, &reason).await
+    shared.cloud.batch.terminate(&leg.site, &duplicate.id, &reason).await
 }
 
 /// An intent older than Batch's memory of finished jobs cannot be resolved: nobody can tell whether

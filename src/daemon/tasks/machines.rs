@@ -1,7 +1,7 @@
 //! From container instances to the EC2 instances behind them.
 
 use crate::daemon::Shared;
-use crate::domain::{InstanceFacts, InstanceId, Region};
+use crate::domain::{InstanceFacts, InstanceId, Site};
 use crate::ports::ServiceError;
 use crate::run::HostRecord;
 
@@ -9,16 +9,16 @@ use crate::run::HostRecord;
 /// ARN, and what EC2 says of each.
 pub(super) async fn machines_behind(
     shared: &Shared,
-    region: &Region,
+    site: &Site,
     arns: &[String],
 ) -> Result<(Vec<(String, HostRecord)>, Vec<InstanceFacts>), ServiceError> {
     let directory = &shared.cloud.instances;
-    let hosts = directory.container_hosts(region, arns).await?;
+    let hosts = directory.container_hosts(site, arns).await?;
     if hosts.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
     let ids: Vec<InstanceId> = hosts.iter().map(|host| host.instance_id.clone()).collect();
-    let facts = directory.instances(region, &ids).await?;
+    let facts = directory.instances(site, &ids).await?;
     let mut found = Vec::new();
     for facts in &facts {
         for host in hosts.iter().filter(|host| host.instance_id == facts.id) {

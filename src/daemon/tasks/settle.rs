@@ -13,7 +13,7 @@ use self::late_hosts::LateHosts;
 use crate::daemon::shared::KEEP_ENDED;
 use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError, ToSettle};
 use crate::domain::{
-    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, Region, RunId, Window,
+    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, RunId, Site, Window,
 };
 use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
 use crate::ports::{Activator, Write};
@@ -83,13 +83,13 @@ impl Settle {
         }
         self.polled_at = Some(now);
         let mut failure = None;
-        let mut by_region: BTreeMap<Region, Vec<InstanceId>> = BTreeMap::new();
+        let mut by_site: BTreeMap<Site, Vec<InstanceId>> = BTreeMap::new();
         for facts in self.shared.instances().values().filter(|facts| facts.ended_at.is_none()) {
-            by_region.entry(facts.region.clone()).or_default().push(facts.id.clone());
+            by_site.entry(facts.site.clone()).or_default().push(facts.id.clone());
         }
-        for (region, ids) in by_region {
+        for (site, ids) in by_site {
             for chunk in ids.chunks(PER_CALL) {
-                match self.shared.cloud.instances.instances(&region, chunk).await {
+                match self.shared.cloud.instances.instances(&site, chunk).await {
                     Ok(answer) => self.take_facts(chunk, answer, now, change),
                     Err(error) => failure = Some(error),
                 }
@@ -147,7 +147,8 @@ impl Settle {
                 let zone = host.zone.clone();
                 let pool = Pool { zone, instance_type: host.instance_type.clone() };
                 let window = Window::new(host.launched_at.min(ran.start), ran.end);
-                Some(shared.book.store().price_series(&pool, window).await?)
+                let place = attempt.site.account_region();
+                Some(shared.book.store().price_series(&place, &pool, window).await?)
             }
             _ => None,
         };
@@ -156,7 +157,7 @@ impl Settle {
             Some(host) => {
                 shared
                     .desk
-                    .list_price_at(shared, &attempt.region, &host.instance_type, ran.start)
+                    .list_price_at(shared, &attempt.site.region, &host.instance_type, ran.start)
                     .await?
             }
             None => None,
@@ -168,7 +169,7 @@ impl Settle {
         let shape = host.and_then(|host| shared.desk.shape(&host.instance_type));
         let fargate = match attempt.capacity.is_fargate() {
             true => {
-                let (region, architecture) = (&attempt.region, terms.architecture);
+                let (region, architecture) = (&attempt.site.region, terms.architecture);
                 shared.desk.fargate_price_at(shared, region, architecture, ran.start).await?
             }
             false => None,
@@ -305,17 +306,15 @@ impl Settle {
 
     /// The type whose spot prices the attempt waits for, and since when it needs them. Without
     /// them a change of price during the attempt would be missed.
-    fn awaited_price(
-        &self,
-        attempt: &AttemptRecord,
-    ) -> Option<((Region, InstanceType), Timestamp)> {
+    fn awaited_price(&self, attempt: &AttemptRecord) -> Option<((Site, InstanceType), Timestamp)> {
         let host = attempt.host.as_ref().filter(|host| host.lifecycle == Lifecycle::Spot)?;
         let ran = attempt.window()?;
-        let (region, instance_type) = (&attempt.region, &host.instance_type);
-        let covered = self.shared.desk.spot_complete_until(region, instance_type);
+        let (site, instance_type) = (&attempt.site, &host.instance_type);
+        let place = site.account_region();
+        let covered = self.shared.desk.spot_complete_until(&place, instance_type);
         covered
             .is_none_or(|until| until < ran.end)
-            .then(|| ((region.clone(), instance_type.clone()), host.launched_at.min(ran.start)))
+            .then(|| ((site.clone(), instance_type.clone()), host.launched_at.min(ran.start)))
     }
 
     /// Tells which prices the ledger waits for.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::daemon::desk::{HISTORY_REACH, regions};
+use crate::catalogue::Environment;
+use crate::daemon::desk::{HISTORY_REACH, sites};
 use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
-use crate::domain::{EnvironmentName, InstanceType, Region, Window};
+use crate::domain::{EnvironmentName, InstanceType, Site, Window};
 use crate::market::{EnvironmentMarket, PriceCoverage};
 use crate::ports::{Activator, Write};
 
@@ -30,24 +31,25 @@ impl SpotPrices {
         SpotPrices { shared, written: BTreeMap::new() }
     }
 
-    /// What to ask for in a region: types, by the time from which their prices are missing. Almost
+    /// What to ask for in a place: types, by the time from which their prices are missing. Almost
     /// always that is one group; a new type, or one of whose prices the ledger still needs some, is
     /// in another.
-    fn wanted(&self, region: &Region, now: Timestamp) -> BTreeMap<Timestamp, Vec<InstanceType>> {
+    fn wanted(&self, site: &Site, now: Timestamp) -> BTreeMap<Timestamp, Vec<InstanceType>> {
         let shared = &self.shared;
         let mut needed_since: BTreeMap<InstanceType, Option<Timestamp>> = BTreeMap::new();
-        for instance_type in shared.desk.types_in(&shared.catalogue.load(), region, true) {
+        for instance_type in self.types_in_use(site) {
             needed_since.insert(instance_type, None);
         }
         for ((_, instance_type), since) in
-            shared.awaited_prices().iter().filter(|((in_region, _), _)| in_region == region)
+            shared.awaited_prices().iter().filter(|((there, _), _)| there == site)
         {
             needed_since.insert(instance_type.clone(), Some(*since));
         }
+        let place = site.account_region();
         let earliest = now - HISTORY_REACH;
         let mut groups: BTreeMap<Timestamp, Vec<InstanceType>> = BTreeMap::new();
         for (instance_type, needed) in needed_since {
-            let since = match shared.desk.spot_complete_until(region, &instance_type) {
+            let since = match shared.desk.spot_complete_until(&place, &instance_type) {
                 Some(until) => until - OVERLAP,
                 None => needed.unwrap_or(now).min(now - FIRST_REACH),
             };
@@ -57,16 +59,16 @@ impl SpotPrices {
     }
 
     /// Every group, also when one fails. What only the ledger still waits for fails quietly: its
-    /// attempts are counted as unpriced, and a region that nobody uses any more may well be closed.
-    async fn refresh(&self, region: &Region, now: Timestamp) -> Result<(), TaskError> {
-        let in_use = self.shared.desk.types_in(&self.shared.catalogue.load(), region, true);
+    /// attempts are counted as unpriced, and a place that nobody uses any more may well be closed.
+    async fn refresh(&self, site: &Site, now: Timestamp) -> Result<(), TaskError> {
+        let in_use = self.types_in_use(site);
         let mut outcome = Ok(());
-        for (since, types) in self.wanted(region, now) {
+        for (since, types) in self.wanted(site, now) {
             let is_used = types.iter().any(|wanted| in_use.contains(wanted));
-            match self.refresh_group(region, since, types, now).await {
+            match self.refresh_group(site, since, types, now).await {
                 Err(error) if is_used => outcome = Err(error),
                 Err(error) => {
-                    tracing::debug!(%region, %error, "prices that the ledger waits for failed");
+                    tracing::debug!(%site, %error, "prices that the ledger waits for failed");
                 }
                 Ok(()) => {}
             }
@@ -76,35 +78,42 @@ impl SpotPrices {
 
     async fn refresh_group(
         &self,
-        region: &Region,
+        site: &Site,
         since: Timestamp,
         types: Vec<InstanceType>,
         now: Timestamp,
     ) -> Result<(), TaskError> {
         let shared = &self.shared;
         let window = Window::new(since, now);
-        let points = shared.cloud.spot_prices.spot_prices(region, &types, window).await?;
+        let points = shared.cloud.spot_prices.spot_prices(site, &types, window).await?;
+        let place = site.account_region();
         let coverage: Vec<PriceCoverage> = types
             .into_iter()
             .map(|instance_type| PriceCoverage {
-                region: region.clone(),
+                place: place.clone(),
                 instance_type,
                 complete_until: now,
             })
             .collect();
-        let mut writes = vec![Write::PricePoints(points.clone())];
+        let mut writes = vec![Write::PricePoints(place.clone(), points.clone())];
         writes.extend(coverage.iter().cloned().map(Write::PriceCoverage));
         shared.book.store().commit(writes).await?;
-        shared.desk.take_spot(region, points, now);
+        shared.desk.take_spot(&place, points, now);
         coverage.iter().for_each(|coverage| shared.desk.note_coverage(coverage));
         Ok(())
     }
 
-    /// Every region of the catalogue, and those whose prices the ledger still waits for.
-    fn regions(&self) -> BTreeSet<Region> {
+    /// Every place of the catalogue, and those whose prices the ledger still waits for.
+    fn sites(&self) -> BTreeSet<Site> {
         let awaited = self.shared.awaited_prices();
-        let awaited = awaited.keys().map(|(region, _)| region.clone());
-        regions(&self.shared.catalogue.load()).into_iter().chain(awaited).collect()
+        let awaited = awaited.keys().map(|(site, _)| site.clone());
+        sites(&self.shared.catalogue.load()).into_iter().chain(awaited).collect()
+    }
+
+    /// Types behind the place's interruptible environments.
+    fn types_in_use(&self, site: &Site) -> Vec<InstanceType> {
+        let here = |e: &Environment| e.site == *site && e.capacity.is_interruptible();
+        self.shared.desk.types_behind(&self.shared.catalogue.load(), here)
     }
 
     /// Leaves the environments' quotes for the verbs that read.
@@ -154,8 +163,8 @@ impl Task for SpotPrices {
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let complete = self.shared.environments_are_known();
         let mut failure = None;
-        for region in self.regions() {
-            if let Err(error) = self.refresh(&region, now).await {
+        for site in self.sites() {
+            if let Err(error) = self.refresh(&site, now).await {
                 failure = Some(error);
             }
         }

@@ -17,7 +17,7 @@ use self::hosts::Hosts;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, Region, RunId};
+use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, RunId, Site};
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -56,7 +56,7 @@ struct Findings {
 
 /// A call to make once the step is durable.
 struct Pending {
-    region: Region,
+    site: Site,
     job_id: BatchJobId,
     action: Action,
 }
@@ -75,22 +75,22 @@ impl Watch {
 
     /// Describes the runs' jobs, a hundred a call. What fails for some says nothing of the others.
     async fn describe(&self, runs: &[Arc<Run>]) -> Answers {
-        let mut by_region: BTreeMap<Region, Vec<BatchJobId>> = BTreeMap::new();
+        let mut by_site: BTreeMap<Site, Vec<BatchJobId>> = BTreeMap::new();
         for run in runs {
             let Some(leg) = run.last_leg() else { continue };
-            by_region.entry(leg.region.clone()).or_default().extend(job_ids(leg));
+            by_site.entry(leg.site.clone()).or_default().extend(job_ids(leg));
         }
-        // A region that hangs keeps only itself waiting.
+        // A place that hangs keeps only itself waiting.
         let batch = &self.shared.cloud.batch;
-        let regions = by_region.iter().map(async |(region, ids)| {
+        let sites = by_site.iter().map(async |(site, ids)| {
             let mut answers = Vec::new();
             for chunk in ids.chunks(IDS_PER_CALL) {
-                answers.push((chunk, batch.describe(region, chunk).await));
+                answers.push((chunk, batch.describe(site, chunk).await));
             }
             answers
         });
         let mut all = Answers::default();
-        for (chunk, answer) in join_all(regions).await.into_iter().flatten() {
+        for (chunk, answer) in join_all(sites).await.into_iter().flatten() {
             match answer {
                 Ok(jobs) => all.jobs.extend(jobs.into_iter().map(|job| (job.id.clone(), job))),
                 Err(error) => {
@@ -158,7 +158,7 @@ impl Watch {
         }
         let submits = self.shared.mode == Mode::Submit;
         findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
-            region: leg.region.clone(),
+            site: leg.site.clone(),
             job_id: job_id.clone(),
             action,
         }));
@@ -303,11 +303,9 @@ impl Watch {
     async fn act(&self, pending: Pending) -> Result<(), ServiceError> {
         let batch = &self.shared.cloud.batch;
         match &pending.action {
-            Action::Cancel { reason } => {
-                batch.cancel(&pending.region, &pending.job_id, reason).await
-            }
+            Action::Cancel { reason } => batch.cancel(&pending.site, &pending.job_id, reason).await,
             Action::Terminate { reason } => {
-                batch.terminate(&pending.region, &pending.job_id, reason).await
+                batch.terminate(&pending.site, &pending.job_id, reason).await
             }
         }
     }

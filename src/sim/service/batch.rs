@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::PAGE;
 use crate::domain::{
-    BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, Region,
+    BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, Site,
 };
 use crate::ports::{
     BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
@@ -52,7 +52,7 @@ impl BatchService for SimCloud {
 
     async fn describe(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[BatchJobId],
     ) -> Result<Vec<JobObservation>, ServiceError> {
         self.call(Operation::DescribeJobs, |state| {
@@ -61,7 +61,7 @@ impl BatchService for SimCloud {
                 let kind = FailureKind::Rejected;
                 return Err(ServiceError::new("DescribeJobs", kind, message));
             }
-            if *region != state.scenario.region {
+            if !state.scenario.serves(site) {
                 return Ok(Vec::new());
             }
             let found = ids.iter().filter_map(|id| state.jobs.find(id));
@@ -71,13 +71,13 @@ impl BatchService for SimCloud {
 
     async fn find_by_name(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
         name: &BatchJobName,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError> {
         self.call(Operation::ListJobs, |state| {
-            let queue = state.queue_in(region, queue, "ListJobs")?;
+            let queue = state.queue_in(site, queue, "ListJobs")?;
             let lag = Millis::from(state.scenario.timing.listing_lag_secs) * SECOND;
             let newest = state.now - lag;
             let listed = state
@@ -97,14 +97,9 @@ impl BatchService for SimCloud {
         })
     }
 
-    async fn cancel(
-        &self,
-        region: &Region,
-        id: &BatchJobId,
-        reason: &str,
-    ) -> Result<(), ServiceError> {
+    async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError> {
         self.call(Operation::CancelJob, |state| {
-            let key = state.job_in(region, id, "CancelJob")?;
+            let key = state.job_in(site, id, "CancelJob")?;
             state.cancel(key, reason);
             Ok(())
         })
@@ -112,12 +107,12 @@ impl BatchService for SimCloud {
 
     async fn terminate(
         &self,
-        region: &Region,
+        site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
         self.call(Operation::TerminateJob, |state| {
-            let key = state.job_in(region, id, "TerminateJob")?;
+            let key = state.job_in(site, id, "TerminateJob")?;
             state.terminate(key, reason);
             Ok(())
         })
@@ -125,24 +120,24 @@ impl BatchService for SimCloud {
 
     async fn describe_queue(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError> {
         self.call(Operation::DescribeJobQueues, |state| {
-            let queue = &state.queues[state.queue_in(region, queue, "DescribeJobQueues")?];
+            let queue = &state.queues[state.queue_in(site, queue, "DescribeJobQueues")?];
             let account = &state.scenario.account_id;
             let environments = queue.environments.iter().map(|ix| &state.environments[*ix]);
-            Ok(queue.describe(environments.map(|e| e.describe(region, account)).collect()))
+            Ok(queue.describe(environments.map(|e| e.describe(&site.region, account)).collect()))
         })
     }
 
     async fn expand_instance_types(
         &self,
-        region: &Region,
+        site: &Site,
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
         self.call(Operation::DescribeInstanceTypes, |state| {
-            if *region != state.scenario.region {
+            if !state.scenario.serves(site) {
                 return Ok(BTreeMap::new());
             }
             let types = instance_types::expand(patterns).map_err(|unknown| {
@@ -177,26 +172,26 @@ impl State {
 
     fn queue_in(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
         operation: &'static str,
     ) -> Result<usize, ServiceError> {
-        let here = *region == self.scenario.region;
+        let here = self.scenario.serves(site);
         self.find_queue(queue).filter(|_| here).ok_or_else(|| {
-            let message = format!("job queue {queue} does not exist in {region}");
+            let message = format!("job queue {queue} does not exist in {site}");
             ServiceError::new(operation, FailureKind::NotFound, message)
         })
     }
 
     fn job_in(
         &self,
-        region: &Region,
+        site: &Site,
         id: &BatchJobId,
         operation: &'static str,
     ) -> Result<JobKey, ServiceError> {
-        let here = *region == self.scenario.region;
+        let here = self.scenario.serves(site);
         self.jobs.find(id).filter(|_| here).ok_or_else(|| {
-            let message = format!("job {id} does not exist in {region}");
+            let message = format!("job {id} does not exist in {site}");
             ServiceError::new(operation, FailureKind::NotFound, message)
         })
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::{InstanceType, Region, UsdPerHour, Window};
+use crate::domain::{InstanceType, Region, Site, UsdPerHour, Window};
 use crate::market::{FargatePrice, ListPrice, PricePoint};
 use crate::ports::{FailureKind, ListPriceSource, PriceProblem, ServiceError, SpotPriceSource};
 use crate::sim::SimCloud;
@@ -14,12 +14,12 @@ use crate::sim::instant::timestamp;
 impl SpotPriceSource for SimCloud {
     async fn spot_prices(
         &self,
-        region: &Region,
+        site: &Site,
         types: &[InstanceType],
         window: Window,
     ) -> Result<Vec<PricePoint>, ServiceError> {
         self.call(Operation::DescribeSpotPriceHistory, |state| {
-            if *region != state.scenario.region {
+            if !state.scenario.serves(site) {
                 return Ok(Vec::new());
             }
             Ok(state.market.history(types, window, state.now))

@@ -238,7 +238,7 @@ mod tests {
         provisional_entries(&db).unwrap();
         instances(&db, &["i-1".into()]).unwrap();
         recent_instances(&db, Timestamp::UNIX_EPOCH).unwrap();
-        price_series(&db, &pool, window).unwrap();
+        price_series(&db, &"eu-west-1".into(), &pool, window).unwrap();
         latest_prices(&db, &"eu-west-1".into()).unwrap();
         let asked: Vec<String> = asked.try_iter().collect();
         assert_eq!(asked.len(), 16, "{asked:#?}");

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use spotcron::doctor::{Access, Operation, Unseen};
-use spotcron::domain::{Capacity, Region};
+use spotcron::domain::{Capacity, Site};
 use spotcron::ports::{AccountInspector, FailureKind, ProbeAt};
 
 use super::wire::{Answer, Wire};
 
-fn region() -> Region {
+fn site() -> Site {
     "us-east-1".into()
 }
 
@@ -48,7 +48,7 @@ async fn a_dry_run_that_would_have_succeeded_is_a_permission() {
         let wire = Wire::answering(answers).await;
         let mut seen = Vec::new();
         for _ in 0..2 {
-            let answer = wire.cloud.probe(&region(), operation, &ProbeAt::default()).await;
+            let answer = wire.cloud.probe(&site(), operation, &ProbeAt::default()).await;
             seen.push(Access::from(answer));
         }
         assert_eq!(seen[0], Access::Allowed, "{action}");
@@ -78,7 +78,7 @@ async fn batch_and_ecs_are_asked_for_what_does_not_exist() {
         Operation::DescribeTasks,
         Operation::DescribeJobQueues,
     ] {
-        seen.push(Access::from(wire.cloud.probe(&region(), operation, &at).await));
+        seen.push(Access::from(wire.cloud.probe(&site(), operation, &at).await));
     }
     assert_eq!(seen[..3], [Access::Allowed, Access::Allowed, Access::Allowed]);
     assert!(
@@ -93,7 +93,7 @@ async fn batch_and_ecs_are_asked_for_what_does_not_exist() {
 async fn what_has_an_effect_is_never_sent() {
     let wire = Wire::answering([]).await;
     for operation in Operation::ALL.into_iter().filter(|operation| !operation.can_be_tested()) {
-        let answer = wire.cloud.probe(&region(), operation, &ProbeAt::default()).await;
+        let answer = wire.cloud.probe(&site(), operation, &ProbeAt::default()).await;
         assert!(matches!(Access::from(answer), Access::Unclear(_)), "{operation:?}");
     }
     assert!(wire.asked().is_empty());
@@ -110,14 +110,14 @@ async fn of_a_bare_name_the_newest_active_revision_counts() {
     let last = json!({ "jobDefinitions": [revision(3)] });
     let none = json!({ "jobDefinitions": [] });
     let wire = Wire::answering([Answer::ok(page), Answer::ok(last), Answer::ok(none)]).await;
-    let facts = wire.cloud.inspect_definition(&region(), "import").await.unwrap();
+    let facts = wire.cloud.inspect_definition(&site(), "import").await.unwrap();
     assert_eq!((facts.revision, facts.timeout.unwrap().as_mins()), (Some(11), 11));
     let asked = wire.asked()[0].json();
     assert_eq!(
         (&asked["jobDefinitionName"], &asked["status"]),
         (&json!("import"), &json!("ACTIVE"))
     );
-    let error = wire.cloud.inspect_definition(&region(), "import:4").await.unwrap_err();
+    let error = wire.cloud.inspect_definition(&site(), "import:4").await.unwrap_err();
     assert_eq!(Unseen::from(error), Unseen::Missing);
     assert_eq!(wire.asked()[2].json()["jobDefinitions"], json!(["import:4"]));
 }
@@ -140,7 +140,7 @@ async fn compute_environments_come_with_their_types_and_zones() {
         [Answer::ok(environments), Answer::ok(types), ec2_error(403, "UnauthorizedOperation")];
     let wire = Wire::answering(answers).await;
     let names = ["arn:spot".to_owned(), "arn:gone".to_owned()];
-    let found = wire.cloud.inspect_compute_environments(&region(), &names).await.unwrap();
+    let found = wire.cloud.inspect_compute_environments(&site(), &names).await.unwrap();
     let [spot] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((spot.capacity, spot.status.as_str()), (Some(Capacity::Spot), "INVALID"));
     assert_eq!(spot.shapes.as_ref().unwrap().len(), 1);
@@ -155,7 +155,7 @@ async fn waiting_jobs_are_as_old_as_what_last_happened_to_them() {
         { "jobId": "b", "jobName": "again", "createdAt": 1000, "startedAt": 2000, "stoppedAt": 9000 }
     ] });
     let wire = Wire::answering([Answer::ok(jobs)]).await;
-    let jobs = wire.cloud.runnable_jobs(&region(), "q").await.unwrap();
+    let jobs = wire.cloud.runnable_jobs(&site(), "q").await.unwrap();
     let since: Vec<_> = jobs.iter().map(|job| job.since.unwrap().as_second()).collect();
     assert_eq!(since, [1, 9]);
     assert_eq!(jobs[0].status_reason.as_deref(), Some("ACTION_REQUIRED"));

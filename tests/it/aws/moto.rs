@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use spotcron::aws::AwsCloud;
-use spotcron::domain::{BatchStatus, Capacity, InstanceType, Redacted, Region, Resources, Window};
+use spotcron::domain::{BatchStatus, Capacity, InstanceType, Redacted, Resources, Site, Window};
 use spotcron::ports::{
     BatchService, FailureKind, InstanceDirectory, ListPriceSource, PriceProblem, SpotPriceSource,
     SubmitError,
@@ -73,7 +73,7 @@ fn set_up(environment: &std::path::Path, url: &str) -> serde_json::Value {
 
 fn request(queue: &str, definition: &str, name: &str) -> SubmitRequest {
     SubmitRequest {
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         name: name.into(),
         queue: queue.to_owned(),
         definition: definition.to_owned(),
@@ -111,14 +111,14 @@ async fn from_discovery_to_success() {
     prices_spot_but_has_no_price_list(&cloud, &types).await;
 }
 
-fn region() -> Region {
+fn site() -> Site {
     "us-east-1".into()
 }
 
 async fn discovers(cloud: &AwsCloud) -> Vec<InstanceType> {
     let mut patterns = Vec::new();
     for (queue, capacity) in [("spot", Capacity::Spot), ("on-demand", Capacity::OnDemand)] {
-        let described = cloud.describe_queue(&region(), queue).await.unwrap();
+        let described = cloud.describe_queue(&site(), queue).await.unwrap();
         assert!(described.enabled);
         assert_eq!(described.valid, Ok(()));
         let [found] = described.environments.as_slice() else { panic!("{described:?}") };
@@ -128,10 +128,10 @@ async fn discovers(cloud: &AwsCloud) -> Vec<InstanceType> {
         assert!(found.ecs_cluster_arn.is_some());
         patterns.clone_from(&found.instance_types);
     }
-    let shapes = cloud.expand_instance_types(&region(), &patterns).await.unwrap();
+    let shapes = cloud.expand_instance_types(&site(), &patterns).await.unwrap();
     let large = &shapes["m6i.large"];
     assert_eq!((large.vcpus, large.memory_mib, shapes.len()), (2, 8192, 2));
-    let family = cloud.expand_instance_types(&region(), &["m6i".to_owned()]).await.unwrap();
+    let family = cloud.expand_instance_types(&site(), &["m6i".to_owned()]).await.unwrap();
     assert!(family.len() > 2 && family.keys().all(|kind| kind.as_str().starts_with("m6i.")));
     shapes.into_keys().collect()
 }
@@ -140,14 +140,13 @@ async fn runs_a_job(cloud: &AwsCloud, queue: &str, definition: &str) {
     let name = format!("extract-20260329T003000Z-l0-{queue}");
     let batch_name = name.as_str().into();
     let id = cloud.submit(&request(queue, definition, &name)).await.unwrap();
-    let find =
-        async |since| cloud.find_by_name(&region(), queue, &batch_name, since).await.unwrap();
+    let find = async |since| cloud.find_by_name(&site(), queue, &batch_name, since).await.unwrap();
     let found = find(long_ago()).await;
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0].id, &found[0].name), (&id, &name));
     assert_eq!(find(Timestamp::MAX).await, []);
 
-    let jobs = cloud.describe(&region(), std::slice::from_ref(&id)).await.unwrap();
+    let jobs = cloud.describe(&site(), std::slice::from_ref(&id)).await.unwrap();
     assert_eq!((jobs.len(), jobs[0].status), (1, BatchStatus::Succeeded));
     assert_eq!(jobs[0].tags["managed-by"], "spotcron");
     assert_eq!(jobs[0].resources, Some(Resources { vcpu_millis: 1000, memory_mib: 512, gpus: 0 }));
@@ -155,26 +154,26 @@ async fn runs_a_job(cloud: &AwsCloud, queue: &str, definition: &str) {
     let attempts = jobs[0].attempts.iter();
     let hosts: Vec<String> =
         attempts.filter_map(|a| a.container.container_instance_arn.clone()).collect();
-    assert_eq!(cloud.container_hosts(&region(), &hosts).await.unwrap(), []);
-    cloud.terminate(&region(), &id, "already over").await.unwrap();
+    assert_eq!(cloud.container_hosts(&site(), &hosts).await.unwrap(), []);
+    cloud.terminate(&site(), &id, "already over").await.unwrap();
 }
 
 async fn knows_what_is_not_there(cloud: &AwsCloud, definition: &str) {
-    let missing = cloud.describe_queue(&region(), "nowhere").await.unwrap_err();
+    let missing = cloud.describe_queue(&site(), "nowhere").await.unwrap_err();
     assert_eq!(missing.kind, FailureKind::NotFound);
     let refused = cloud.submit(&request("nowhere", definition, "x-l0-1")).await.unwrap_err();
     assert!(matches!(refused, SubmitError::Rejected(_)), "{refused:?}");
-    assert_eq!(cloud.describe(&region(), &["00000000-dead".into()]).await.unwrap(), []);
-    assert_eq!(cloud.instances(&region(), &["i-0123456789abcdef0".into()]).await.unwrap(), []);
+    assert_eq!(cloud.describe(&site(), &["00000000-dead".into()]).await.unwrap(), []);
+    assert_eq!(cloud.instances(&site(), &["i-0123456789abcdef0".into()]).await.unwrap(), []);
 }
 
 async fn prices_spot_but_has_no_price_list(cloud: &AwsCloud, types: &[InstanceType]) {
     let window = Window::new(long_ago(), "2020-02-01T00:00:00Z".parse().unwrap());
-    let points = cloud.spot_prices(&region(), types, window).await.unwrap();
+    let points = cloud.spot_prices(&site(), types, window).await.unwrap();
     assert!(points.iter().any(|p| p.pool.zone.as_str() == "us-east-1a" && p.price.units() > 0));
     assert!(points.iter().all(|p| types.contains(&p.pool.instance_type)));
     // Loud, and no price from nowhere.
-    let prices = cloud.on_demand_prices(&region(), &types[..1]).await;
+    let prices = cloud.on_demand_prices(&site().region, &types[..1]).await;
     assert!(matches!(prices.as_slice(), [Err(PriceProblem::Failed(..))]), "{prices:?}");
 }
 

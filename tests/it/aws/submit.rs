@@ -15,7 +15,7 @@ use super::wire::{Answer, Wire, cloud_at};
 
 fn request() -> SubmitRequest {
     SubmitRequest {
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         name: "extract-20260329T003000Z-l0-0a1b2c3d".into(),
         queue: "spot".to_owned(),
         definition: "extract:7".to_owned(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use spotcron::domain::{
-    EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool, Region, RunId,
-    ScheduleKey, Window,
+    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
+    Region, RunId, ScheduleKey, Window,
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
@@ -102,10 +102,15 @@ impl Store for MemoryStore {
     async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError> {
         not_asked("shapes")
     }
-    async fn price_series(&self, _: &Pool, _: Window) -> Result<PriceSeries, StoreError> {
+    async fn price_series(
+        &self,
+        _: &AccountRegion,
+        _: &Pool,
+        _: Window,
+    ) -> Result<PriceSeries, StoreError> {
         not_asked("a price series")
     }
-    async fn latest_prices(&self, _region: &Region) -> Result<Vec<PricePoint>, StoreError> {
+    async fn latest_prices(&self, _: &AccountRegion) -> Result<Vec<PricePoint>, StoreError> {
         not_asked("the latest prices")
     }
     async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError> {

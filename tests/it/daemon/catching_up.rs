@@ -70,7 +70,7 @@ async fn prices_between_two_lives_of_the_daemon_are_fetched_by_the_second() {
     let told = told.into_iter().filter(|point| point.pool == pool);
     let told = PriceSeries::from_points(told.map(|point| (point.effective_from, point.price)));
     assert!(told.points().len() > 10, "prices moved meanwhile: {told:?}");
-    assert_eq!(world.store.price_series(&pool, window).await.unwrap(), told);
+    assert_eq!(world.store.price_series(&"us-east-1".into(), &pool, window).await.unwrap(), told);
 }
 
 #[tokio::test]

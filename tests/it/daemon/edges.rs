@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use spotcron::domain::{
-    BatchJobId, BatchJobName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape,
-    InstanceType, JobObservation, Pool, Region, RunId, ScheduleKey, Window,
+    AccountRegion, BatchJobId, BatchJobName, EnvironmentName, InstanceFacts, InstanceId,
+    InstanceShape, InstanceType, JobObservation, Pool, Region, RunId, ScheduleKey, Site, Window,
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
@@ -108,11 +108,16 @@ impl Store for FailingStore {
     async fn shapes(&self) -> Result<BTreeMap<InstanceType, InstanceShape>, StoreError> {
         self.inner.shapes().await
     }
-    async fn price_series(&self, pool: &Pool, window: Window) -> Result<PriceSeries, StoreError> {
-        self.inner.price_series(pool, window).await
+    async fn price_series(
+        &self,
+        place: &AccountRegion,
+        pool: &Pool,
+        window: Window,
+    ) -> Result<PriceSeries, StoreError> {
+        self.inner.price_series(place, pool, window).await
     }
-    async fn latest_prices(&self, region: &Region) -> Result<Vec<PricePoint>, StoreError> {
-        self.inner.latest_prices(region).await
+    async fn latest_prices(&self, place: &AccountRegion) -> Result<Vec<PricePoint>, StoreError> {
+        self.inner.latest_prices(place).await
     }
     async fn price_coverage(&self) -> Result<Vec<PriceCoverage>, StoreError> {
         self.inner.price_coverage().await
@@ -188,7 +193,7 @@ fn disguise(job: &mut JobObservation) {
     }
 }
 
-fn home() -> Region {
+fn home() -> Site {
     "us-east-1".into()
 }
 
@@ -219,16 +224,16 @@ impl BatchService for TroubledBatch {
             let kind = FailureKind::Rejected;
             return Err(SubmitError::Rejected(ServiceError::new("SubmitJob", kind, message)));
         }
-        let request = SubmitRequest { region: home(), ..request.clone() };
+        let request = SubmitRequest { site: home(), ..request.clone() };
         self.inner.submit(&request).await
     }
 
     async fn describe(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[BatchJobId],
     ) -> Result<Vec<JobObservation>, ServiceError> {
-        if region.as_str() == BLIND_REGION {
+        if site.region.as_str() == BLIND_REGION {
             return Err(refused("DescribeJobs"));
         }
         let mut jobs = self.inner.describe(&home(), ids).await?;
@@ -243,7 +248,7 @@ impl BatchService for TroubledBatch {
 
     async fn find_by_name(
         &self,
-        _region: &Region,
+        _site: &Site,
         queue: &str,
         name: &BatchJobName,
         since: Timestamp,
@@ -258,7 +263,7 @@ impl BatchService for TroubledBatch {
 
     async fn cancel(
         &self,
-        _region: &Region,
+        _site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
@@ -267,7 +272,7 @@ impl BatchService for TroubledBatch {
 
     async fn terminate(
         &self,
-        _region: &Region,
+        _site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
@@ -279,7 +284,7 @@ impl BatchService for TroubledBatch {
 
     async fn describe_queue(
         &self,
-        _region: &Region,
+        _site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError> {
         if let Some(permits) = &self.queues {
@@ -292,7 +297,7 @@ impl BatchService for TroubledBatch {
 
     async fn expand_instance_types(
         &self,
-        _region: &Region,
+        _site: &Site,
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
         self.inner.expand_instance_types(&home(), patterns).await

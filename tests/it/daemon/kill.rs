@@ -10,7 +10,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spotcron::daemon::{Unpaced, all_tasks, run_virtual};
 use spotcron::domain::{
-    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Region,
+    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site,
 };
 use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
 use spotcron::run::SubmitRequest;
@@ -60,62 +60,57 @@ impl BatchService for Trapped {
 
     async fn describe(
         &self,
-        region: &Region,
+        site: &Site,
         ids: &[BatchJobId],
     ) -> Result<Vec<JobObservation>, ServiceError> {
         self.trap.pass(false).await;
-        self.inner.describe(region, ids).await
+        self.inner.describe(site, ids).await
     }
 
     async fn find_by_name(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
         name: &BatchJobName,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError> {
         self.trap.pass(false).await;
-        self.inner.find_by_name(region, queue, name, since).await
+        self.inner.find_by_name(site, queue, name, since).await
     }
 
-    async fn cancel(
-        &self,
-        region: &Region,
-        id: &BatchJobId,
-        reason: &str,
-    ) -> Result<(), ServiceError> {
+    async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError> {
         self.trap.pass(false).await;
-        let answer = self.inner.cancel(region, id, reason).await;
+        let answer = self.inner.cancel(site, id, reason).await;
         self.trap.pass(true).await;
         answer
     }
 
     async fn terminate(
         &self,
-        region: &Region,
+        site: &Site,
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
         self.trap.pass(false).await;
-        let answer = self.inner.terminate(region, id, reason).await;
+        let answer = self.inner.terminate(site, id, reason).await;
         self.trap.pass(true).await;
         answer
     }
 
     async fn describe_queue(
         &self,
-        region: &Region,
+        site: &Site,
         queue: &str,
     ) -> Result<QueueDescription, ServiceError> {
-        self.inner.describe_queue(region, queue).await
+        self.inner.describe_queue(site, queue).await
     }
 
     async fn expand_instance_types(
         &self,
-        region: &Region,
+        site: &Site,
         patterns: &[String],
     ) -> Result<std::collections::BTreeMap<InstanceType, InstanceShape>, ServiceError> {
-        self.inner.expand_instance_types(region, patterns).await
+        self.inner.expand_instance_types(site, patterns).await
     }
 }
 

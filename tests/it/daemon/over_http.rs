@@ -223,7 +223,7 @@ async fn the_adapters_say_what_the_account_says() {
     let mut world = World::of(&catalogue, scenario, 5).await;
     world.run_for(SignedDuration::from_hours(24)).await;
     let (aws, _wire, _stop) = served(&world.cloud).await;
-    let region = "us-east-1".into();
+    let site = "us-east-1".into();
 
     let mut attempts = Vec::new();
     for run in world.runs().await {
@@ -234,34 +234,34 @@ async fn the_adapters_say_what_the_account_says() {
 
     let ids: BTreeSet<BatchJobId> = attempts.iter().map(|a| a.batch_job_id.clone()).collect();
     for chunk in ids.into_iter().collect::<Vec<_>>().chunks(100) {
-        let said = BatchService::describe(&aws, &region, chunk).await.unwrap();
-        assert_eq!(said, world.cloud.describe(&region, chunk).await.unwrap());
+        let said = BatchService::describe(&aws, &site, chunk).await.unwrap();
+        assert_eq!(said, world.cloud.describe(&site, chunk).await.unwrap());
     }
     for queue in ["spot", "steady", "fargate"] {
-        let said = aws.describe_queue(&region, queue).await.unwrap();
-        assert_eq!(said, world.cloud.describe_queue(&region, queue).await.unwrap());
+        let said = aws.describe_queue(&site, queue).await.unwrap();
+        assert_eq!(said, world.cloud.describe_queue(&site, queue).await.unwrap());
     }
     let run = &world.runs().await[0];
     let leg = &run.legs[0];
     let since = leg.intended_at;
-    let said = aws.find_by_name(&region, &leg.queue, &leg.batch_name, since).await.unwrap();
-    let is = world.cloud.find_by_name(&region, &leg.queue, &leg.batch_name, since).await.unwrap();
+    let said = aws.find_by_name(&site, &leg.queue, &leg.batch_name, since).await.unwrap();
+    let is = world.cloud.find_by_name(&site, &leg.queue, &leg.batch_name, since).await.unwrap();
     assert_eq!(said, is);
     assert_eq!(said.len(), 1);
 
     let arns: BTreeSet<String> =
         attempts.iter().filter_map(|attempt| attempt.container_instance_arn.clone()).collect();
     let arns: Vec<String> = arns.into_iter().take(100).collect();
-    let mut said = aws.container_hosts(&region, &arns).await.unwrap();
-    let mut is = world.cloud.container_hosts(&region, &arns).await.unwrap();
+    let mut said = aws.container_hosts(&site, &arns).await.unwrap();
+    let mut is = world.cloud.container_hosts(&site, &arns).await.unwrap();
     said.sort_by(|a, b| a.container_instance_arn.cmp(&b.container_instance_arn));
     is.sort_by(|a, b| a.container_instance_arn.cmp(&b.container_instance_arn));
     assert!(!is.is_empty());
     assert_eq!(said, is);
 
     let ids: Vec<_> = is.iter().map(|host| host.instance_id.clone()).collect();
-    let mut said = aws.instances(&region, &ids).await.unwrap();
-    let mut is = world.cloud.instances(&region, &ids).await.unwrap();
+    let mut said = aws.instances(&site, &ids).await.unwrap();
+    let mut is = world.cloud.instances(&site, &ids).await.unwrap();
     said.sort_by(|a, b| a.id.cmp(&b.id));
     is.sort_by(|a, b| a.id.cmp(&b.id));
     // Who asks says when it was seen alive: by the machine's clock here, by virtual time there.
@@ -276,8 +276,8 @@ async fn the_adapters_say_what_the_account_says() {
         .filter_map(|attempt| attempt.task_arn.clone())
         .take(100)
         .collect();
-    let mut said = aws.fargate_tasks(&region, &tasks).await.unwrap();
-    let mut is = world.cloud.fargate_tasks(&region, &tasks).await.unwrap();
+    let mut said = aws.fargate_tasks(&site, &tasks).await.unwrap();
+    let mut is = world.cloud.fargate_tasks(&site, &tasks).await.unwrap();
     said.sort_by(|a, b| a.task_arn.cmp(&b.task_arn));
     is.sort_by(|a, b| a.task_arn.cmp(&b.task_arn));
     assert!(!is.is_empty());
@@ -286,13 +286,13 @@ async fn the_adapters_say_what_the_account_says() {
 }
 
 async fn prices_are_the_same(world: &World, aws: &AwsCloud) {
-    let region = "us-east-1".into();
+    let site = "us-east-1".into();
     let types: Vec<InstanceType> = ["m6i.2xlarge", "m6i.xlarge"].map(InstanceType::from).into();
     let now = world.clock.now();
     let window = Window::new(now - SignedDuration::from_hours(20), now);
     let key = |point: &PricePoint| (point.pool.clone(), point.effective_from);
-    let mut said = aws.spot_prices(&region, &types, window).await.unwrap();
-    let mut is = world.cloud.spot_prices(&region, &types, window).await.unwrap();
+    let mut said = aws.spot_prices(&site, &types, window).await.unwrap();
+    let mut is = world.cloud.spot_prices(&site, &types, window).await.unwrap();
     said.sort_by_key(key);
     is.sort_by_key(key);
     assert!(is.len() > 10);
@@ -301,8 +301,8 @@ async fn prices_are_the_same(world: &World, aws: &AwsCloud) {
         let prices = answers.into_iter().map(|answer| answer.unwrap());
         prices.map(|p| (p.instance_type, p.price)).collect::<BTreeMap<_, _>>()
     };
-    let said = listed(aws.on_demand_prices(&region, &types).await);
-    assert_eq!(said, listed(world.cloud.on_demand_prices(&region, &types).await));
+    let said = listed(aws.on_demand_prices(&site.region, &types).await);
+    assert_eq!(said, listed(world.cloud.on_demand_prices(&site.region, &types).await));
     assert_eq!(said.len(), 2);
     let rates = |prices: Vec<FargatePrice>| {
         prices
@@ -310,11 +310,11 @@ async fn prices_are_the_same(world: &World, aws: &AwsCloud) {
             .map(|price| (price.architecture, (price.vcpu_hour, price.gib_hour)))
             .collect::<BTreeMap<_, _>>()
     };
-    let said = rates(aws.fargate_prices(&region).await.unwrap());
-    assert_eq!(said, rates(world.cloud.fargate_prices(&region).await.unwrap()));
+    let said = rates(aws.fargate_prices(&site.region).await.unwrap());
+    assert_eq!(said, rates(world.cloud.fargate_prices(&site.region).await.unwrap()));
     let patterns = ["m6i".to_owned(), "c6i.large".to_owned(), "optimal".to_owned()];
-    let said = aws.expand_instance_types(&region, &patterns).await.unwrap();
-    assert_eq!(said, world.cloud.expand_instance_types(&region, &patterns).await.unwrap());
+    let said = aws.expand_instance_types(&site, &patterns).await.unwrap();
+    assert_eq!(said, world.cloud.expand_instance_types(&site, &patterns).await.unwrap());
     assert!(said.len() > 5);
 }
 

@@ -9,7 +9,7 @@ use spotcron::catalogue::EvaluateOnExit;
 use spotcron::doctor::{Access, Code, Operation, Platform, StoreFacts, Unseen};
 use spotcron::domain::{Architecture, Capacity, Resources};
 
-use super::sample::{World, compute, definition, healthy, host_lost, region, rest, retries, shape};
+use super::sample::{World, compute, definition, healthy, host_lost, rest, retries, shape, site};
 
 /// The finding's code, and what breaks the healthy set-up.
 type Case = (&'static str, fn(&mut World));
@@ -95,7 +95,7 @@ const PERMISSIONS: &[Case] = &[
     ("not-looked-at", |w| w.compute("spot-a").shapes = Err(failed())),
     ("not-looked-at", |w| w.compute("spot-a").zones = Err(failed())),
     ("not-looked-at", |w| {
-        w.facts.definitions.insert((region(), "own:2".to_owned()), Err(failed()));
+        w.facts.definitions.insert((site(), "own:2".to_owned()), Err(failed()));
     }),
 ];
 
@@ -189,7 +189,7 @@ fn invalid(world: &mut World, reason: &str) {
 
 const DEFINITIONS: &[Case] = &[
     ("definition-missing", |w| {
-        let key = (region(), "work-on-demand:4".to_owned());
+        let key = (site(), "work-on-demand:4".to_owned());
         w.facts.definitions.insert(key, Err(Unseen::Missing));
     }),
     ("definition-inactive", |w| {
@@ -198,12 +198,12 @@ const DEFINITIONS: &[Case] = &[
     ("definition-not-pinned", |w| {
         w.job("thumbs").submission.definition = "small".to_owned();
         let small = Ok(definition(Platform::Fargate));
-        w.facts.definitions.insert((region(), "small".to_owned()), small);
+        w.facts.definitions.insert((site(), "small".to_owned()), small);
     }),
     ("definition-not-pinned", |w| {
         let arn = "arn:aws:batch:us-east-1:123456789012:job-definition/small".to_owned();
         w.job("thumbs").submission.definition = arn.clone();
-        w.facts.definitions.insert((region(), arn), Ok(definition(Platform::Fargate)));
+        w.facts.definitions.insert((site(), arn), Ok(definition(Platform::Fargate)));
     }),
     ("definition-platform", |w| w.definition("small:1").platforms = vec![Platform::Ec2]),
     ("definition-platform", |w| w.definition("small:1").platforms.clear()),

@@ -9,10 +9,10 @@ use spotcron::doctor::{
     Access, Code, ComputeEnvironmentFacts, DefinitionFacts, Facts, Look, Operation, QueueFacts,
     Unseen, WaitingJob,
 };
-use spotcron::domain::Region;
+use spotcron::domain::Site;
 use spotcron::ports::{AccountInspector, FailureKind, Identity, ProbeAt, ServiceError};
 
-use super::sample::{World, healthy, region};
+use super::sample::{World, healthy, site};
 
 /// Answers with the facts of a world.
 struct Account {
@@ -53,28 +53,28 @@ impl AccountInspector for Account {
 
     async fn probe(
         &self,
-        region: &Region,
+        site: &Site,
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
         assert!(operation.can_be_tested(), "{operation:?} has an effect");
         let name = operation.name();
         self.calls.lock().unwrap().push((name, at.clone()));
-        match &self.facts.permissions[&(operation, region.clone())] {
+        match &self.facts.permissions[&(operation, site.clone())] {
             Access::Allowed => Ok(()),
             Access::Denied(_) => Err(ServiceError::new(name, FailureKind::Denied, "no")),
             _ => Err(ServiceError::new(name, FailureKind::Unavailable, "no answer")),
         }
     }
 
-    async fn inspect_queue(&self, _: &Region, queue: &str) -> Result<QueueFacts, ServiceError> {
+    async fn inspect_queue(&self, _: &Site, queue: &str) -> Result<QueueFacts, ServiceError> {
         let found = self.environment(queue).and_then(|seen| seen.queue.clone().ok());
         self.answer("DescribeJobQueues", found)
     }
 
     async fn inspect_compute_environments(
         &self,
-        _: &Region,
+        _: &Site,
         names: &[String],
     ) -> Result<Vec<ComputeEnvironmentFacts>, ServiceError> {
         let all = self.facts.environments.values();
@@ -85,19 +85,15 @@ impl AccountInspector for Account {
 
     async fn inspect_definition(
         &self,
-        region: &Region,
+        site: &Site,
         definition: &str,
     ) -> Result<DefinitionFacts, ServiceError> {
         let found: Option<&Look<_>> =
-            self.facts.definitions.get(&(region.clone(), definition.to_owned()));
+            self.facts.definitions.get(&(site.clone(), definition.to_owned()));
         self.answer("DescribeJobDefinitions", found.and_then(|seen| seen.clone().ok()))
     }
 
-    async fn runnable_jobs(
-        &self,
-        _: &Region,
-        queue: &str,
-    ) -> Result<Vec<WaitingJob>, ServiceError> {
+    async fn runnable_jobs(&self, _: &Site, queue: &str) -> Result<Vec<WaitingJob>, ServiceError> {
         let found = self.environment(queue).and_then(|seen| seen.runnable.clone().ok());
         self.answer("ListJobs", found)
     }
@@ -152,7 +148,7 @@ fn a_missing_queue_is_all_that_is_said_of_its_environment() {
 fn a_look_that_is_refused_counts_although_the_test_was_allowed() {
     let (world, _) = gathered(|_| {}, &[("DescribeJobDefinitions", FailureKind::Denied)]);
     assert_eq!(codes(&world), [Code::PermissionDeniedForComfort, Code::PermissionNotTested]);
-    let key = (Operation::DescribeJobDefinitions, region());
+    let key = (Operation::DescribeJobDefinitions, site());
     assert!(matches!(world.facts.permissions[&key], Access::Denied(_)));
 }
 

@@ -13,7 +13,7 @@ use spotcron::doctor::{
 };
 use spotcron::domain::{Architecture, Capacity, InstanceShape, Resources};
 
-use super::sample::{healthy, region};
+use super::sample::{healthy, site};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -200,7 +200,7 @@ proptest! {
         world.facts.aws_clock_ahead = clock;
         world.facts.local = local;
         for (operation, access) in Operation::ALL.into_iter().zip(accesses) {
-            world.facts.permissions.insert((operation, region()), access);
+            world.facts.permissions.insert((operation, site()), access);
         }
         for (seen, odd) in world.facts.environments.values_mut().zip(environments) {
             *seen = odd;

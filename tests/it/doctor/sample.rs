@@ -11,7 +11,7 @@ use spotcron::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, Finding, LocalFacts,
     Operation, Platform, QueueFacts, StoreFacts, WaitingJob, examine,
 };
-use spotcron::domain::{Capacity, InstanceShape, Region, Resources};
+use spotcron::domain::{Capacity, InstanceShape, Resources, Site};
 use spotcron::settings::Settings;
 
 use crate::samples::{at, class, environment, job, mins};
@@ -43,7 +43,7 @@ impl World {
     }
 
     pub fn definition(&mut self, name: &str) -> &mut DefinitionFacts {
-        self.facts.definitions.get_mut(&(region(), name.to_owned())).unwrap().as_mut().unwrap()
+        self.facts.definitions.get_mut(&(site(), name.to_owned())).unwrap().as_mut().unwrap()
     }
 
     pub fn job(&mut self, name: &str) -> &mut Job {
@@ -51,7 +51,7 @@ impl World {
     }
 
     pub fn permit(&mut self, operation: Operation, access: Access) {
-        self.facts.permissions.insert((operation, region()), access);
+        self.facts.permissions.insert((operation, site()), access);
     }
 
     /// A job in the environment's queue.
@@ -70,8 +70,8 @@ pub fn now() -> Timestamp {
     at("2026-11-21T02:00:00Z")
 }
 
-pub fn region() -> Region {
-    Region::from("us-east-1")
+pub fn site() -> Site {
+    Site::from("us-east-1")
 }
 
 pub fn healthy() -> World {
@@ -97,7 +97,7 @@ pub fn healthy() -> World {
             .collect(),
         definitions: definitions
             .into_iter()
-            .map(|(name, facts)| ((region(), name.to_owned()), Ok(facts)))
+            .map(|(name, facts)| ((site(), name.to_owned()), Ok(facts)))
             .collect(),
         local: LocalFacts {
             store: StoreFacts::OfAccount(ACCOUNT.to_owned()),

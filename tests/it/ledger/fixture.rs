@@ -43,7 +43,7 @@ pub fn resources(vcpus: u32, gib: u32) -> Resources {
 pub fn instance(lifecycle: Lifecycle) -> InstanceFacts {
     InstanceFacts {
         id: "i-1".into(),
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         instance_type: "m6i.xlarge".into(),
         zone: "us-east-1a".into(),
         lifecycle,
@@ -70,7 +70,7 @@ pub fn attempt(window: Window, end: AttemptEnd) -> AttemptRecord {
         batch_job_id: "job-1".into(),
         environment: "spot-a".into(),
         capacity: Capacity::Spot,
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         resources: Some(resources(2, 8)),
         started_at: Some(window.start),
         stopped_at: Some(window.end),

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::RetryStrategy;
 use spotcron::clock::{Clock, VirtualClock};
 use spotcron::domain::{
-    BatchJobId, BatchStatus, Capacity, InstanceFacts, JobObservation, Pool, Redacted, Region,
-    Resources, Window,
+    BatchJobId, BatchStatus, Capacity, InstanceFacts, JobObservation, Pool, Redacted, Resources,
+    Site, Window,
 };
 use spotcron::market::PricePoint;
 use spotcron::ports::{BatchService, InstanceDirectory, SpotPriceSource, SubmitError};
@@ -33,7 +33,7 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
 pub struct Account {
     pub clock: VirtualClock,
     pub cloud: SimCloud,
-    pub region: Region,
+    pub site: Site,
 }
 
 /// One zone, one type a queue, a market that never takes anything back.
@@ -56,7 +56,7 @@ pub fn pool() -> Pool {
 
 pub fn request(queue: &str, definition: &str, name: &str) -> SubmitRequest {
     SubmitRequest {
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         name: name.into(),
         queue: queue.into(),
         definition: definition.into(),
@@ -80,9 +80,9 @@ impl Account {
 
     pub fn at(start: &str, scenario: Scenario, seed: u64) -> Account {
         let clock = VirtualClock::starting_at(start.parse().unwrap());
-        let region = scenario.region.clone();
+        let site = scenario.region.clone().into();
         let cloud = SimCloud::new(scenario, seed, Arc::new(clock.clone())).unwrap();
-        Account { clock, cloud, region }
+        Account { clock, cloud, site }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -102,7 +102,7 @@ impl Account {
     }
 
     pub fn find(&self, id: &BatchJobId) -> Option<JobObservation> {
-        ready(self.cloud.describe(&self.region, std::slice::from_ref(id))).unwrap().pop()
+        ready(self.cloud.describe(&self.site, std::slice::from_ref(id))).unwrap().pop()
     }
 
     pub fn job(&self, id: &BatchJobId) -> JobObservation {
@@ -128,12 +128,12 @@ impl Account {
     /// The instance behind a job's latest container.
     pub fn host(&self, job: &JobObservation) -> InstanceFacts {
         let arn = job.container.as_ref().unwrap().container_instance_arn.clone().unwrap();
-        let host = ready(self.cloud.container_hosts(&self.region, &[arn])).unwrap().remove(0);
-        ready(self.cloud.instances(&self.region, &[host.instance_id])).unwrap().remove(0)
+        let host = ready(self.cloud.container_hosts(&self.site, &[arn])).unwrap().remove(0);
+        ready(self.cloud.instances(&self.site, &[host.instance_id])).unwrap().remove(0)
     }
 
     pub fn prices(&self, from: Timestamp, to: Timestamp) -> Vec<PricePoint> {
         let types = ["m6i.xlarge".into()];
-        ready(self.cloud.spot_prices(&self.region, &types, Window::new(from, to))).unwrap()
+        ready(self.cloud.spot_prices(&self.site, &types, Window::new(from, to))).unwrap()
     }
 }

@@ -117,7 +117,7 @@ fn busy_day(account: &Account) -> BTreeMap<String, InstanceFacts> {
             seen.insert(facts.id.to_string(), facts);
         }
         let ids: Vec<_> = seen.values().map(|facts| facts.id.clone()).collect();
-        for facts in ready(account.cloud.instances(&account.region, &ids)).unwrap() {
+        for facts in ready(account.cloud.instances(&account.site, &ids)).unwrap() {
             seen.insert(facts.id.to_string(), facts);
         }
     }
@@ -158,7 +158,7 @@ fn every_line_of_a_busy_day_follows_from_what_the_ports_show() {
         }
         spot += 1;
         let types = [facts.instance_type.clone()];
-        let mut points = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
+        let mut points = ready(account.cloud.spot_prices(&account.site, &types, window)).unwrap();
         points.retain(|point| point.pool.zone == facts.zone);
         let to = line.to.max(line.from + SignedDuration::from_mins(1));
         assert_eq!(line.charge.nanos(), naive(&points, line.from, to, false), "{line:?}");

@@ -24,7 +24,7 @@ fn scripted_submit_faults_say_what_they_should_and_do_what_they_say() {
     assert!(matches!(send(), Err(SubmitError::NotAccepted(e)) if e.kind == FailureKind::Denied));
     let [seen] = &account.cloud.submissions()[..] else { panic!() };
     let found =
-        ready(account.cloud.find_by_name(&account.region, SPOT, &"one".into(), account.now()));
+        ready(account.cloud.find_by_name(&account.site, SPOT, &"one".into(), account.now()));
     assert_eq!(found.unwrap()[0].id, seen.id);
     assert!(send().is_ok());
     assert_eq!(account.cloud.submission_count(), 2, "the simulation does not hide duplicates");
@@ -36,7 +36,7 @@ fn random_faults_come_as_often_as_asked_and_equally_for_equal_seeds() {
         let account = Account::new(calm(), seed);
         let describe = Operation::DescribeJobs;
         account.cloud.set_faults(Faults::default().with(describe, Fault::Unavailable, 0.2));
-        let call = || ready(account.cloud.describe(&account.region, &[])).is_err();
+        let call = || ready(account.cloud.describe(&account.site, &[])).is_err();
         (0..2000).map(|_| call()).collect::<Vec<bool>>()
     };
     let first = failures(1);
@@ -51,7 +51,7 @@ fn faults_of_one_operation_leave_the_others_alone() {
     let account = Account::new(calm(), 1);
     account.cloud.set_faults(Faults::default().with(Operation::CancelJob, Fault::LostAfter, 1.0));
     let id = account.start(SPOT, "quick", "one");
-    let error = ready(account.cloud.cancel(&account.region, &id, "stop")).unwrap_err();
+    let error = ready(account.cloud.cancel(&account.site, &id, "stop")).unwrap_err();
     assert_eq!((error.operation, error.kind), ("CancelJob", FailureKind::Unavailable));
     assert!(account.job(&id).status.is_final(), "it was cancelled all the same");
 }

@@ -40,7 +40,7 @@ fn a_job_goes_through_every_state_in_order() {
     let stream = attempt.container.log_stream.as_deref().unwrap();
     assert_eq!(stream, format!("quick/default/{}", task.rsplit('/').next().unwrap()));
     assert_eq!(job.tags["team"], "data");
-    let queue = ready(account.cloud.describe_queue(&account.region, ON_DEMAND)).unwrap();
+    let queue = ready(account.cloud.describe_queue(&account.site, ON_DEMAND)).unwrap();
     let cluster = queue.environments[0].ecs_cluster_arn.clone().unwrap();
     let cluster = cluster.rsplit('/').next().unwrap();
     let host = attempt.container.container_instance_arn.as_deref().unwrap();
@@ -135,7 +135,7 @@ fn finished_jobs_and_ended_instances_are_forgotten() {
     let job = account.until(&id, BatchStatus::Succeeded);
     let host = account.host(&job);
     account.pass(3600 + 240);
-    let gone = ready(account.cloud.instances(&account.region, &[host.id])).unwrap();
+    let gone = ready(account.cloud.instances(&account.site, &[host.id])).unwrap();
     assert!(gone.is_empty());
     account.pass(86_400 - 3600 - 260);
     assert!(account.find(&id).is_some());
@@ -143,7 +143,7 @@ fn finished_jobs_and_ended_instances_are_forgotten() {
     assert!(account.find(&id).is_none());
     assert_eq!(account.cloud.remembered(), (0, 0));
     let found = ready(account.cloud.find_by_name(
-        &account.region,
+        &account.site,
         SPOT,
         &"short-lived".into(),
         jiff::Timestamp::UNIX_EPOCH,
@@ -159,7 +159,7 @@ fn names_are_looked_up_per_queue_in_any_case_after_the_listing_lag() {
     let before = account.now();
     let id = account.start(SPOT, "quick", "Some-Name");
     let find = |queue: &str, name: &str, since| {
-        ready(account.cloud.find_by_name(&account.region, queue, &name.into(), since)).unwrap()
+        ready(account.cloud.find_by_name(&account.site, queue, &name.into(), since)).unwrap()
     };
     assert!(find(SPOT, "some-name", before).is_empty());
     account.pass(30);
@@ -182,7 +182,7 @@ fn what_batch_would_refuse_is_refused_and_starts_nothing() {
         ("jobName", |r| r.name = "a b".into()),
         ("jobName", |r| r.name = "a".repeat(129).into()),
         ("JobQueue nowhere not found", |r| r.queue = "nowhere".into()),
-        ("JobQueue spot not found", |r| r.region = "eu-west-1".into()),
+        ("JobQueue spot not found", |r| r.site = "eu-west-1".into()),
         ("JobQueue off is disabled", |r| r.queue = "off".into()),
         ("array size", |r| r.array_size = Some(1)),
         ("array size", |r| r.array_size = Some(10_001)),
@@ -222,7 +222,7 @@ fn checkpointed_work_continues_in_the_next_leg() {
     let first = leg(SPOT, "one-run-l0");
     account.until(&first, BatchStatus::Running);
     account.pass(2000);
-    ready(account.cloud.terminate(&account.region, &first, "moved")).unwrap();
+    ready(account.cloud.terminate(&account.site, &first, "moved")).unwrap();
     account.until(&first, BatchStatus::Failed);
     let second = leg(ON_DEMAND, "one-run-l1");
     let done = account.until(&second, BatchStatus::Succeeded);
@@ -238,7 +238,7 @@ fn fargate_tasks_have_no_instance_and_spot_ones_are_interrupted() {
     let container = running.container.unwrap();
     assert_eq!(container.container_instance_arn, None);
     let task = |arn: &String| {
-        ready(account.cloud.fargate_tasks(&account.region, std::slice::from_ref(arn))).unwrap()
+        ready(account.cloud.fargate_tasks(&account.site, std::slice::from_ref(arn))).unwrap()
     };
     let arn = container.task_arn.unwrap();
     assert!(task(&arn)[0].pull_started_at.unwrap() < running.started_at.unwrap());
@@ -255,7 +255,7 @@ fn fargate_tasks_have_no_instance_and_spot_ones_are_interrupted() {
 fn at_most_a_hundred_jobs_are_described_at_once() {
     let account = Account::new(calm(), 14);
     let ids: Vec<BatchJobId> = (0..101).map(|n| format!("job-{n}").into()).collect();
-    let error = ready(account.cloud.describe(&account.region, &ids)).unwrap_err();
+    let error = ready(account.cloud.describe(&account.site, &ids)).unwrap_err();
     assert_eq!(error.kind, FailureKind::Rejected);
-    assert_eq!(ready(account.cloud.describe(&account.region, &ids[..100])).unwrap(), []);
+    assert_eq!(ready(account.cloud.describe(&account.site, &ids[..100])).unwrap(), []);
 }

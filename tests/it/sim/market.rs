@@ -31,7 +31,7 @@ fn transcript(seed: u64, extra_draws: bool) -> String {
         }
         account.pass(60);
         let recent = &ids[ids.len().saturating_sub(100)..];
-        let jobs = ready(account.cloud.describe(&account.region, recent)).unwrap();
+        let jobs = ready(account.cloud.describe(&account.site, recent)).unwrap();
         lines.push(format!("{jobs:?}"));
     }
     lines.push(format!("{:?}", account.cloud.market_quotes()));
@@ -74,7 +74,7 @@ fn prices_wander_below_on_demand_and_never_show_the_future() {
     for quote in quotes {
         let types = [quote.pool.instance_type.clone()];
         let window = Window::new(start, now + SignedDuration::from_hours(1000));
-        let all = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
+        let all = ready(account.cloud.spot_prices(&account.site, &types, window)).unwrap();
         let points: Vec<_> = all.iter().filter(|point| point.pool == quote.pool).collect();
         assert!(points[0].effective_from <= start, "the price in effect at the start is there");
         assert!(points.iter().all(|point| point.effective_from <= now));
@@ -86,7 +86,7 @@ fn prices_wander_below_on_demand_and_never_show_the_future() {
             assert_eq!(point.effective_from.as_millisecond() % 1000, 0);
         }
         let window = Window::new(now, now);
-        let current = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
+        let current = ready(account.cloud.spot_prices(&account.site, &types, window)).unwrap();
         let current: Vec<_> = current.iter().filter(|point| point.pool == quote.pool).collect();
         assert_eq!(current, points[points.len() - 1..].to_vec());
     }
@@ -171,15 +171,15 @@ fn a_month_of_forty_pools_stays_small() {
 fn list_prices_are_answered_per_type() {
     let account = Account::new(calm(), 1);
     let types = ["m6i.xlarge".into(), "m99.huge".into()];
-    let answers = ready(account.cloud.on_demand_prices(&account.region, &types));
+    let answers = ready(account.cloud.on_demand_prices(&account.site.region, &types));
     assert_eq!(answers[0].as_ref().unwrap().price.to_string(), "0.1920");
     assert!(answers[0].as_ref().unwrap().effective_from < account.now());
     assert!(answers[1].as_ref().unwrap_err().to_string().contains("m99.huge"));
-    let fargate = ready(account.cloud.fargate_prices(&account.region)).unwrap();
+    let fargate = ready(account.cloud.fargate_prices(&account.site.region)).unwrap();
     assert_eq!(fargate[0].vcpu_hour.to_string(), "0.04048");
     let families = ["m6i".to_owned(), "optimal".to_owned()];
     let expand =
-        |patterns: &[String]| ready(account.cloud.expand_instance_types(&account.region, patterns));
+        |patterns: &[String]| ready(account.cloud.expand_instance_types(&account.site, patterns));
     assert_eq!(expand(&families).unwrap().len(), 20);
     assert!(expand(&["m99".to_owned()]).unwrap_err().message.contains("m99"));
 }

@@ -49,7 +49,7 @@ fn check_room(account: &Account, ids: &[BatchJobId]) {
         }
     }
     for (arn, (vcpu_millis, memory_mib)) in used {
-        let host = ready(account.cloud.container_hosts(&account.region, &[arn])).unwrap();
+        let host = ready(account.cloud.container_hosts(&account.site, &[arn])).unwrap();
         let shape = &offer(host[0].instance_type.as_ref().unwrap()).unwrap().shape;
         assert!(vcpu_millis <= shape.vcpus * 1000, "{vcpu_millis} on {shape:?}");
         assert!(memory_mib <= shape.memory_mib, "{memory_mib} on {shape:?}");
@@ -137,7 +137,7 @@ fn the_head_of_a_queue_blocks_it() {
     let reason = account.job(&large).status_reason.unwrap();
     assert!(reason.starts_with("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"), "{reason}");
     assert_eq!(account.job(&small).status, BatchStatus::Runnable);
-    ready(spotcron::ports::BatchService::cancel(&account.cloud, &account.region, &large, "x"))
+    ready(spotcron::ports::BatchService::cancel(&account.cloud, &account.site, &large, "x"))
         .unwrap();
     account.until(&small, BatchStatus::Succeeded);
 }

@@ -60,7 +60,7 @@ fn real_history_is_replayed_point_by_point() {
     }
     let window = Window::new(span.start, span.end);
     let types = ["p3.2xlarge".into()];
-    let shown = ready(account.cloud.spot_prices(&account.region, &types, window)).unwrap();
+    let shown = ready(account.cloud.spot_prices(&account.site, &types, window)).unwrap();
     assert!(shown.iter().all(|point| point.effective_from <= now && points.contains(point)));
     let line = &account.cloud.bill(now).lines[0];
     assert!(!line.charge.is_negative() && line.charge.nanos() > 0);
@@ -88,7 +88,7 @@ fn a_replay_names_what_it_leaves_out() {
     account
         .submit(&{
             let mut job = request("demo-spot-memory", "demo-import", "x");
-            job.region = "eu-west-1".into();
+            job.site = "eu-west-1".into();
             job
         })
         .unwrap();

@@ -30,7 +30,7 @@ fn a_timeout_is_not_retried() {
 fn cancel_acts_before_starting_only() {
     let account = Account::new(calm(), 6);
     let cancel =
-        |id: &BatchJobId| ready(account.cloud.cancel(&account.region, id, "starved")).unwrap();
+        |id: &BatchJobId| ready(account.cloud.cancel(&account.site, id, "starved")).unwrap();
     let waiting = account.start(SPOT, "quick", "waiting");
     account.until(&waiting, BatchStatus::Runnable);
     cancel(&waiting);
@@ -46,7 +46,7 @@ fn cancel_acts_before_starting_only() {
         cancel(&id);
         assert_eq!(account.job(&id), done);
     }
-    let unknown = ready(account.cloud.cancel(&account.region, &"nobody".into(), "x"));
+    let unknown = ready(account.cloud.cancel(&account.site, &"nobody".into(), "x"));
     assert_eq!(unknown.unwrap_err().kind, FailureKind::NotFound);
 }
 
@@ -60,7 +60,7 @@ fn terminate_acts_in_every_state_and_is_not_retried() {
         hour.retry_strategy = Some(RetryStrategy { attempts: 4, evaluate_on_exit: Vec::new() });
         let id = account.submit(&hour).unwrap();
         account.until(&id, status);
-        ready(account.cloud.terminate(&account.region, &id, "deadline")).unwrap();
+        ready(account.cloud.terminate(&account.site, &id, "deadline")).unwrap();
         let placed = status >= BatchStatus::Starting;
         // A container has time to end: FAILED comes later.
         assert_eq!(account.job(&id).status.is_final(), !placed);
@@ -97,7 +97,7 @@ fn array_parents_count_their_children_and_fail_with_them() {
     assert_eq!(parent.array.unwrap().by_status["FAILED"] as usize, failed);
     assert!((1..12).contains(&failed));
     let found = ready(account.cloud.find_by_name(
-        &account.region,
+        &account.site,
         ON_DEMAND,
         &"ARRAY".into(),
         account.now() - SignedDuration::from_hours(1),
@@ -114,7 +114,7 @@ fn terminating_an_array_ends_all_its_children() {
     let id = account.submit(&array).unwrap();
     account.until(&id, BatchStatus::Pending);
     account.until(&BatchJobId::from(format!("{id}:0")), BatchStatus::Running);
-    ready(account.cloud.terminate(&account.region, &id, "enough")).unwrap();
+    ready(account.cloud.terminate(&account.site, &id, "enough")).unwrap();
     let parent = account.until(&id, BatchStatus::Failed);
     assert_eq!(parent.status_reason.as_deref(), Some("enough"));
     assert_eq!(parent.array.unwrap().by_status["FAILED"], 100);
@@ -140,10 +140,10 @@ proptest! {
                 }
                 4 => account.cloud.crunch_all(SignedDuration::from_secs(seconds + 1)),
                 5 => if let Some(id) = ids.last() {
-                    ready(account.cloud.terminate(&account.region, id, "stop")).unwrap();
+                    ready(account.cloud.terminate(&account.site, id, "stop")).unwrap();
                 },
                 6 => if let Some(id) = ids.first() {
-                    ready(account.cloud.cancel(&account.region, id, "cancel")).unwrap();
+                    ready(account.cloud.cancel(&account.site, id, "cancel")).unwrap();
                 },
                 _ => {}
             }

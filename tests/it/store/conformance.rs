@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
-use spotcron::domain::{Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHour, Window};
+use spotcron::domain::{
+    AccountRegion, Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHour, Window,
+};
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::ledger::{Counter, EntryState, Unpriced};
 use spotcron::market::{
@@ -404,14 +406,14 @@ pub async fn price_points_are_an_archive(store: &dyn Store) {
         point("eu-west-1a", "m6i.xlarge", 15, 99),
         point("eu-west-1b", "m6i.large", 15, 98),
     ];
-    store.commit(vec![Write::PricePoints(points)]).await.unwrap();
+    store.commit(vec![Write::PricePoints(home(), points)]).await.unwrap();
     // A known point is ignored, even with another price.
     let again = vec![ours(20, 77), ours(40, 4)];
-    store.commit(vec![Write::PricePoints(again)]).await.unwrap();
+    store.commit(vec![Write::PricePoints(home(), again)]).await.unwrap();
 
     let series = async |from, to| {
         let window = Window::new(at(from), at(to));
-        store.price_series(&pool("eu-west-1a", "m6i.large"), window).await.unwrap()
+        store.price_series(&home(), &pool("eu-west-1a", "m6i.large"), window).await.unwrap()
     };
     let expected = |points: &[(i64, i64)]| {
         let points =
@@ -424,9 +426,10 @@ pub async fn price_points_are_an_archive(store: &dyn Store) {
     assert_eq!(series(0, 10).await, expected(&[]));
     assert_eq!(series(500, 600).await, expected(&[(40, 4)]));
     let everything =
-        store.price_series(&pool("eu-west-1a", "m6i.large"), all_time()).await.unwrap();
+        store.price_series(&home(), &pool("eu-west-1a", "m6i.large"), all_time()).await.unwrap();
     assert_eq!(everything.points().len(), 4);
-    let nowhere = store.price_series(&pool("eu-west-1c", "m6i.large"), all_time()).await.unwrap();
+    let nowhere =
+        store.price_series(&home(), &pool("eu-west-1c", "m6i.large"), all_time()).await.unwrap();
     assert_eq!(nowhere, PriceSeries::default());
 }
 
@@ -442,15 +445,44 @@ pub async fn latest_prices_are_one_a_pool_of_the_region(store: &dyn Store) {
         point("us-east-2a", "m6i.large", 9, 9),
         point("eu-west-1a", "m6i.large", 9, 9),
     ];
-    store.commit(vec![Write::PricePoints(points.clone())]).await.unwrap();
+    store.commit(vec![Write::PricePoints(home(), points.clone())]).await.unwrap();
     let latest = store.latest_prices(&"us-east-1".into()).await.unwrap();
     assert_eq!(latest, [points[3].clone(), points[1].clone(), points[4].clone()]);
     assert_eq!(store.latest_prices(&"us-east".into()).await.unwrap(), []);
 }
 
+/// Zones of two accounts may have one name and lie apart.
+pub async fn prices_of_accounts_are_kept_apart(store: &dyn Store) {
+    let other = AccountRegion { account: Some("123456789012".into()), region: "eu-west-1".into() };
+    let pool = pool("eu-west-1a", "m6i.large");
+    let point = |secs, units| vec![point("eu-west-1a", "m6i.large", secs, units)];
+    let (ours, theirs) = (point(10, 1), point(20, 2));
+    store.commit(vec![Write::PricePoints(home(), ours.clone())]).await.unwrap();
+    store.commit(vec![Write::PricePoints(other.clone(), theirs.clone())]).await.unwrap();
+    assert_eq!(store.latest_prices(&home()).await.unwrap(), ours);
+    assert_eq!(store.latest_prices(&other).await.unwrap(), theirs);
+    for (place, points) in [(&home(), ours), (&other, theirs)] {
+        let series = store.price_series(place, &pool, all_time()).await.unwrap();
+        let points = points.into_iter().map(|point| (point.effective_from, point.price));
+        assert_eq!(series, PriceSeries::from_points(points));
+    }
+    let coverage = |place: &AccountRegion, secs| PriceCoverage {
+        place: place.clone(),
+        instance_type: "m6i.large".into(),
+        complete_until: at(secs),
+    };
+    let both = vec![coverage(&other, 20), coverage(&home(), 10)];
+    store.commit(both.iter().cloned().map(Write::PriceCoverage).collect()).await.unwrap();
+    assert_eq!(store.price_coverage().await.unwrap(), both);
+}
+
+fn home() -> AccountRegion {
+    "eu-west-1".into()
+}
+
 pub async fn price_coverage_never_goes_back(store: &dyn Store) {
     let coverage = |region: &str, instance_type: &str, secs| PriceCoverage {
-        region: region.into(),
+        place: region.into(),
         instance_type: instance_type.into(),
         complete_until: at(secs),
     };

@@ -46,7 +46,7 @@ impl Past {
             Pool { zone: host.zone, instance_type: host.instance_type }
         } else {
             let arns = [job.container.unwrap().task_arn.unwrap()];
-            let tasks = ready(self.account.cloud.fargate_tasks(&self.account.region, &arns));
+            let tasks = ready(self.account.cloud.fargate_tasks(&self.account.site, &arns));
             let zone = tasks.unwrap()[0].zone.clone().unwrap();
             Pool { zone, instance_type: "fargate-spot".into() }
         };
@@ -94,7 +94,7 @@ fn past() -> Past {
     past.crunch("reclaimed", 600);
     past.crunch("task-reclaimed", 600);
     let stop = past.jobs["stopped"].clone();
-    let region = past.account.region.clone();
+    let region = past.account.site.clone();
     ready(past.account.cloud.terminate(&region, &stop, "stopped by hand")).unwrap();
     past.at("11:16:00");
     // Its pool is not the one that went.

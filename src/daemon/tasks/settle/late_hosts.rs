@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::tasks::machines::machines_behind;
 use crate::daemon::{Change, Shared};
-use crate::domain::Region;
+use crate::domain::Site;
 use crate::ports::{ServiceError, Write};
 use crate::run::{AttemptKey, AttemptRecord};
 
@@ -36,7 +36,7 @@ impl LateHosts {
     }
 
     /// Asks for the machines of `pending` that are missing. What fails is asked for again at the
-    /// next activation, and keeps no other region waiting.
+    /// next activation, and keeps no other place waiting.
     pub(super) async fn look(
         &mut self,
         shared: &Shared,
@@ -45,17 +45,17 @@ impl LateHosts {
         change: &mut Change,
     ) -> Result<(), ServiceError> {
         self.not_shown.retain(|key| pending.contains_key(key));
-        let mut wanted: BTreeMap<Region, BTreeMap<String, Vec<AttemptKey>>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Site, BTreeMap<String, Vec<AttemptKey>>> = BTreeMap::new();
         for attempt in pending.values().filter(|attempt| self.may_come(attempt, now)) {
             let Some(arn) = &attempt.container_instance_arn else { continue };
-            let in_region = wanted.entry(attempt.region.clone()).or_default();
-            in_region.entry(arn.clone()).or_default().push(attempt.key.clone());
+            let there = wanted.entry(attempt.site.clone()).or_default();
+            there.entry(arn.clone()).or_default().push(attempt.key.clone());
         }
         let mut failure = None;
-        for (region, mut attempts_on) in wanted {
+        for (site, mut attempts_on) in wanted {
             let arns: Vec<String> = attempts_on.keys().cloned().collect();
             for chunk in arns.chunks(PER_CALL) {
-                let (hosts, facts) = match machines_behind(shared, &region, chunk).await {
+                let (hosts, facts) = match machines_behind(shared, &site, chunk).await {
                     Ok(found) => found,
                     Err(error) => {
                         failure = Some(error);

@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::daemon::tasks::machines::machines_behind;
 use crate::daemon::{Change, Shared};
 use crate::domain::{
-    BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation,
-    Region,
+    BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation, Site,
 };
 use crate::ports::{FargateTask, ServiceError, Write};
 use crate::run::{HostRecord, Leg, Run};
@@ -78,41 +77,41 @@ impl Hosts {
             .filter_map(|run| run.last_leg())
             .filter_map(|leg| Some((leg.job_id.as_ref()?.as_str(), leg)))
             .collect();
-        // What fails for one chunk or region is told, and stops none of the others.
+        // What fails for one chunk or place is told, and stops none of the others.
         let mut failure = self.look_up_tasks(shared, &legs, jobs, now).await.err();
-        let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
-        let mut lost: BTreeMap<Region, BTreeSet<InstanceId>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Site, BTreeSet<String>> = BTreeMap::new();
+        let mut lost: BTreeMap<Site, BTreeSet<InstanceId>> = BTreeMap::new();
         for job in jobs.values() {
             let parent = job.id.as_str().split(':').next().unwrap_or_default();
             let Some(leg) = legs.get(parent) else { continue };
-            let region = &leg.region;
+            let site = &leg.site;
             for (container, is_lost) in containers(job) {
                 let Some(arn) = &container.container_instance_arn else { continue };
                 match self.known.get_mut(arn) {
                     Some(known) => {
                         known.named_at = now;
                         if is_lost && !self.ends.contains_key(arn) {
-                            let ids = lost.entry(region.clone()).or_default();
+                            let ids = lost.entry(site.clone()).or_default();
                             ids.insert(known.host.instance_id.clone());
                         }
                     }
                     None => {
-                        wanted.entry(region.clone()).or_default().insert(arn.clone());
+                        wanted.entry(site.clone()).or_default().insert(arn.clone());
                     }
                 }
             }
         }
-        for (region, arns) in wanted {
+        for (site, arns) in wanted {
             let arns: Vec<String> = arns.into_iter().collect();
             for chunk in arns.chunks(PER_CALL) {
-                let looked = self.look_up_hosts(shared, &region, chunk, now, change).await;
+                let looked = self.look_up_hosts(shared, &site, chunk, now, change).await;
                 failure = looked.err().or(failure);
             }
         }
-        for (region, ids) in lost {
+        for (site, ids) in lost {
             let ids: Vec<InstanceId> = ids.into_iter().collect();
             for chunk in ids.chunks(PER_CALL) {
-                match shared.cloud.instances.instances(&region, chunk).await {
+                match shared.cloud.instances.instances(&site, chunk).await {
                     Ok(facts) => self.note_ends(shared, facts, change),
                     Err(error) => failure = Some(error),
                 }
@@ -131,7 +130,7 @@ impl Hosts {
         now: Timestamp,
     ) -> Result<(), ServiceError> {
         let mut failure = None;
-        let mut wanted: BTreeMap<Region, BTreeSet<String>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Site, BTreeSet<String>> = BTreeMap::new();
         for job in jobs.values() {
             let parent = job.id.as_str().split(':').next().unwrap_or_default();
             let Some(leg) = legs.get(parent).filter(|leg| leg.capacity.is_fargate()) else {
@@ -144,14 +143,14 @@ impl Hosts {
                     task.pull_started_at.is_some() && (!is_lost || task.stopped_at.is_some())
                 });
                 if known != Some(true) {
-                    wanted.entry(leg.region.clone()).or_default().insert(arn.clone());
+                    wanted.entry(leg.site.clone()).or_default().insert(arn.clone());
                 }
             }
         }
-        for (region, arns) in wanted {
+        for (site, arns) in wanted {
             let arns: Vec<String> = arns.into_iter().collect();
             for chunk in arns.chunks(PER_CALL) {
-                let tasks = match shared.cloud.instances.fargate_tasks(&region, chunk).await {
+                let tasks = match shared.cloud.instances.fargate_tasks(&site, chunk).await {
                     Ok(tasks) => tasks,
                     Err(error) => {
                         failure = Some(error);
@@ -172,12 +171,12 @@ impl Hosts {
     async fn look_up_hosts(
         &mut self,
         shared: &Arc<Shared>,
-        region: &Region,
+        site: &Site,
         arns: &[String],
         now: Timestamp,
         change: &mut Change,
     ) -> Result<(), ServiceError> {
-        let (hosts, facts) = machines_behind(shared, region, arns).await?;
+        let (hosts, facts) = machines_behind(shared, site, arns).await?;
         let known = hosts.into_iter().map(|(arn, host)| (arn, Known { host, named_at: now }));
         self.known.extend(known);
         self.note_ends(shared, facts, change);

@@ -85,7 +85,7 @@ fn queue(state: &mut State, name: &str, environments: &[&str], priority: u32) {
 
 fn request(name: &str, queue: &str, definition: &str) -> SubmitRequest {
     SubmitRequest {
-        region: "us-east-1".into(),
+        site: "us-east-1".into(),
         name: BatchJobName::from(name),
         queue: queue.to_owned(),
         definition: definition.to_owned(),

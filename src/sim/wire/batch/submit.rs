@@ -85,7 +85,7 @@ impl SubmitJob {
             if containers.is_empty() { single.resources()? } else { together(&containers) };
         let parameters = self.parameters.unwrap_or_default();
         let request = SubmitRequest {
-            region: state.scenario.region.clone(),
+            site: state.scenario.region.clone().into(),
             name: BatchJobName::new(required("jobName", self.job_name)?),
             queue: required("jobQueue", self.job_queue)?,
             definition: required("jobDefinition", self.job_definition)?,

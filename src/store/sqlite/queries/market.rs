@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{
-    EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
+    AccountRegion, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
+    Zone,
 };
 use crate::experience::{EnvironmentExperience, Experience};
 use crate::market::{
@@ -36,6 +37,7 @@ pub(in crate::store) fn shapes(db: &Connection) -> Reading<BTreeMap<InstanceType
 
 pub(in crate::store) fn price_series(
     db: &Connection,
+    place: &AccountRegion,
     pool: &Pool,
     window: Window,
 ) -> Reading<PriceSeries> {
@@ -48,7 +50,7 @@ pub(in crate::store) fn price_series(
                   WHERE zone = ?1 AND instance_type = ?2 AND effective_from <= ?3), ?3) \
          ORDER BY effective_from",
         params![
-            pool.zone.as_str(),
+            place.qualified(pool.zone.as_str()),
             pool.instance_type.as_str(),
             nanos_bound(window.start),
             nanos_bound(window.end)
@@ -61,10 +63,10 @@ pub(in crate::store) fn price_series(
 /// Goes through the pools from the last to the first, one look-up each, however long the archive.
 pub(in crate::store) fn latest_prices(
     db: &Connection,
-    region: &Region,
+    place: &AccountRegion,
 ) -> Reading<Vec<PricePoint>> {
     // Zones of the region, and of regions whose name begins with it, lie between these two.
-    let (from, mut to) = (region.as_str(), (format!("{region}{{"), String::new()));
+    let (from, mut to) = (place.to_string(), (format!("{place}{{"), String::new()));
     let mut previous = db.prepare_cached(
         "SELECT zone, instance_type, effective_from, units FROM price_points \
          WHERE zone >= ?1 AND (zone, instance_type) < (?2, ?3) \
@@ -73,16 +75,21 @@ pub(in crate::store) fn latest_prices(
     let mut latest = Vec::new();
     while let Some(point) = previous
         .query_row(params![from, to.0, to.1], |row| {
+            let zone: Zone = name(row, 0)?;
             Ok(PricePoint {
-                pool: Pool { zone: name(row, 0)?, instance_type: name(row, 1)? },
+                pool: Pool {
+                    zone: AccountRegion::unqualified(zone.as_str()).into(),
+                    instance_type: name(row, 1)?,
+                },
                 effective_from: timestamp(row, 2)?,
                 price: price(row, 3)?,
             })
         })
         .optional()?
     {
-        to = (point.pool.zone.to_string(), point.pool.instance_type.to_string());
-        if point.pool.zone.region() == *region {
+        let Pool { zone, instance_type } = &point.pool;
+        to = (place.qualified(zone.as_str()), instance_type.to_string());
+        if zone.region() == place.region {
             latest.push(point);
         }
     }
@@ -98,7 +105,7 @@ pub(in crate::store) fn price_coverage(db: &Connection) -> Reading<Vec<PriceCove
         [],
         |row| {
             Ok(PriceCoverage {
-                region: name(row, 0)?,
+                place: row.get::<_, String>(0)?.as_str().into(),
                 instance_type: name(row, 1)?,
                 complete_until: timestamp(row, 2)?,
             })

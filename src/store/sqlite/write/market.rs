@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use crate::domain::{InstanceShape, InstanceType};
+use crate::domain::{AccountRegion, InstanceShape, InstanceType};
 use crate::experience::Experience;
 use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
@@ -30,14 +30,18 @@ pub(super) fn put_shape(
     )
 }
 
-pub(super) fn insert_points(db: &Connection, points: &[PricePoint]) -> rusqlite::Result<()> {
+pub(super) fn insert_points(
+    db: &Connection,
+    place: &AccountRegion,
+    points: &[PricePoint],
+) -> rusqlite::Result<()> {
     let mut insert: CachedStatement<'_> = db.prepare_cached(
         "INSERT INTO price_points (zone, instance_type, effective_from, units) \
          VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?;
     for point in points {
         insert.execute(params![
-            point.pool.zone.as_str(),
+            place.qualified(point.pool.zone.as_str()),
             point.pool.instance_type.as_str(),
             nanos(point.effective_from)?,
             point.price.units(),
@@ -54,7 +58,7 @@ pub(super) fn put_coverage(db: &Connection, coverage: &PriceCoverage) -> rusqlit
          ON CONFLICT DO UPDATE SET \
              complete_until = max(complete_until, excluded.complete_until)",
         params![
-            coverage.region.as_str(),
+            coverage.place.to_string(),
             coverage.instance_type.as_str(),
             nanos(coverage.complete_until)?
         ],

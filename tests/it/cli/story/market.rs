@@ -20,7 +20,7 @@ fn environment(name: &str, capacity: Capacity) -> (EnvironmentName, Arc<Environm
         name: name.into(),
         queue: format!("{name}-queue"),
         capacity,
-        region: "eu-west-1".into(),
+        site: "eu-west-1".into(),
         instance_types: None,
         zones: None,
         definitions: BTreeMap::new(),
