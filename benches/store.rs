@@ -44,6 +44,8 @@ fn new_run(number: i64) -> Run {
         deadline_missed: false,
         state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: scheduled_for },
         legs: Vec::new(),
+        waits: Vec::new(),
+        stop: None,
         failures: 0,
         progress_millis: 0,
         version: 1,

@@ -20,10 +20,10 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::domain::{
-    Architecture, Capacity, ClassName, EnvironmentName, InstanceType, JobName, Ppm, Redacted,
-    Resources, Site, UsdPerHour, Zone,
+    Architecture, Capacity, ClassName, Condition, EnvironmentName, InstanceType, JobName, Ppm,
+    Redacted, Resources, Site, UsdPerHour, Zone,
 };
-use crate::schedule::Schedule;
+use crate::schedule::{Overlap, Schedule};
 
 /// Everything that spotcron was asked to run. Swapped whole on reload.
 #[derive(Debug, Default)]
@@ -127,8 +127,18 @@ pub struct Job {
     pub name: JobName,
     pub class: ClassName,
     pub schedule: Schedule,
+    /// Runs of the same scheduled time that it waits for.
+    pub after: Vec<After>,
+    pub overlap: Overlap,
     pub enabled: bool,
     pub submission: Submission,
+}
+
+/// A job that another one runs after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    pub job: JobName,
+    pub when: Condition,
 }
 
 /// The parts of SubmitJob that a job may set.

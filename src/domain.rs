@@ -23,7 +23,7 @@ pub use observation::{
     ArraySummary, AttemptObservation, BatchStatus, ContainerObservation, InstanceEnd,
     InstanceFacts, JobObservation,
 };
-pub use outcome::{AttemptEnd, LegCause, RunOutcome};
+pub use outcome::{AttemptEnd, Condition, LegCause, RunOutcome};
 pub use redacted::Redacted;
 pub use resources::{InstanceShape, Resources};
 pub use site::{AccountRegion, Role, RoleArn, Site};

@@ -9,6 +9,7 @@ mod moment;
 mod records;
 mod step;
 mod terms;
+mod wait;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::{classify, depends_on_instance_end};
@@ -18,6 +19,7 @@ pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
+pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,11 +45,16 @@ impl Trigger {
     }
 }
 
-/// Where a run stands. Each state has one owner: the dispatcher owns `NeedsLeg` and `Submitting`,
-/// the watcher owns `Watching` and `Stopping`.
+/// Where a run stands. Each state has one owner: `release` owns `Waiting`, the dispatcher owns
+/// `NeedsLeg` and `Submitting`, the watcher owns `Watching` and `Stopping`. What others want of a run
+/// they write into its `stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum RunState {
+    /// It was created, and what it waits for has not come about.
+    Waiting {
+        since: Timestamp,
+    },
     /// A decision is needed, not before the given time.
     NeedsLeg {
         cause: LegCause,
@@ -74,6 +81,7 @@ pub enum RunState {
 impl RunState {
     pub const fn label(&self) -> &'static str {
         match self {
+            RunState::Waiting { .. } => "waiting",
             RunState::NeedsLeg { .. } => "needs-leg",
             RunState::Submitting { uncertain_since: None } => "submitting",
             RunState::Submitting { .. } => "uncertain",
@@ -151,6 +159,12 @@ pub struct Run {
     #[serde(default)]
     pub deadline_missed: bool,
     pub state: RunState,
+    /// What had, or has, to come about before its first leg.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// What somebody wants to become of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopRequest>,
     pub legs: Vec<Leg>,
     /// Application failures so far.
     #[serde(default)]
@@ -163,6 +177,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether somebody wants it to end.
+    pub fn is_to_end(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.then == Then::End)
+    }
+
     pub fn last_leg(&self) -> Option<&Leg> {
         self.legs.last()
     }

@@ -7,6 +7,7 @@ mod diff;
 mod dst;
 mod due;
 mod missed;
+mod overlap;
 mod rules;
 
 pub use calendar::{Calendar, ClosedWindow};
@@ -15,4 +16,5 @@ pub use diff::{Change, JobDiff, diff};
 pub use dst::{DstRule, next_after};
 pub use due::{CatchUpTerms, Due, DueReport, Skipped, Timetable, schedule_key};
 pub use missed::SkipReason;
+pub use overlap::{Admission, OpenRuns, Overlap, StopKind, admit};
 pub use rules::{CatchUp, Rule, Schedule, delay_of};

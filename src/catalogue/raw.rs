@@ -9,8 +9,8 @@ use crate::document::{
 use crate::domain::Moment;
 
 pub use choices::{
-    ActionText, ArchitectureText, CapacityText, CatchUpText, DstText, RestartText, RetryOwnerText,
-    WeekdayText, WhenPriceUnknownText,
+    ActionText, AfterText, ArchitectureText, CapacityText, CatchUpText, ConditionText, DstText,
+    OverlapText, RestartText, RetryOwnerText, WeekdayText, WhenPriceUnknownText,
 };
 
 type List<T> = Vec<Located<T>>;
@@ -127,6 +127,14 @@ toml_table! {
         /// Runs the job once at a moment, or at each of a list. Without an offset it is a clock time of
         /// `time_zone`.
         at: OneOrMany<Moment>, optional "\"2027-01-04T06:00\"";
+        /// Runs the job at the times of these jobs, once their runs of the same scheduled time have
+        /// succeeded, or as `when` says: `{ job = "load", when = "finished" }`. With several, at the times
+        /// that all of them have. Instead of `cron`, `every` and `at`.
+        after: List<AfterText>, default "[]";
+        /// A run that is due while an earlier one is open: `allow-all` lets them run side by side, `skip`
+        /// leaves the new one out, `buffer-one` lets one wait and `buffer-all` all, `cancel-other` cancels
+        /// what has not started and waits for the rest, `terminate-other` terminates what is there.
+        overlap: OverlapText, default "\"allow-all\"";
         /// The time zone in which `cron`, and clock times without an offset, are read.
         time_zone: String, default "\"UTC\"";
         /// Nights when clocks change. `vixie`: a job at fixed hours runs at the end of a gap that
@@ -180,6 +188,16 @@ toml_table! {
         scheduling_priority: Whole<0, 9999>, optional "10";
         /// Tags of the Batch job, at most 48: two of the 50 are spotcron's own.
         tags: Entries<String>, default "{}";
+    }
+}
+
+toml_table! {
+    /// A job that another one runs after.
+    pub struct RawAfter {
+        /// Its name.
+        job: String, required "\"extract\"";
+        /// What its run must have done: `succeeded`, `finished` (whatever came of it) or `failed`.
+        when: ConditionText, default "\"succeeded\"";
     }
 }
 
@@ -253,4 +271,5 @@ pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
     ("`[jobs.retry_strategy]`", RawRetryStrategy::NAMES),
     ("`evaluate_on_exit`", RawEvaluateOnExit::NAMES),
     ("`restart`", RawCheckpoint::NAMES),
+    ("`after`", RawAfter::NAMES),
 ];

@@ -1,8 +1,8 @@
 //! The JSON schema and the reference of the catalogue, from `raw`'s declarations.
 
 use super::raw::{
-    RawCalendar, RawCatalogue, RawCheckpoint, RawClass, RawEnvironment, RawEvaluateOnExit, RawJob,
-    RawRetryStrategy, RawWindow,
+    RawAfter, RawCalendar, RawCatalogue, RawCheckpoint, RawClass, RawEnvironment,
+    RawEvaluateOnExit, RawJob, RawRetryStrategy, RawWindow,
 };
 use crate::document::{self, TomlTable, schema_text};
 
@@ -26,6 +26,7 @@ pub fn reference_markdown() -> String {
     section("[[classes]]", RawClass::DOC, RawClass::KEYS);
     section("restart = { … }", RawCheckpoint::DOC, RawCheckpoint::KEYS);
     section("[[jobs]]", RawJob::DOC, RawJob::KEYS);
+    section("after = [{ … }]", RawAfter::DOC, RawAfter::KEYS);
     section("[[calendars]]", RawCalendar::DOC, RawCalendar::KEYS);
     section("windows = [{ … }]", RawWindow::DOC, RawWindow::KEYS);
     section("[jobs.retry_strategy]", RawRetryStrategy::DOC, RawRetryStrategy::KEYS);

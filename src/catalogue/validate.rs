@@ -1,6 +1,7 @@
 //! From tables to the catalogue: names, references, limits of AWS Batch, contradictions. Every
 //! problem is reported; a table with an error is left out of the (then unusable) catalogue.
 
+mod after;
 mod aws_text;
 mod calendar;
 mod class;
@@ -125,6 +126,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
             jobs.entry(job.name.clone()).or_insert_with(|| Arc::new(job));
         }
     }
+    after::check(&tables.jobs, &job_names, tables.complete, &mut jobs, findings);
     job_names.report_near_duplicates(findings);
     // What a mistake elsewhere left unused is not a second finding.
     if tables.complete && !has_errors(findings) {

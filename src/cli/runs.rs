@@ -65,7 +65,7 @@ pub struct RunLine {
     pub id: RunId,
     pub job: JobName,
     pub class: ClassName,
-    /// A stable label: `needs-leg`, `submitting`, `uncertain`, `watching`, `stopping`, or the outcome.
+    /// A stable label: `waiting`, `needs-leg`, `submitting`, `uncertain`, `watching`, `stopping`, or the outcome.
     pub state: &'static str,
     /// Of the last leg.
     pub environment: Option<EnvironmentName>,
@@ -177,8 +177,10 @@ impl RunLine {
         let tone = match self.state {
             _ if self.deadline_missed => Tone::Bad,
             state if state == RunOutcome::Succeeded.label() => Tone::Good,
-            "needs-leg" | "submitting" | "watching" | "stopping" | "observed" => Tone::Plain,
-            "uncertain" | "cancelled" => Tone::Warn,
+            "waiting" | "needs-leg" | "submitting" | "watching" | "stopping" | "observed" => {
+                Tone::Plain
+            }
+            "uncertain" | "cancelled" | "skipped" => Tone::Warn,
             _ => Tone::Bad,
         };
         match self.deadline_missed {

@@ -71,6 +71,7 @@ const fn sentence(reason: SkipReason) -> &'static str {
         SkipReason::CatchUpLimit => "more were missed than are started at once",
         SkipReason::CatchUpPolicy => "the job does not catch up on it",
         SkipReason::Paused => "the job was paused",
+        SkipReason::Overlap => "an earlier run was still open",
     }
 }
 

@@ -10,7 +10,7 @@ use super::counts_of;
 use super::shared::lock;
 use crate::domain::{InstanceId, RunId};
 use crate::ledger::{Counter, Entry, Tally};
-use crate::ports::{Store, StoreError, Write};
+use crate::ports::{Activator, Store, StoreError, Write};
 use crate::run::{AttemptKey, Run, RunEvent, RunEventKind};
 
 /// How many events the live view and `/status` can look back on.
@@ -88,6 +88,8 @@ impl Change {
 /// Open runs, totals and the latest events.
 pub struct Book {
     store: Arc<dyn Store>,
+    /// Rung when a run has ended.
+    ended: Activator,
     pages: Mutex<Pages>,
 }
 
@@ -119,11 +121,16 @@ impl Book {
                 .collect(),
             ..Pages::default()
         };
-        Ok(Book { store, pages: Mutex::new(pages) })
+        Ok(Book { store, ended: Activator::default(), pages: Mutex::new(pages) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What rings when a run has ended.
+    pub fn ended(&self) -> &Activator {
+        &self.ended
     }
 
     /// Open runs that `select` accepts, in order of id.
@@ -201,6 +208,7 @@ impl Book {
                 pages.open.insert(run.id.clone(), Arc::new(run));
             } else {
                 pages.open.remove(&run.id);
+                self.ended.ring();
             }
         }
         for (counter, by) in counts {

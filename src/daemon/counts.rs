@@ -66,6 +66,10 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
+        | RunEventKind::Waits { .. }
+        | RunEventKind::Released
+        | RunEventKind::Skipped { .. }
+        | RunEventKind::StopWanted { .. }
         | RunEventKind::LookedUp { .. }
         | RunEventKind::SubmitFailed { .. }
         | RunEventKind::StopRequested { .. }

@@ -71,6 +71,8 @@ const LEAST_STEP: SignedDuration = SignedDuration::from_millis(100);
 /// A task that failed runs again after this, doubled with every failure in a row up to its period.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(60);
 
+const AFTER_CONFLICT: SignedDuration = SignedDuration::from_secs(1);
+
 /// How often an activation in a row has failed, with `result`.
 pub(super) fn failures_after(before: u32, result: &Result<Activation, TaskError>) -> u32 {
     if result.is_ok() { 0 } else { before.saturating_add(1) }
@@ -83,6 +85,10 @@ pub(super) fn next_wake(
     result: &Result<Activation, TaskError>,
     failures: u32,
 ) -> Timestamp {
+    if matches!(result, Err(TaskError::Store(StoreError::Conflict(_)))) {
+        // Somebody else changed a run first, which has been read again meanwhile.
+        return now.checked_add(AFTER_CONFLICT).unwrap_or(Timestamp::MAX);
+    }
     let period = match failures.checked_sub(1) {
         Some(doublings) => period.min(AFTER_FAILURE * (1 << doublings.min(16))),
         None => period,

@@ -77,6 +77,7 @@ pub enum Stopping {
 #[derive(Debug, Clone, Default)]
 pub struct Bells {
     pub schedule: Activator,
+    pub release: Activator,
     pub dispatch: Activator,
     pub watch: Activator,
     pub settle: Activator,
@@ -145,6 +146,8 @@ pub struct Parts {
 
 impl Shared {
     pub fn new(parts: Parts) -> Self {
+        // Runs that wait for others are looked at when one has ended.
+        let bells = Bells { release: parts.book.ended().clone(), ..Bells::default() };
         Shared {
             started_at: parts.clock.now(),
             replaced_at: Mutex::default(),
@@ -159,7 +162,7 @@ impl Shared {
             book: parts.book,
             desk: Desk::default(),
             status: Status::default(),
-            bells: Bells::default(),
+            bells,
             calls: parts.calls,
             reloads: Reloads::default(),
             custom_endpoint: parts.custom_endpoint,

@@ -22,12 +22,16 @@ pub enum LegCause {
     NeverArrived,
     /// Batch refused the last submission; another environment may take it.
     Refused,
+    /// Somebody asked for the run to end: a person, or a later run of its job.
+    Stopped,
+    /// Somebody asked for the run to go on elsewhere.
+    Moved,
 }
 
 impl LegCause {
     /// The next leg must not go to interruptible capacity again.
     pub const fn moves_away(self) -> bool {
-        matches!(self, LegCause::Starved | LegCause::DeadlineNear)
+        matches!(self, LegCause::Starved | LegCause::DeadlineNear | LegCause::Moved)
     }
 
     pub const fn label(self) -> &'static str {
@@ -40,6 +44,8 @@ impl LegCause {
             LegCause::Failed => "failed",
             LegCause::NeverArrived => "never-arrived",
             LegCause::Refused => "refused",
+            LegCause::Stopped => "stopped",
+            LegCause::Moved => "moved",
         }
     }
 }
@@ -53,22 +59,25 @@ pub enum RunOutcome {
     Failed,
     /// Batch refused the submission.
     Rejected,
-    /// Someone else cancelled or terminated the job.
+    /// Somebody cancelled it: here, or its job at Batch.
     Cancelled,
     /// Nobody can tell any more what became of it. Never sent again by itself.
     Unknown,
     /// `--observe`: decided and recorded, not submitted.
     Observed,
+    /// What it waited for did not come about; it was never submitted.
+    Skipped,
 }
 
 impl RunOutcome {
-    pub const ALL: [RunOutcome; 6] = [
+    pub const ALL: [RunOutcome; 7] = [
         RunOutcome::Succeeded,
         RunOutcome::Failed,
         RunOutcome::Rejected,
         RunOutcome::Cancelled,
         RunOutcome::Unknown,
         RunOutcome::Observed,
+        RunOutcome::Skipped,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -79,6 +88,49 @@ impl RunOutcome {
             RunOutcome::Cancelled => "cancelled",
             RunOutcome::Unknown => "unknown",
             RunOutcome::Observed => "observed",
+            RunOutcome::Skipped => "skipped",
+        }
+    }
+}
+
+/// On which end of another run one depends.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    #[default]
+    Succeeded,
+    /// However it ended, skipped or not.
+    Finished,
+    /// It did not succeed: it failed, was refused or cancelled, or nobody knows.
+    Failed,
+}
+
+impl Condition {
+    /// Whether `outcome` fulfils it. What was only observed counts as if it had succeeded.
+    pub const fn is_met_by(self, outcome: RunOutcome) -> bool {
+        match self {
+            Condition::Finished => true,
+            Condition::Succeeded => {
+                matches!(outcome, RunOutcome::Succeeded | RunOutcome::Observed)
+            }
+            Condition::Failed => matches!(
+                outcome,
+                RunOutcome::Failed
+                    | RunOutcome::Rejected
+                    | RunOutcome::Cancelled
+                    | RunOutcome::Unknown
+            ),
+        }
+    }
+
+    /// To follow the upstream run's name.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Condition::Succeeded => "succeeded",
+            Condition::Finished => "finished",
+            Condition::Failed => "failed",
         }
     }
 }

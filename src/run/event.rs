@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{StopRequest, Wait, WhySkipped};
 use crate::decision::Decision;
 use crate::domain::{
     AttemptEnd, BatchJobId, Capacity, EnvironmentName, InstanceType, LegCause, RunId, RunOutcome,
@@ -73,6 +74,20 @@ pub enum RunEventKind {
         end: AttemptEnd,
         reason: Option<String>,
         log_stream: Option<String>,
+    },
+    /// It was created, and waits.
+    Waits {
+        waits: Vec<Wait>,
+    },
+    /// What it waited for has come about.
+    Released,
+    /// It is not submitted at all.
+    Skipped {
+        why: WhySkipped,
+    },
+    /// Somebody wants it to stop.
+    StopWanted {
+        request: StopRequest,
     },
     DeadlineMissed,
     Ended {

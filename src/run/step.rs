@@ -3,12 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::{LOOK_AHEAD, last_move};
-use super::{Leg, Run, RunEventKind, RunState};
+use super::{Leg, Run, RunEventKind, RunState, Then};
 use crate::catalogue::{Class, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
 use crate::run::classify::STOP_PREFIX;
+use crate::schedule::StopKind;
 
 /// What Batch shows of the last leg.
 #[derive(Debug, Clone, Copy)]
@@ -178,33 +179,17 @@ fn finish_leg(
     {
         run.progress_millis += saved(seen.ran, interval, restore, run.progress_millis > 0);
     }
-    let cause = match (end, asked) {
-        // Of an array that was asked to stop, children may have succeeded before.
-        (AttemptEnd::Stopped | AttemptEnd::Succeeded, Some(cause)) => cause,
-        (AttemptEnd::Stopped, None) if is_time_limit_cancel(job) => LegCause::Starved,
-        (AttemptEnd::Stopped, None) => {
-            run.state = over(RunOutcome::Cancelled);
-            return;
-        }
-        (AttemptEnd::Succeeded, None) if job.stop_requested => {
-            run.state = over(RunOutcome::Cancelled);
-            return;
-        }
-        (AttemptEnd::Interrupted, _) => LegCause::Interrupted,
-        (AttemptEnd::Infrastructure, _) => LegCause::Infrastructure,
-        (AttemptEnd::Failed, _) => {
-            run.failures += 1;
-            if run.failures > context.class.failure_retries {
-                run.state = over(RunOutcome::Failed);
-                return;
-            }
-            LegCause::Failed
-        }
-        (AttemptEnd::Succeeded | AttemptEnd::TimedOut, _) => {
-            run.state = over(RunOutcome::Failed);
+    let cause = match cause_of_next(run, job, end, asked, context.class) {
+        Ok(cause) => cause,
+        Err(outcome) => {
+            run.state = over(outcome);
             return;
         }
     };
+    if run.is_to_end() {
+        run.state = over(RunOutcome::Cancelled);
+        return;
+    }
     let batch_retries = context.class.retry_owner == RetryOwner::Batch || context.is_array;
     let spent = usize::from(context.class.max_legs) <= run.legs.len();
     if spent || (batch_retries && asked.is_none() && cause != LegCause::Starved) {
@@ -219,6 +204,33 @@ fn finish_leg(
         _ => context.now,
     };
     run.state = RunState::NeedsLeg { cause, not_before };
+}
+
+/// Why the run needs another leg after an attempt that ended so, or how the run ends with it.
+fn cause_of_next(
+    run: &mut Run,
+    job: &JobObservation,
+    end: AttemptEnd,
+    asked: Option<LegCause>,
+    class: &Class,
+) -> Result<LegCause, RunOutcome> {
+    match (end, asked) {
+        // Of an array that was asked to stop, children may have succeeded before.
+        (AttemptEnd::Stopped | AttemptEnd::Succeeded, Some(cause)) => Ok(cause),
+        (AttemptEnd::Stopped, None) if is_time_limit_cancel(job) => Ok(LegCause::Starved),
+        (AttemptEnd::Stopped, None) => Err(RunOutcome::Cancelled),
+        (AttemptEnd::Succeeded, None) if job.stop_requested => Err(RunOutcome::Cancelled),
+        (AttemptEnd::Interrupted, _) => Ok(LegCause::Interrupted),
+        (AttemptEnd::Infrastructure, _) => Ok(LegCause::Infrastructure),
+        (AttemptEnd::Failed, _) => {
+            run.failures += 1;
+            match run.failures > class.failure_retries {
+                true => Err(RunOutcome::Failed),
+                false => Ok(LegCause::Failed),
+            }
+        }
+        (AttemptEnd::Succeeded | AttemptEnd::TimedOut, _) => Err(RunOutcome::Failed),
+    }
 }
 
 /// How a failed job without any attempt ended, if somebody asked for that.
@@ -251,7 +263,7 @@ fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<A
     let status = job.status;
     let Some(leg) = run.last_leg() else { return (None, run.state) };
     match run.state {
-        RunState::Stopping { cause: LegCause::Starved, .. } if !status.is_waiting() => {
+        RunState::Stopping { cause, .. } if only_cancels(run, cause) && !status.is_waiting() => {
             // It was placed before the cancel arrived: keep it. An array of which some children were
             // cancelled can only end, and be sent again; asking once more would also cancel children
             // that Batch is about to repeat.
@@ -263,19 +275,37 @@ fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<A
                 return (None, run.state);
             }
             let state = RunState::Stopping { cause, since: context.now };
-            (Some(stop_action(cause, leg)), state)
+            (Some(stop_action(cause, run, leg)), state)
         }
         _ => match reason_to_stop(run, leg, status, context) {
             Some(cause) => {
                 let state = RunState::Stopping { cause, since: context.now };
-                (Some(stop_action(cause, leg)), state)
+                (Some(stop_action(cause, run, leg)), state)
             }
             None => (None, RunState::Watching),
         },
     }
 }
 
-fn stop_action(cause: LegCause, leg: &Leg) -> Action {
+/// Whether the stop leaves alone what was placed meanwhile.
+fn only_cancels(run: &Run, cause: LegCause) -> bool {
+    match cause {
+        LegCause::Starved => true,
+        LegCause::Stopped | LegCause::Moved => {
+            run.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Cancel)
+        }
+        _ => false,
+    }
+}
+
+fn stop_action(cause: LegCause, run: &Run, leg: &Leg) -> Action {
+    if let (LegCause::Stopped | LegCause::Moved, Some(stop)) = (cause, &run.stop) {
+        let reason = format!("{STOP_PREFIX}{}", stop.reason);
+        return match stop.kind {
+            StopKind::Cancel => Action::Cancel { reason },
+            StopKind::Terminate => Action::Terminate { reason },
+        };
+    }
     match cause {
         LegCause::Starved => Action::Cancel {
             reason: format!(
@@ -295,6 +325,14 @@ fn reason_to_stop(
     status: BatchStatus,
     context: StepContext<'_>,
 ) -> Option<LegCause> {
+    if let Some(stop) = &run.stop
+        && (stop.kind == StopKind::Terminate || status.is_waiting())
+    {
+        return Some(match stop.then {
+            Then::End => LegCause::Stopped,
+            Then::MoveOnDemand => LegCause::Moved,
+        });
+    }
     let legs_left = run.legs.len() < usize::from(context.class.max_legs);
     if !leg.capacity.is_interruptible() || !context.has_steady_capacity || !legs_left {
         return None;

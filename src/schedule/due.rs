@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::SkipReason;
 use super::missed::{Missed, sort_out};
-use super::{DstRule, SkipReason};
 use crate::catalogue::{Catalogue, Job};
 use crate::domain::{JobName, ScheduleKey};
 
@@ -71,12 +71,7 @@ pub struct Timetable {
 /// What makes a schedule the same schedule: its job, its rules, its zone and what it makes of changed
 /// clocks. An edited one is a new schedule, handled from now on, so that an edit never fires the past.
 pub fn schedule_key(job: &Job) -> ScheduleKey {
-    let schedule = &job.schedule;
-    let dst = match schedule.dst {
-        DstRule::Vixie => "",
-        DstRule::Skip => " skip",
-    };
-    ScheduleKey::new(format!("{} {schedule} {}{dst}", job.name, schedule.zone_name()))
+    ScheduleKey::new(format!("{} {}", job.name, job.schedule.identity()))
 }
 
 impl Timetable {

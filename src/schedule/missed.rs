@@ -20,6 +20,8 @@ pub enum SkipReason {
     CatchUpPolicy,
     /// The job was paused.
     Paused,
+    /// An earlier run was still open, and the job's overlap policy lets no other run then.
+    Overlap,
 }
 
 impl SkipReason {
@@ -29,6 +31,7 @@ impl SkipReason {
             SkipReason::CatchUpLimit => "catch-up-limit",
             SkipReason::CatchUpPolicy => "catch-up-policy",
             SkipReason::Paused => "paused",
+            SkipReason::Overlap => "overlap",
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Rule {
     },
     /// Once.
     At(Timestamp),
+    /// The times that all of these jobs have: of a job that runs after them.
+    After(Vec<(JobName, Arc<Schedule>)>),
 }
 
 /// What is done about times that nobody was there for.
@@ -110,13 +112,49 @@ impl Schedule {
             Rule::Cron(cron) => dst::next_after(cron, &self.time_zone, self.dst, after),
             Rule::Every { period, phase } => next_tick(*period, *phase, after),
             Rule::At(at) => (*at > after).then_some(*at),
+            Rule::After(upstream) => next_common(upstream, after),
         }
+    }
+
+    /// What makes two schedules the same one: the rules, those of jobs that it runs after, and where
+    /// and how they are read.
+    pub fn identity(&self) -> String {
+        let dst = match self.dst {
+            DstRule::Vixie => "",
+            DstRule::Skip => " skip",
+        };
+        let mut identity = format!("{self} {}{dst}", self.zone_name());
+        for rule in &self.rules {
+            let Rule::After(upstream) = rule else { continue };
+            for (_, schedule) in upstream {
+                identity.push_str(&format!(" ({})", schedule.identity()));
+            }
+        }
+        identity
     }
 
     /// The zone's name in the database; `UTC` for one that has none.
     pub fn zone_name(&self) -> &str {
         self.time_zone.iana_name().unwrap_or("UTC")
     }
+}
+
+/// Times of upstream jobs that never meet end the search after so many.
+const MEETINGS_TRIED: usize = 5_000;
+
+/// The first moment after `after` that is a time of all.
+fn next_common(upstream: &[(JobName, Arc<Schedule>)], after: Timestamp) -> Option<Timestamp> {
+    let mut from = after;
+    for _ in 0..MEETINGS_TRIED {
+        let next = upstream.iter().map(|(_, schedule)| schedule.next_after(from));
+        let next = next.collect::<Option<Vec<_>>>()?;
+        let latest = next.iter().copied().max()?;
+        if next.iter().all(|at| *at == latest) {
+            return Some(latest);
+        }
+        from = latest - SignedDuration::from_nanos(1);
+    }
+    None
 }
 
 fn next_tick(period: SignedDuration, phase: SignedDuration, after: Timestamp) -> Option<Timestamp> {
@@ -156,6 +194,10 @@ impl fmt::Display for Schedule {
                 }
                 Rule::Every { period, phase } => write!(line, "every {period:#} + {phase:#}")?,
                 Rule::At(at) => write!(line, "at {at}")?,
+                Rule::After(upstream) => {
+                    let names: Vec<&str> = upstream.iter().map(|(job, _)| job.as_str()).collect();
+                    write!(line, "after {}", names.join(", "))?;
+                }
             }
         }
         f.pad(&line)

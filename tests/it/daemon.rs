@@ -1,6 +1,7 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
 mod catching_up;
+mod dependencies;
 mod edges;
 mod exactly_once;
 mod fargate;
@@ -12,6 +13,7 @@ mod outages;
 mod over_http;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
+mod overlaps;
 mod readiness;
 mod reloads;
 mod replay;

@@ -49,6 +49,8 @@ fn run(capacity: Capacity) -> Run {
             array_size: None,
             terms: None,
         }],
+        waits: Vec::new(),
+        stop: None,
         failures: 0,
         progress_millis: 0,
         version: 3,

@@ -11,7 +11,7 @@ use spotcron::catalogue::{
 };
 use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
-use spotcron::schedule::Schedule;
+use spotcron::schedule::{Overlap, Schedule};
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -62,6 +62,8 @@ pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         name: name.into(),
         class: class.into(),
         schedule: Schedule::of_cron(cron.parse().unwrap(), jiff::tz::TimeZone::get(zone).unwrap()),
+        after: Vec::new(),
+        overlap: Overlap::AllowAll,
         enabled: true,
         submission: Submission {
             definition: "work:1".to_owned(),

@@ -7,11 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::RawCheckpoint;
+use super::{RawAfter, RawCheckpoint};
 use crate::catalogue::{RetryOwner, WhenPriceUnknown};
-use crate::document::{FromToml, Reader};
-use crate::domain::{Architecture, Capacity};
-use crate::schedule::{CatchUp, DstRule};
+use crate::document::{FromToml, Located, Reader};
+use crate::domain::{Architecture, Capacity, Condition};
+use crate::schedule::{CatchUp, DstRule, Overlap};
 
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident($type:ty) = $schema:literal { $($text:literal => $value:expr),+ $(,)? })+) => {$(
@@ -73,6 +73,21 @@ choices! {
         "latest" => CatchUp::Latest,
         "none" => CatchUp::None,
     }
+    /// What an upstream run must have done.
+    ConditionText(Condition) = "condition" {
+        "succeeded" => Condition::Succeeded,
+        "finished" => Condition::Finished,
+        "failed" => Condition::Failed,
+    }
+    /// What a run does while an earlier one is open.
+    OverlapText(Overlap) = "overlap" {
+        "allow-all" => Overlap::AllowAll,
+        "skip" => Overlap::Skip,
+        "buffer-one" => Overlap::BufferOne,
+        "buffer-all" => Overlap::BufferAll,
+        "cancel-other" => Overlap::CancelOther,
+        "terminate-other" => Overlap::TerminateOther,
+    }
     /// A day of the week.
     WeekdayText(Weekday) = "weekday" {
         "monday" => Weekday::Monday,
@@ -118,5 +133,38 @@ impl JsonSchema for RestartText {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let checkpoint = generator.subschema_for::<RawCheckpoint>();
         json_schema!({ "anyOf": [{ "const": "from-zero" }, checkpoint] })
+    }
+}
+
+/// A job's name, or a table with `job` and `when`.
+#[derive(Debug, Clone)]
+pub struct AfterText(pub RawAfter);
+
+impl FromToml for AfterText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Table(_) => RawAfter::from_toml(value, reader).map(AfterText),
+            DeValue::String(text) => {
+                let job = Some(Located { value: text.to_string(), span: value.span() });
+                Some(AfterText(RawAfter { job, table_span: value.span(), ..RawAfter::default() }))
+            }
+            _ => {
+                let expected = "a job's name, or { job = \"extract\", when = \"finished\" }";
+                reader.wrong_type(value, expected, None)
+            }
+        }
+    }
+}
+
+impl JsonSchema for AfterText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "after-text".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<RawAfter>();
+        json_schema!({ "anyOf": [{ "type": "string" }, table] })
     }
 }

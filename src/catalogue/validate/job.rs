@@ -31,6 +31,9 @@ pub(super) fn check(
         name: JobName::new(name?),
         class: ClassName::new(known_class?),
         schedule: schedule?,
+        // Put in by `after`, when all jobs are known.
+        after: Vec::new(),
+        overlap: raw.overlap.as_ref().map(|overlap| overlap.value.0).unwrap_or_default(),
         enabled: raw.enabled.as_ref().is_none_or(|flag| flag.value),
         submission: submission?,
     };

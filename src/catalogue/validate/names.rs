@@ -89,6 +89,7 @@ impl<'a> Declared<'a> {
             let code = match kind {
                 "class" => "unknown-class",
                 "calendar" => "unknown-calendar",
+                "job" => "unknown-job",
                 _ => "unknown-environment",
             };
             scope.error(code, &reference.span, &problem, &hint);

@@ -27,17 +27,11 @@ pub(super) fn check(
     let moments = check_moments(raw, &zone, scope);
     let (start, end) = check_bounds(raw, &zone, scope);
     let exclude = check_exclude(raw, known, scope);
-    if raw.cron.is_none() && raw.every.is_none() && raw.at.is_none() {
-        // A key with a mistake in it is there.
-        if !raw.written.iter().any(|key| ["cron", "every", "at"].contains(key)) {
-            let hint = "add for example `cron = \"0 2 * * *\"`";
-            scope.error(
-                "missing-key",
-                &raw.table_span,
-                "it has neither `cron` nor `every` nor `at`",
-                hint,
-            );
-        }
+    // A key with a mistake in it is there.
+    if !raw.written.iter().any(|key| ["cron", "every", "at", "after"].contains(key)) {
+        let problem = "it has neither `cron` nor `every` nor `at` nor `after`";
+        let hint = "add for example `cron = \"0 2 * * *\"`";
+        scope.error("missing-key", &raw.table_span, problem, hint);
         return None;
     }
     let name = JobName::new(raw.name.as_ref().map_or("", |name| name.value.as_str()));

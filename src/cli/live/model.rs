@@ -144,6 +144,8 @@ impl LiveModel {
             }
             // Comes after the run's end: it must not open it again.
             RunEventKind::Settled { .. } => return,
+            RunEventKind::Waits { .. } => "waiting for others",
+            RunEventKind::Released => "deciding",
             RunEventKind::Decided { decision, .. } if decision.chosen.is_none() => "held back",
             RunEventKind::Decided { .. } => "submitting",
             RunEventKind::Submitted { .. } => "waiting for capacity",
@@ -156,7 +158,10 @@ impl LiveModel {
                 self.open.entry(event.run.clone()).or_insert(fresh).late = true;
                 return;
             }
-            RunEventKind::LookedUp { .. } | RunEventKind::DuplicateFound { .. } => return,
+            RunEventKind::LookedUp { .. }
+            | RunEventKind::DuplicateFound { .. }
+            | RunEventKind::Skipped { .. }
+            | RunEventKind::StopWanted { .. } => return,
         };
         let run = self.open.entry(event.run.clone()).or_insert(fresh);
         (run.doing, run.since) = (doing, event.at);
@@ -176,9 +181,11 @@ impl PriceLine {
 
 fn tone(kind: &RunEventKind) -> Tone {
     match kind {
-        RunEventKind::Due | RunEventKind::LookedUp { .. } | RunEventKind::Settled { .. } => {
-            Tone::Faint
-        }
+        RunEventKind::Due
+        | RunEventKind::Waits { .. }
+        | RunEventKind::Released
+        | RunEventKind::LookedUp { .. }
+        | RunEventKind::Settled { .. } => Tone::Faint,
         RunEventKind::Submitted { .. } | RunEventKind::Started { .. } => Tone::Plain,
         RunEventKind::Decided { cause: LegCause::Scheduled, decision, .. }
             if decision.chosen.is_some() =>
@@ -189,6 +196,8 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::OutcomeUnknown { .. }
         | RunEventKind::DuplicateFound { .. }
         | RunEventKind::StopRequested { .. }
+        | RunEventKind::StopWanted { .. }
+        | RunEventKind::Skipped { .. }
         | RunEventKind::SubmitFailed { will_repeat: true, .. } => Tone::Warn,
         RunEventKind::SubmitFailed { .. } | RunEventKind::DeadlineMissed => Tone::Bad,
         RunEventKind::AttemptEnded { end, .. } => match end {
@@ -198,7 +207,7 @@ fn tone(kind: &RunEventKind) -> Tone {
         },
         RunEventKind::Ended { outcome } => match outcome {
             RunOutcome::Succeeded => Tone::Good,
-            RunOutcome::Observed | RunOutcome::Cancelled => Tone::Warn,
+            RunOutcome::Observed | RunOutcome::Cancelled | RunOutcome::Skipped => Tone::Warn,
             _ => Tone::Bad,
         },
     }

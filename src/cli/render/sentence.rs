@@ -7,7 +7,8 @@ use super::value::{clock, duration, price, seconds, time, usd};
 use crate::decision::{Decision, Guard, Reason};
 use crate::domain::{AttemptEnd, LegCause, RunOutcome};
 use crate::ledger::Unpriced;
-use crate::run::{RunEventKind, RunState};
+use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
+use crate::schedule::StopKind;
 
 /// What speaks against an environment, to follow its name: "its price is not known".
 pub fn guard(guard: &Guard) -> String {
@@ -88,6 +89,8 @@ pub fn cause(cause: LegCause) -> &'static str {
         LegCause::Failed => "the application failed and may be tried again",
         LegCause::NeverArrived => "the last submission never reached Batch",
         LegCause::Refused => "Batch refused the last submission",
+        LegCause::Stopped => "it is to end",
+        LegCause::Moved => "it is to go on where capacity is not taken back",
     }
 }
 
@@ -109,10 +112,11 @@ pub fn outcome(outcome: RunOutcome) -> &'static str {
         RunOutcome::Succeeded => "The run succeeded.",
         RunOutcome::Failed => "The run failed; nothing more will be tried.",
         RunOutcome::Rejected => "Batch refused the submission; the run is over.",
-        RunOutcome::Cancelled => "Somebody else cancelled or terminated the job; the run is over.",
+        RunOutcome::Cancelled => "It was cancelled, here or at Batch; the run is over.",
         RunOutcome::Unknown => {
             "Nobody can tell any more what became of the run; it is never sent again by itself."
         }
+        RunOutcome::Skipped => "What it waited for did not come about; it was not submitted.",
         RunOutcome::Observed => "Only observing: decided and recorded, nothing was submitted.",
     }
 }
@@ -120,6 +124,9 @@ pub fn outcome(outcome: RunOutcome) -> &'static str {
 /// Where a run stands, as a whole sentence.
 pub fn state(state: &RunState) -> String {
     match state {
+        RunState::Waiting { since } => {
+            format!("It waits since {} for what must come about first.", time(*since))
+        }
         RunState::NeedsLeg { cause: why, not_before } => format!(
             "It needs a leg because {}; decided not before {}.",
             cause(*why),
@@ -157,10 +164,48 @@ pub fn unpriced(why: Unpriced) -> &'static str {
     }
 }
 
+/// What a run waits for, to follow "until".
+pub fn wait(wait: &Wait) -> String {
+    match wait {
+        Wait::Turn => "no earlier run of its job is open".to_owned(),
+        Wait::Upstream { run, when, .. } => format!("{run} has {}", when.label()),
+    }
+}
+
+/// Why a run was not submitted at all, as a whole sentence.
+pub fn why_skipped(why: &WhySkipped) -> String {
+    match why {
+        WhySkipped::UpstreamEnded { run, outcome, when } => format!(
+            "It is skipped: {run} ended as {}, and this run wants it to have {}.",
+            outcome.label(),
+            when.label()
+        ),
+        WhySkipped::UpstreamAbsent { run } => format!(
+            "It is skipped: there is no {run} (its time was skipped, or the job left the catalogue)."
+        ),
+    }
+}
+
+fn stop_wanted(request: &StopRequest) -> String {
+    let how = match request.kind {
+        StopKind::Cancel => "cancelled if it has not started",
+        StopKind::Terminate => "terminated",
+    };
+    let then = match request.then {
+        Then::End => "",
+        Then::MoveOnDemand => " and to go on where capacity is not taken back",
+    };
+    format!("It is to be {how}{then}: {}.", request.reason)
+}
+
 /// An event's kind, as it is stored.
 pub const fn event_label(kind: &RunEventKind) -> &'static str {
     match kind {
         RunEventKind::Due => "due",
+        RunEventKind::Waits { .. } => "waits",
+        RunEventKind::Released => "released",
+        RunEventKind::Skipped { .. } => "skipped",
+        RunEventKind::StopWanted { .. } => "stop-wanted",
         RunEventKind::Decided { .. } => "decided",
         RunEventKind::Submitted { .. } => "submitted",
         RunEventKind::OutcomeUnknown { .. } => "outcome-unknown",
@@ -180,6 +225,13 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
 pub fn event(kind: &RunEventKind) -> String {
     match kind {
         RunEventKind::Due => "The run was due and was created.".to_owned(),
+        RunEventKind::Waits { waits } => {
+            let all: Vec<String> = waits.iter().map(wait).collect();
+            format!("It waits until {}.", all.join(" and "))
+        }
+        RunEventKind::Released => "What it waited for has come about.".to_owned(),
+        RunEventKind::Skipped { why } => why_skipped(why),
+        RunEventKind::StopWanted { request } => stop_wanted(request),
         RunEventKind::Decided { leg, cause: why, decision } => decided(*leg, *why, decision),
         RunEventKind::Submitted { leg, environment, capacity, job_id } => {
             format!("Leg {leg} went to {environment} ({capacity}) as Batch job {job_id}.")

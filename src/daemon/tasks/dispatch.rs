@@ -19,8 +19,8 @@ use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
-    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, batch_job_name, note_deadline,
-    submit_request,
+    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
+    note_deadline, submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -79,7 +79,10 @@ impl Dispatch {
     }
 
     fn decide_one(&self, run: &Run, now: Timestamp, change: &mut Change) {
-        let RunState::NeedsLeg { cause, .. } = run.state else { return };
+        let RunState::NeedsLeg { mut cause, .. } = run.state else { return };
+        if run.stop.as_ref().is_some_and(|stop| stop.then == Then::MoveOnDemand) {
+            cause = LegCause::Moved;
+        }
         let mut next = run.clone();
         next.version += 1;
         let mut late = Vec::new();
@@ -87,8 +90,9 @@ impl Dispatch {
         let catalogue = self.shared.catalogue.load();
         let job = catalogue.jobs.get(&run.job);
         let class = catalogue.class_of_run(&run.class, &run.job);
-        let (Some(job), Some(class)) = (job, class) else {
-            // The job left the catalogue: what was not sent yet is not sent any more.
+        let (Some(job), Some(class), false) = (job, class, run.is_to_end()) else {
+            // The job left the catalogue, or somebody wants the run to end: what was not sent yet is
+            // not sent any more.
             next.state = RunState::Ended { outcome: RunOutcome::Cancelled, at: now };
             late.push(RunEventKind::Ended { outcome: RunOutcome::Cancelled });
             return tell(change, next, now, late);
@@ -129,6 +133,8 @@ impl Dispatch {
                     ..leg
                 });
                 next.state = RunState::Submitting { uncertain_since: None };
+                // Moved, if it was to move.
+                next.stop = None;
             }
         }
         late.push(RunEventKind::Decided { leg: leg_index, cause, decision: Box::new(decision) });
@@ -193,9 +199,10 @@ impl Dispatch {
             let mut change = Change::default();
             let mut calls = Vec::new();
             for run in runs {
-                match self.request(run) {
+                match self.request(run).filter(|_| !run.is_to_end()) {
                     Some(request) => calls.push((run, request)),
-                    // What it was meant for left the catalogue: the next decision knows.
+                    // It is to end, or what it was meant for left the catalogue: the next decision
+                    // knows.
                     None => change.update(withdrawn(run, now)),
                 }
             }
@@ -266,6 +273,9 @@ impl Dispatch {
     /// When the next leg of a run that needs one may be decided.
     fn decides_at(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
         let RunState::NeedsLeg { not_before, .. } = run.state else { return None };
+        if run.is_to_end() {
+            return Some(now);
+        }
         let shared = &self.shared;
         let opens = (!shared.market_is_open(now)).then(|| shared.market_opens_at());
         let catalogue = shared.catalogue.load();

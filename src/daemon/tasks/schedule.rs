@@ -1,18 +1,22 @@
 //! Turns due times into runs. The run and "this time is handled" become durable together, and a run's
 //! id is made of its scheduled time, so that a due time can neither be lost nor start twice.
 
+mod admission;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::admission::change_of;
 use crate::catalogue::Catalogue;
-use crate::daemon::{Activation, Change, Shared, Task, TaskError};
-use crate::domain::{LegCause, RunId};
-use crate::ledger::Counter;
-use crate::ports::{Activator, StoreError, Write};
-use crate::run::{Run, RunEventKind, RunState, Trigger};
-use crate::schedule::{CatchUpTerms, Due, DueReport, Timetable};
+use crate::daemon::{Activation, Shared, Task, TaskError};
+use crate::domain::RunId;
+use crate::ports::{Activator, StoreError};
+use crate::schedule::{CatchUpTerms, DueReport, Timetable};
+
+/// A change that also stops other runs is made anew so often when one of them moved on.
+const TRIES: u32 = 10;
 
 pub struct Schedule {
     shared: Arc<Shared>,
@@ -58,71 +62,33 @@ impl Schedule {
         mut report: DueReport,
         now: Timestamp,
     ) -> Result<(), TaskError> {
+        let mut tries = 0..TRIES;
         loop {
-            match self.shared.book.commit(change_of(catalogue, &report, now)).await {
+            let book = &self.shared.book;
+            match book.commit(change_of(catalogue, &report, book, now)).await {
                 Ok(()) => break,
                 // A clock that was set back asks for a time that has its run already.
                 Err(StoreError::Conflict(run)) if names(&report, &run) => {
                     report.start.retain(|due| RunId::of(&due.job, due.scheduled_for) != run);
                 }
+                // A run that was to be stopped moved on meanwhile; it has been read again.
+                Err(StoreError::Conflict(_)) if tries.next().is_some() => {}
                 Err(error) => return Err(error.into()),
             }
         }
         if !report.start.is_empty() {
-            self.shared.bells.dispatch.ring();
+            let bells = &self.shared.bells;
+            bells.dispatch.ring();
+            bells.release.ring();
+            // Earlier runs may be asked to end.
+            bells.watch.ring();
         }
         Ok(())
     }
 }
 
-/// The change that makes the due runs durable.
-fn change_of(catalogue: &Catalogue, report: &DueReport, now: Timestamp) -> Change {
-    let mut change = Change::default();
-    for due in &report.start {
-        let Some(run) = new_run(catalogue, due, now) else { continue };
-        change.event(&run, now, RunEventKind::Due);
-        change.insert(run);
-    }
-    for skipped in &report.skipped {
-        tracing::warn!(
-            job = %skipped.job, count = skipped.count, first = %skipped.first, last = %skipped.last,
-            reason = skipped.reason.label(), "scheduled times are not run"
-        );
-        let counter = Counter::RunsSkipped { job: skipped.job.clone(), reason: skipped.reason };
-        change.count(counter, skipped.count.into());
-        change.write(Write::Skipped(now, skipped.clone()));
-    }
-    for (key, at) in &report.handled {
-        change.write(Write::Handled(key.clone(), *at));
-    }
-    for key in &report.forgotten {
-        change.write(Write::Forgotten(key.clone()));
-    }
-    change
-}
-
 fn names(report: &DueReport, run: &RunId) -> bool {
     report.start.iter().any(|due| RunId::of(&due.job, due.scheduled_for) == *run)
-}
-
-fn new_run(catalogue: &Catalogue, due: &Due, now: Timestamp) -> Option<Run> {
-    let job = catalogue.jobs.get(&due.job)?;
-    let class = catalogue.class_of(job)?;
-    Some(Run {
-        id: RunId::of(&job.name, due.scheduled_for),
-        job: job.name.clone(),
-        class: class.name.clone(),
-        trigger: Trigger::Schedule,
-        scheduled_for: due.scheduled_for,
-        created_at: now,
-        deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
-        deadline_missed: false,
-        state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
-        legs: Vec::new(),
-        failures: 0,
-        progress_millis: 0,
-        version: 0,
-    })
 }
 
 #[async_trait]

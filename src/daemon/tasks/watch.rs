@@ -17,12 +17,15 @@ use self::hosts::Hosts;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{AttemptEnd, BatchJobId, JobObservation, LegCause, Pool, RunId, Site};
+use crate::domain::{
+    AttemptEnd, BatchJobId, BatchStatus, JobObservation, LegCause, Pool, RunId, Site,
+};
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
     array_as_one, attempt_records, step, worst_end,
 };
+use crate::schedule::StopKind;
 
 /// DescribeJobs takes so many ids.
 const IDS_PER_CALL: usize = 100;
@@ -69,7 +72,7 @@ impl Watch {
     fn due(&self, now: Timestamp) -> Vec<Arc<Run>> {
         self.shared.book.open_where(|run| {
             matches!(run.state, RunState::Watching | RunState::Stopping { .. })
-                && self.looks.is_due(&run.id, now)
+                && (self.looks.is_due(&run.id, now) || is_to_be_stopped(run))
         })
     }
 
@@ -340,6 +343,13 @@ fn child_ids(leg: &Leg) -> impl Iterator<Item = BatchJobId> {
     parent.into_iter().flat_map(move |parent| {
         (0..size).map(move |index| BatchJobId::new(format!("{parent}:{index}")))
     })
+}
+
+/// Whether somebody wants it stopped, and nothing was done about that yet.
+fn is_to_be_stopped(run: &Run) -> bool {
+    let waits = run.last_leg().and_then(|leg| leg.status).is_none_or(BatchStatus::is_waiting);
+    run.state == RunState::Watching
+        && run.stop.as_ref().is_some_and(|stop| waits || stop.kind == StopKind::Terminate)
 }
 
 fn needs_leg(run: &Run, now: Timestamp) -> bool {

@@ -31,6 +31,8 @@ pub fn run(job: &str, hour: i64) -> Run {
         deadline_missed: false,
         state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: scheduled_for },
         legs: vec![leg(&id)],
+        waits: Vec::new(),
+        stop: None,
         failures: 1,
         progress_millis: 1500,
         version: 1,

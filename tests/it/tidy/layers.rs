@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cost", &["domain", "market"]),
     ("experience", &["domain"]),
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
-    ("run", &["domain", "catalogue", "market", "cost", "experience", "decision"]),
+    ("run", &["domain", "catalogue", "schedule", "market", "cost", "experience", "decision"]),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values.
     ("doctor", &["domain", "catalogue", "settings"]),

@@ -11,7 +11,7 @@ use spotcron::domain::{
     Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
 };
 use spotcron::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
-use spotcron::schedule::Schedule;
+use spotcron::schedule::{Overlap, Schedule};
 
 use super::at;
 
@@ -57,6 +57,8 @@ fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         name: name.into(),
         class: class.into(),
         schedule: Schedule::of_cron(cron.parse().unwrap(), TimeZone::get(zone).unwrap()),
+        after: Vec::new(),
+        overlap: Overlap::AllowAll,
         enabled: true,
         submission: Submission {
             definition: format!("{name}:7"),

@@ -48,6 +48,8 @@ impl Teller {
             deadline_missed: false,
             state: RunState::Watching,
             legs: Vec::new(),
+            waits: Vec::new(),
+            stop: None,
             failures: 0,
             progress_millis: 0,
             version: 1,
