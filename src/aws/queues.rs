@@ -80,13 +80,13 @@ impl AwsCloud {
         match self.subnet_zones(region, subnets).await {
             Ok(zones) => zones,
             Err(error) => {
-                if self.first_subnet_refusal() {
+                // A denial is told where calls are counted, once.
+                if error.kind != FailureKind::Denied {
                     tracing::warn!(
                         %region,
                         %error,
                         "cannot read the subnets of compute environments; every zone of the \
-                         region counts as one of theirs (allow ec2:DescribeSubnets, or set \
-                         `zones` on the environments of the catalogue)"
+                         region counts as one of theirs for now"
                     );
                 }
                 BTreeMap::new()

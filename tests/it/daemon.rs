@@ -12,6 +12,7 @@ mod outages;
 mod over_http;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
+mod permissions;
 mod readiness;
 mod reloads;
 mod replay;

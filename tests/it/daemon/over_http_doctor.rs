@@ -7,7 +7,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::cli::doctor::gather;
 use spotcron::clock::{Clock, VirtualClock, WallClock};
-use spotcron::daemon::Cloud;
 use spotcron::doctor::live::LiveStep;
 use spotcron::doctor::{LocalFacts, Severity, StoreFacts, examine};
 use spotcron::domain::Capacity;
@@ -17,7 +16,7 @@ use spotcron::sim::wire::{Mishap, MishapRule};
 use spotcron::sim::{Scenario, SimCloud};
 use tokio::sync::watch;
 
-use super::over_http::served_by;
+use super::over_http::{cloud_of, served_by};
 use super::world::{BEGIN, CATALOGUE, parse, scenario};
 use crate::doctor::live::{Stage, failed, step, table};
 use crate::samples::at;
@@ -156,12 +155,7 @@ async fn refused_permissions_and_a_wrong_clock_are_found() {
 async fn over_http(mut stage: Stage, mishaps: Vec<MishapRule>) -> (Stage, watch::Sender<bool>) {
     let (aws, wire, stop) = served_by(&stage.cloud, Arc::new(WallClock)).await;
     wire.set_mishaps(mishaps);
-    stage.ports = Cloud {
-        batch: Arc::new(aws.clone()),
-        instances: Arc::new(aws.clone()),
-        spot_prices: Arc::new(aws.clone()),
-        list_prices: Arc::new(aws),
-    };
+    stage.ports = cloud_of(aws);
     (stage, stop)
 }
 

@@ -192,6 +192,7 @@ impl Preview {
             grid.row([toned(Tone::Faint, name), plain(text)]);
         }
         page.table(2, &grid);
+        page.gap();
     }
 }
 

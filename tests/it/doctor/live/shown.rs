@@ -24,7 +24,7 @@ async fn a_job_on_spot_shows_every_step_and_its_cost() {
     let (cost, on_demand) = (report.cost_usd.unwrap(), report.on_demand_usd.unwrap());
     assert!(Usd::ZERO < cost && cost < on_demand, "{cost} of {on_demand}");
     let told = script.told.join("\n");
-    let console = format!("{}\n{told}\n\n{}", script.preview, table(&report, None));
+    let console = format!("{}{told}\n\n{}", script.preview, table(&report, None));
     assert_file("tests/it/doctor/live/spot.txt", &console);
     assert_file("tests/it/doctor/live/spot-80.txt", &table(&report, Some(80)));
     assert_file("tests/it/doctor/live/spot.json", &text_of(&report, Format::Json, None).unwrap());
