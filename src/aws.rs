@@ -14,6 +14,7 @@ mod instance_types;
 mod moment;
 mod observe;
 mod pacing;
+mod pages;
 mod price_list;
 mod price_list_parse;
 mod queues;

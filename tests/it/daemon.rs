@@ -12,6 +12,8 @@ mod outages;
 mod over_http;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
+#[cfg(feature = "aws")]
+mod over_http_pages;
 mod permissions;
 mod readiness;
 mod reloads;
