@@ -11,6 +11,8 @@ mod settle;
 mod spot_prices;
 mod watch;
 
+pub use machines::machines_behind;
+
 use std::sync::Arc;
 
 use super::{Shared, Task};
