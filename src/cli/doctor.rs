@@ -269,9 +269,7 @@ mod real {
             spot_prices: Arc::new(aws.clone()),
             list_prices: Arc::new(aws),
         };
-        let mut terminal = Terminal::new(args.yes, color).map_err(|error| {
-            CliError::failed("signals cannot be handled; nothing was submitted").caused_by(error)
-        })?;
+        let mut terminal = Terminal::new(args.yes, color);
         let session = Session {
             cloud: &cloud,
             clock: &WallClock,

@@ -35,15 +35,20 @@ pub trait Attendant: Send {
 pub struct Terminal {
     agreed: bool,
     color: ColorChoice,
-    signals: [Signal; 2],
+    /// Listened to once a job may have been submitted; before, they end the process as ever.
+    signals: Option<[Signal; 2]>,
 }
 
 impl Terminal {
-    /// `agreed` skips the question. From now on SIGINT and SIGTERM end the test, not the process:
-    /// there may be a job to stop.
-    pub fn new(agreed: bool, color: ColorChoice) -> io::Result<Self> {
-        let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-        Ok(Terminal { agreed, color, signals })
+    /// `agreed` skips the question.
+    pub fn new(agreed: bool, color: ColorChoice) -> Self {
+        Terminal { agreed, color, signals: None }
+    }
+
+    /// From now on SIGINT and SIGTERM end the test, not the process: there may be a job to stop.
+    fn listen(&mut self) -> io::Result<()> {
+        self.signals = Some([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]);
+        Ok(())
     }
 }
 
@@ -53,7 +58,14 @@ impl Attendant for Terminal {
         let mut page = Page::new(None);
         preview.write(&mut page);
         render::aside(&page.into_text(), self.color);
-        self.agreed || render::asked("Submit it? Type yes to go on: ", self.color)
+        if !self.agreed && !render::asked("Submit it? Type yes to go on: ", self.color) {
+            return false;
+        }
+        let listening = self.listen();
+        if let Err(error) = &listening {
+            render::aside(&format!("signals cannot be handled: {error}\n"), self.color);
+        }
+        listening.is_ok()
     }
 
     fn tell(&mut self, at: Timestamp, line: &str) {
@@ -61,9 +73,11 @@ impl Attendant for Terminal {
     }
 
     async fn wait(&mut self, duration: SignedDuration) -> Waited {
-        let [interrupt, terminate] = &mut self.signals;
-        // Waits are a constant of some seconds.
         let sleep = tokio::time::sleep(duration.unsigned_abs());
+        let Some([interrupt, terminate]) = &mut self.signals else {
+            sleep.await;
+            return Waited::Enough;
+        };
         tokio::select! {
             _ = interrupt.recv() => Waited::Interrupted,
             _ = terminate.recv() => Waited::Interrupted,

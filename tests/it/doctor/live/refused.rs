@@ -3,6 +3,7 @@
 use spotcron::cli::render::Report as _;
 use spotcron::doctor::live::{LiveStep, Verdict};
 use spotcron::domain::BatchStatus;
+use spotcron::ports::BatchService;
 use spotcron::sim::{Fault, Faults, Operation};
 
 use super::stage::{Stage, failed, scenario, step, table};
@@ -81,6 +82,26 @@ async fn a_lost_answer_is_found_by_name_and_never_sent_again() {
         let shown = format!("{lag}s after SubmitJob");
         assert!(step(&report, LiveStep::LookUp).seen.contains(&shown));
         assert!(report.cost_usd.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_second_job_of_the_name_is_told_and_stopped() {
+    let mut scenario = scenario();
+    scenario.definitions[0].median_secs = 3600;
+    let stage = Stage::of(scenario, "spot");
+    // As if the network had delivered the one request twice.
+    let twice = stage.cloud.submit(&stage.plan().request).await.unwrap();
+    let mut script = stage.script();
+    let report = stage.conduct(&mut script).await;
+    assert_eq!(failed(&report), [LiveStep::LookUp, LiveStep::Run]);
+    let look_up = step(&report, LiveStep::LookUp);
+    assert!(look_up.seen.contains(&twice.to_string()), "{}", look_up.seen);
+    assert_ne!(report.job_id.as_ref(), Some(&twice));
+    for sent in stage.cloud.submissions() {
+        let jobs = stage.cloud.describe(&"us-east-1".into(), &[sent.id]).await.unwrap();
+        assert_eq!(jobs[0].status, BatchStatus::Failed);
+        assert!(jobs[0].status_reason.as_ref().unwrap().starts_with("spotcron: doctor --live"));
     }
 }
 
