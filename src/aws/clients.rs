@@ -2,68 +2,99 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::IdentityCache;
 
 use super::observe::{CallObserver, CountCalls};
-use crate::domain::{Region, Site};
+use super::pacing::Pacing;
+use super::roles::AssumedRole;
+use crate::domain::{AccountRegion, Region, Role, Site};
+use crate::settings::Limits;
 
-/// The clients of one place.
+/// The clients of one place, and how fast they may call.
 pub(super) struct SiteClients {
     pub(super) batch: aws_sdk_batch::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ecs: aws_sdk_ecs::Client,
+    pub(super) sts: aws_sdk_sts::Client,
+    /// Of the account and region, whatever the role.
+    pub(super) pacing: Arc<Pacing>,
 }
 
 pub(super) struct Clients {
     sdk: SdkConfig,
+    limits: Limits,
     observer: Arc<dyn CallObserver>,
     sites: RwLock<BTreeMap<Site, Arc<SiteClients>>>,
+    pacings: RwLock<BTreeMap<AccountRegion, Arc<Pacing>>>,
     pricing: RwLock<BTreeMap<&'static str, aws_sdk_pricing::Client>>,
     sts: aws_sdk_sts::Client,
 }
 
 impl Clients {
-    pub(super) fn new(sdk: SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
-        let sts = aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(&sdk)
-                .interceptor(CountCalls(observer.clone()))
-                .build(),
-        );
-        Clients { sdk, observer, sites: RwLock::default(), pricing: RwLock::default(), sts }
+    pub(super) fn new(sdk: SdkConfig, limits: &Limits, observer: Arc<dyn CallObserver>) -> Self {
+        Clients {
+            sts: sts_client(&sdk, &observer),
+            sdk,
+            limits: limits.clone(),
+            observer,
+            sites: RwLock::default(),
+            pacings: RwLock::default(),
+            pricing: RwLock::default(),
+        }
     }
 
+    /// STS with spotcron's own credentials.
     pub(super) fn sts(&self) -> &aws_sdk_sts::Client {
         &self.sts
     }
 
     pub(super) fn of(&self, site: &Site) -> Arc<SiteClients> {
-        cached(&self.sites, site.clone(), || Arc::new(self.build(&site.region)))
+        cached(&self.sites, site.clone(), || Arc::new(self.build(site)))
     }
 
-    fn build(&self, region: &Region) -> SiteClients {
-        let home = aws_config::Region::new(region.as_str().to_owned());
+    fn build(&self, site: &Site) -> SiteClients {
+        let sdk = match &site.role {
+            None => self.sdk.clone(),
+            Some(role) => self.entered_by(role),
+        };
+        let home = aws_config::Region::new(site.region.as_str().to_owned());
+        let sdk = sdk.into_builder().region(home).build();
         let count = CountCalls(self.observer.clone());
+        let place = site.account_region();
         SiteClients {
             batch: aws_sdk_batch::Client::from_conf(
-                aws_sdk_batch::config::Builder::from(&self.sdk)
-                    .region(home.clone())
-                    .interceptor(count.clone())
-                    .build(),
+                aws_sdk_batch::config::Builder::from(&sdk).interceptor(count.clone()).build(),
             ),
             ec2: aws_sdk_ec2::Client::from_conf(
-                aws_sdk_ec2::config::Builder::from(&self.sdk)
-                    .region(home.clone())
-                    .interceptor(count.clone())
-                    .build(),
+                aws_sdk_ec2::config::Builder::from(&sdk).interceptor(count.clone()).build(),
             ),
             ecs: aws_sdk_ecs::Client::from_conf(
-                aws_sdk_ecs::config::Builder::from(&self.sdk)
-                    .region(home)
-                    .interceptor(count)
-                    .build(),
+                aws_sdk_ecs::config::Builder::from(&sdk).interceptor(count).build(),
             ),
+            sts: sts_client(&sdk, &self.observer),
+            pacing: cached(&self.pacings, place, || Arc::new(Pacing::new(&self.limits))),
         }
+    }
+
+    /// The same configuration, endpoints included, with the role's credentials. STS is asked in the
+    /// home region, where spotcron's own credentials are known to work.
+    fn entered_by(&self, role: &Role) -> SdkConfig {
+        let home = self.sdk.region().map_or("unknown", |region| region.as_ref());
+        let assumed = AssumedRole {
+            sts: self.sts.clone(),
+            role: role.clone(),
+            session: format!("spotcron-{home}"),
+        };
+        // The client's own timeouts come first: they say what it was that took so long.
+        let timeouts = self.sdk.timeout_config().and_then(|set| set.operation_timeout());
+        let patience = timeouts.unwrap_or_default() + Duration::from_secs(5);
+        let cache = IdentityCache::lazy().load_timeout(patience).build();
+        let provider = SharedCredentialsProvider::new(assumed);
+        self.sdk.clone().into_builder().credentials_provider(provider).identity_cache(cache).build()
     }
 
     /// The Price List that knows `region`. It has no FIPS endpoints, whatever the rest uses.
@@ -79,6 +110,13 @@ impl Clients {
             )
         })
     }
+}
+
+fn sts_client(sdk: &SdkConfig, observer: &Arc<dyn CallObserver>) -> aws_sdk_sts::Client {
+    let count = CountCalls(observer.clone());
+    aws_sdk_sts::Client::from_conf(
+        aws_sdk_sts::config::Builder::from(sdk).interceptor(count).build(),
+    )
 }
 
 /// The Price List is served in few regions, and the endpoint rules happily name others

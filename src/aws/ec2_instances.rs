@@ -29,7 +29,7 @@ impl AwsCloud {
             let by_id = Filter::builder().name("instance-id").set_values(Some(values)).build();
             let mut pages = clients.ec2.describe_instances().filters(by_id).into_paginator().send();
             loop {
-                self.inner.pacing.lookup().await;
+                self.inner.clients.of(site).pacing.lookup().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 let now = self.now();

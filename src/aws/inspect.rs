@@ -27,6 +27,10 @@ impl AccountInspector for AwsCloud {
         self.identity_and_time().await
     }
 
+    async fn account_at(&self, site: &Site) -> Result<String, ServiceError> {
+        self.entered_account(site).await
+    }
+
     async fn probe(
         &self,
         site: &Site,
@@ -80,7 +84,7 @@ impl AccountInspector for AwsCloud {
         let mut pages = call.job_status(JobStatus::Runnable).into_paginator().send();
         let mut jobs = Vec::new();
         for _ in 0..PAGES_OF_JOBS {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error("ListJobs", &failure))?;
             jobs.extend(page.job_summary_list().iter().map(waiting));

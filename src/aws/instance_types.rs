@@ -34,7 +34,7 @@ impl AwsCloud {
             let call = clients.ec2.describe_instance_types().filters(by_type.build());
             let mut pages = call.into_paginator().send();
             loop {
-                self.inner.pacing.lookup().await;
+                self.inner.clients.of(site).pacing.lookup().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 for info in page.instance_types() {

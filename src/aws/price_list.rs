@@ -95,7 +95,7 @@ impl AwsCloud {
         let mut pages = call.max_results(100).into_paginator().send();
         let mut products = Vec::new();
         loop {
-            self.inner.pacing.prices().await;
+            self.inner.pricing_pace.prices().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             products.extend(page.price_list.unwrap_or_default());

@@ -43,7 +43,7 @@ impl AwsCloud {
         queue: &str,
     ) -> Result<JobQueueDetail, ServiceError> {
         const OPERATION: &str = "DescribeJobQueues";
-        self.inner.pacing.describe().await;
+        self.inner.clients.of(site).pacing.describe().await;
         let call = self.inner.clients.of(site).batch.describe_job_queues().job_queues(queue);
         let answer = call.send().await.map_err(|failure| service_error(OPERATION, &failure))?;
         answer.job_queues.unwrap_or_default().into_iter().next().ok_or_else(|| {
@@ -61,7 +61,7 @@ impl AwsCloud {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        self.inner.pacing.describe().await;
+        self.inner.clients.of(site).pacing.describe().await;
         let call = self.inner.clients.of(site).batch.describe_compute_environments();
         let answer = call.set_compute_environments(Some(names.to_vec())).send().await;
         let answer =
@@ -103,7 +103,7 @@ impl AwsCloud {
         if subnets.is_empty() {
             return Ok(BTreeMap::new());
         }
-        self.inner.pacing.lookup().await;
+        self.inner.clients.of(site).pacing.lookup().await;
         // By filter: a subnet that is gone is then left out, instead of failing the whole call.
         let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
         let call = self.inner.clients.of(site).ec2.describe_subnets().filters(by_id);

@@ -42,7 +42,7 @@ impl SpotPriceSource for AwsCloud {
             // Ends at a null as well as at an empty token.
             let mut pages = call.into_paginator().send();
             loop {
-                self.inner.pacing.prices().await;
+                self.inner.clients.of(site).pacing.prices().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 for row in page.spot_price_history() {

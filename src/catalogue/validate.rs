@@ -7,6 +7,7 @@ mod environment;
 mod fargate;
 mod job;
 mod names;
+mod role;
 mod submission;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -25,6 +25,11 @@ impl TaskError {
     pub fn is_denial(&self) -> bool {
         matches!(self, TaskError::Service(error) if error.kind == FailureKind::Denied)
     }
+
+    /// Whether one account cannot be entered; the others are not concerned.
+    pub fn is_role_refused(&self) -> bool {
+        matches!(self, TaskError::Service(error) if error.kind == FailureKind::RoleRefused)
+    }
 }
 
 /// What an activation says when it is done.

@@ -10,6 +10,9 @@ pub enum FailureKind {
     Throttled,
     /// Missing or refused permission, or expired credentials.
     Denied,
+    /// The role through which the account is entered cannot be assumed: no call there can succeed
+    /// until that is put right, and calls elsewhere are not concerned.
+    RoleRefused,
     /// The request itself is wrong; repeating it cannot help.
     Rejected,
     /// The thing named does not exist (or no longer).
@@ -25,6 +28,7 @@ impl FailureKind {
         match self {
             FailureKind::Throttled => "throttled",
             FailureKind::Denied => "denied",
+            FailureKind::RoleRefused => "role-refused",
             FailureKind::Rejected => "rejected",
             FailureKind::NotFound => "not-found",
             FailureKind::Unavailable => "unavailable",

@@ -30,7 +30,7 @@ impl AwsCloud {
         let mut pages = call.into_paginator().send();
         let mut newest: Option<JobDefinition> = None;
         loop {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             let found = page.job_definitions.unwrap_or_default().into_iter().chain(newest);

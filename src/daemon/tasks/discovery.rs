@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalogue::Environment;
 use crate::daemon::{Activation, Discovered, FirstLook, Shared, Task, TaskError};
 use crate::domain::{Capacity, InstanceShape, InstanceType};
-use crate::ports::{Activator, ComputeEnvironment, QueueDescription, ServiceError, Write};
+use crate::ports::{
+    Activator, ComputeEnvironment, FailureKind, QueueDescription, ServiceError, Write,
+};
 
 pub struct Discovery {
     shared: Arc<Shared>,
@@ -120,6 +122,9 @@ impl Task for Discovery {
             match self.discover(environment, &mut shapes).await {
                 Ok(changed) => wanted |= changed,
                 Err(TaskError::Service(error)) => {
+                    if error.kind == FailureKind::RoleRefused {
+                        self.shared.desk.note_unreachable(&environment.name, error.message.clone());
+                    }
                     failure = Some(TaskError::Service(in_environment(environment, error)));
                 }
                 Err(error) => failure = Some(error),

@@ -163,13 +163,16 @@ impl Task for SpotPrices {
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let complete = self.shared.environments_are_known();
         let mut failure = None;
+        let mut is_partial = false;
         for site in self.sites() {
             if let Err(error) = self.refresh(&site, now).await {
+                is_partial |= !error.is_role_refused();
                 failure = Some(error);
             }
         }
         self.shared.refresh_market(now);
-        if complete && failure.is_none() {
+        // Where the role is refused nothing will be seen for long, and nothing is decided meanwhile.
+        if complete && !is_partial {
             self.shared.note_look(FirstLook::SpotPrices);
         }
         self.write_quotes(now).await?;
