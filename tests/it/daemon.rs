@@ -11,6 +11,8 @@ mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
 #[cfg(feature = "aws")]
+mod over_http_accounts;
+#[cfg(feature = "aws")]
 mod over_http_doctor;
 mod readiness;
 mod reloads;

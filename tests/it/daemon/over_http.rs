@@ -38,10 +38,16 @@ pub async fn served_by(
     cloud: &SimCloud,
     clock: Arc<dyn Clock>,
 ) -> (AwsCloud, Wire, watch::Sender<bool>) {
+    let wire = Wire::new(cloud.clone(), clock, Keys::one("emulated", "emulated"));
+    let (aws, stop) = serving(&wire).await;
+    (aws, wire, stop)
+}
+
+/// `wire` with the SDKs' clients of it.
+pub async fn serving(wire: &Wire) -> (AwsCloud, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
-    let wire = Wire::new(cloud.clone(), clock, Keys::one("emulated", "emulated"));
     tokio::spawn(serve(listener, wire.clone(), stopped));
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
@@ -51,7 +57,7 @@ pub async fn served_by(
     let limits =
         Limits { submit_per_second: 1000, stop_per_second: 1000, describe_per_second: 1000 };
     let observer = Arc::new(|_: &ApiCall<'_>| {});
-    (AwsCloud::emulated(&url, &settings, &limits, observer).await.unwrap(), wire, stop)
+    (AwsCloud::emulated(&url, &settings, &limits, observer).await.unwrap(), stop)
 }
 
 /// `world` with the SDKs between the daemon and its cloud.
