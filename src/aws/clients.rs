@@ -137,6 +137,24 @@ fn cached<K: Ord, V: Clone>(map: &RwLock<BTreeMap<K, V>>, key: K, make: impl FnO
 mod tests {
     use super::*;
 
+    /// AWS counts by account and region, whatever the role.
+    #[test]
+    fn the_pace_is_one_for_an_account_in_a_region() {
+        let sdk = SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new("us-east-1"))
+            .build();
+        let observer = Arc::new(|_: &crate::aws::ApiCall<'_>| {});
+        let clients = Clients::new(sdk, &crate::settings::Settings::default().limits, observer);
+        let pace = |site: &str| clients.of(&site.parse().unwrap()).pacing.clone();
+        let role = |name: &str| format!("us-east-1 via arn:aws:iam::210987654321:role/{name}");
+        assert!(Arc::ptr_eq(&pace(&role("a")), &pace(&role("b"))));
+        assert!(!Arc::ptr_eq(&pace(&role("a")), &pace("us-east-1")));
+        assert!(!Arc::ptr_eq(&pace("eu-west-1"), &pace("us-east-1")));
+        let of = |site: &str| clients.of(&site.parse().unwrap());
+        assert!(!Arc::ptr_eq(&of(&role("a")), &of(&role("b"))), "each with its credentials");
+    }
+
     #[test]
     fn the_price_list_is_asked_where_it_is() {
         for (region, home) in [

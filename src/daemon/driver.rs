@@ -26,6 +26,14 @@ impl TaskError {
         matches!(self, TaskError::Service(error) if error.kind == FailureKind::Denied)
     }
 
+    /// Which of two failures is told: one that may concern everything before one account's own.
+    pub fn over(self, earlier: Option<TaskError>) -> TaskError {
+        match earlier {
+            Some(earlier) if self.is_role_refused() && !earlier.is_role_refused() => earlier,
+            _ => self,
+        }
+    }
+
     /// Whether one account cannot be entered; the others are not concerned.
     pub fn is_role_refused(&self) -> bool {
         matches!(self, TaskError::Service(error) if error.kind == FailureKind::RoleRefused)

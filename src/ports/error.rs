@@ -51,4 +51,17 @@ impl ServiceError {
     pub fn new(operation: &'static str, kind: FailureKind, message: impl Into<String>) -> Self {
         ServiceError { operation, kind, message: message.into() }
     }
+
+    /// Which of two failures is told: one that may concern everything before one account's own.
+    pub fn over(self, earlier: Option<ServiceError>) -> ServiceError {
+        match earlier {
+            Some(earlier)
+                if self.kind == FailureKind::RoleRefused
+                    && earlier.kind != FailureKind::RoleRefused =>
+            {
+                earlier
+            }
+            _ => self,
+        }
+    }
 }

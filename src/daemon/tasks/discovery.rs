@@ -125,9 +125,10 @@ impl Task for Discovery {
                     if error.kind == FailureKind::RoleRefused {
                         self.shared.desk.note_unreachable(&environment.name, error.message.clone());
                     }
-                    failure = Some(TaskError::Service(in_environment(environment, error)));
+                    let error = TaskError::Service(in_environment(environment, error));
+                    failure = Some(error.over(failure));
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(error.over(failure)),
             }
         }
         let fresh: Vec<Write> = shapes

@@ -163,16 +163,14 @@ impl Task for SpotPrices {
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
         let complete = self.shared.environments_are_known();
         let mut failure = None;
-        let mut is_partial = false;
         for site in self.sites() {
             if let Err(error) = self.refresh(&site, now).await {
-                is_partial |= !error.is_role_refused();
-                failure = Some(error);
+                failure = Some(error.over(failure));
             }
         }
         self.shared.refresh_market(now);
         // Where the role is refused nothing will be seen for long, and nothing is decided meanwhile.
-        if complete && !is_partial {
+        if complete && failure.as_ref().is_none_or(TaskError::is_role_refused) {
             self.shared.note_look(FirstLook::SpotPrices);
         }
         self.write_quotes(now).await?;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::aws::AwsCloud;
 use spotcron::cli::doctor::gather;
 use spotcron::clock::{Clock, WallClock};
-use spotcron::daemon::{Cloud, Pace, all_tasks, run_virtual};
+use spotcron::daemon::{Cloud, Pace, all_tasks, obstacles, run_virtual};
 use spotcron::doctor::{Facts, Finding, Severity, examine};
 use spotcron::domain::{AccountRegion, Capacity, LegCause, Pool, RunOutcome, Site, Window};
 use spotcron::ledger::Counter;
@@ -307,7 +307,8 @@ async fn a_role_that_is_refused_midway_stops_its_account_only() {
     assert_eq!(running.state, RunState::Watching, "nobody knows what became of it");
     assert!(theirs.iter().filter(|run| during(run)).all(|run| run.state.is_open()));
     let discovery = two.world.shared.status.snapshot()["discovery"].clone();
-    assert!(format!("{discovery:?}").contains(ROLE) && !discovery.denied, "{discovery:?}");
+    assert!(format!("{discovery:?}").contains(ROLE) && discovery.role_refused, "{discovery:?}");
+    assert_eq!(obstacles(&two.world.shared), Vec::<String>::new(), "the own account is served");
 
     assert!(two.wire.set_roles(OTHER, vec![role(Some(5))]));
     two.world.run_for(SignedDuration::from_hours(4)).await;
