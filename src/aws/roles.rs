@@ -64,6 +64,11 @@ impl AssumedRole {
     /// Which role it was, and what to look at.
     fn told(&self, mut error: ServiceError) -> ServiceError {
         let arn = &self.role.arn;
+        // The same refusal is the same text: it is logged when it begins or changes, and kept with
+        // the environment's quotes.
+        if let Some((text, _)) = error.message.split_once(" (request id ") {
+            error.message = text.to_owned();
+        }
         error.message = match error.kind {
             FailureKind::RoleRefused => format!(
                 "{arn} cannot be assumed: {} (its trust policy must let spotcron's own role or user \

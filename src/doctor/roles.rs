@@ -15,7 +15,7 @@ pub(super) fn check(examined: &Examined<'_>) -> Vec<Finding> {
                 about(),
                 format!("its account cannot be entered: {words}"),
                 format!(
-                    "Let the trust policy of {} name the ARN that `aws sts get-caller-identity` \
+                    "Let the trust policy of {} name the role or user that `aws sts get-caller-identity` \
                      shows, and allow that one sts:AssumeRole on it (docs/guide/permissions.md)",
                     role.arn
                 ),

@@ -340,6 +340,8 @@ async fn doctor_looks_into_both_accounts_and_finds_a_refused_role() {
     let problem = &errors[0].problem;
     assert!(problem.contains("AccessDenied") && problem.contains(ROLE), "{problem}");
     assert!(!problem.contains("spotcron-7f3a"), "{problem}");
+    // It is said once in the log, and again only when it changes.
+    assert!(!problem.contains("request id"), "{problem}");
 }
 
 async fn looked(aws: &AwsCloud, now: Timestamp) -> (Facts, Vec<Finding>) {
