@@ -1,4 +1,4 @@
-//! How fast spotcron calls AWS. Each kind of call has its own bucket: stopping a job never waits
+//! How fast spotcron calls AWS, in each region of each account, as AWS counts. Each kind of call has its own bucket: stopping a job never waits
 //! behind a burst of submissions, nor watching runs behind a refresh of prices.
 
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::settings::Limits;
 
-/// The buckets, shared by all regions.
+/// The buckets of one region of one account.
 pub(super) struct Pacing {
     submit: DefaultDirectRateLimiter,
     stop: DefaultDirectRateLimiter,

@@ -12,6 +12,8 @@ mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
 #[cfg(feature = "aws")]
+mod over_http_accounts;
+#[cfg(feature = "aws")]
 mod over_http_doctor;
 #[cfg(feature = "aws")]
 mod over_http_pages;

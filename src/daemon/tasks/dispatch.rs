@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use self::answers::{becomes_uncertain, given_up, record_answer};
+use self::answers::{becomes_uncertain, given_up, leaves_account, record_answer};
 use self::refusals::{Refusals, outdated, withdrawn};
 use super::lookup;
 use crate::catalogue::Environment;
@@ -211,7 +211,9 @@ impl Dispatch {
             let after = self.shared.clock.now().max(now);
             for ((run, _), answer) in calls.iter().zip(answers) {
                 match &answer {
-                    Err(SubmitError::NotAccepted(error)) => {
+                    Err(SubmitError::NotAccepted(error))
+                        if !leaves_account(&self.shared, run, error) =>
+                    {
                         let waited = after.duration_since(run.scheduled_for);
                         if waited >= self.shared.settings.submission.unknown_after {
                             // Nobody wants yesterday's run when the permission comes at last.

@@ -98,7 +98,7 @@ impl Watch {
                 Ok(jobs) => all.jobs.extend(jobs.into_iter().map(|job| (job.id.clone(), job))),
                 Err(error) => {
                     all.unanswered.extend(chunk.iter().cloned());
-                    all.failure = Some(error);
+                    all.failure = Some(error.over(all.failure.take()));
                 }
             }
         }
@@ -383,7 +383,10 @@ impl Task for Watch {
         let shared = Arc::clone(&self.shared);
         let mut findings = Findings::default();
         let looked = self.hosts.look_up(&shared, &runs, &jobs, now, &mut findings.change).await;
-        let mut failure = failure.or(looked.err());
+        let mut failure = match looked {
+            Ok(()) => failure,
+            Err(error) => Some(error.over(failure)),
+        };
         let noted = findings.change.instances();
         if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
             // What was written is read again from the store, and what was not is found out again.
@@ -396,7 +399,7 @@ impl Task for Watch {
         self.learn(&mut findings, now);
         for call in findings.pending {
             if let Err(error) = self.act(call).await {
-                failure = Some(error);
+                failure = Some(error.over(failure));
             }
         }
         if !shared.book.open_where(|run| needs_leg(run, now)).is_empty() {
