@@ -1,9 +1,10 @@
 //! Sends durable intents, those with the nearest deadline first, with many calls under way at once.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +28,19 @@ const AT_MOST: SignedDuration = SignedDuration::from_secs(60);
 
 type Answer = (Arc<Run>, Result<BatchJobId, SubmitError>);
 
+/// Where the runs are on their way out.
+#[derive(Default)]
+struct Round {
+    decided_at: Timestamp,
+    chosen: VecDeque<Arc<Run>>,
+    /// Sent, or about to be, and what became of them is not durable yet.
+    under_way: BTreeSet<RunId>,
+    /// Answered, with what follows from the answers; and those of which that is being written.
+    answered: Vec<RunId>,
+    change: Change,
+    committed: Vec<RunId>,
+}
+
 impl Dispatch {
     /// Sends every durable intent that was certainly not sent yet, or certainly not accepted, and
     /// decides for the runs that come meanwhile: a burst takes minutes at the rate limit.
@@ -35,53 +49,61 @@ impl Dispatch {
         let intents = self.intents();
         self.refused.keep(&intents.iter().map(|run| &run.id).collect());
         let mut calls = FuturesUnordered::new();
-        let mut under_way: BTreeSet<RunId> = BTreeSet::new();
-        let mut chosen: VecDeque<Arc<Run>> = VecDeque::new();
-        let mut decided_at = now;
+        let mut commit = pin!(Fuse::terminated());
+        let mut round = Round { decided_at: now, ..Round::default() };
         loop {
-            let mut change = Change::default();
             let at = shared.clock.now().max(now);
             if shared.stopping() == Stopping::Yes || at.duration_since(now) >= AT_MOST {
                 // What is left is durable, and goes out with the next activation or start.
-                chosen.clear();
-            } else if chosen.is_empty() && calls.len() < CALLS_AT_ONCE {
-                if at > decided_at {
-                    if let Err(error) = self.decide_all(at).await {
-                        // The calls under way are given up: their answers are looked up.
-                        self.inherited |= !under_way.is_empty();
-                        return Err(error);
-                    }
-                    decided_at = at;
-                }
-                chosen = self.most_urgent(&under_way, at);
+                round.chosen.clear();
+            } else if round.chosen.is_empty()
+                && calls.len() < CALLS_AT_ONCE
+                && let Err(error) = self.choose(&mut round, at).await
+            {
+                // The calls under way are given up: what became of them is looked up.
+                self.inherited |= !round.under_way.is_empty();
+                return Err(error);
             }
             while calls.len() < CALLS_AT_ONCE
-                && let Some(run) = chosen.pop_front()
+                && let Some(run) = round.chosen.pop_front()
             {
+                round.under_way.insert(run.id.clone());
                 let Some(request) = self.request(&run) else {
                     // What it was meant for left the catalogue: the next decision knows.
-                    change.update(withdrawn(&run, at));
+                    round.change.update(withdrawn(&run, at));
+                    round.answered.push(run.id.clone());
                     continue;
                 };
-                under_way.insert(run.id.clone());
                 let batch = Arc::clone(&shared.cloud.batch);
                 calls.push(async move { (run, batch.submit(&request).await) });
             }
-            if calls.is_empty() && change.is_empty() {
+            if commit.is_terminated() && !round.answered.is_empty() {
+                round.committed = std::mem::take(&mut round.answered);
+                commit.set(shared.book.commit(std::mem::take(&mut round.change)).fuse());
+            }
+            if calls.is_empty() && commit.is_terminated() {
                 break;
             }
-            // All that are there: their runs become durable together.
-            let mut answer = calls.next().await;
-            while let Some((run, answered)) = answer {
-                let after = shared.clock.now().max(now);
-                under_way.remove(&run.id);
-                self.take_answer((run, answered), after, &mut change);
-                answer = calls.next().now_or_never().flatten();
-            }
-            if let Err(error) = shared.book.commit(change).await {
-                // Calls were made and their answers are lost: look up before sending again.
-                self.inherited = true;
-                return Err(error.into());
+            tokio::select! {
+                biased;
+                done = commit.as_mut(), if !commit.is_terminated() => {
+                    if let Err(error) = done {
+                        // Calls were made and their answers are lost: look up before sending again.
+                        self.inherited = true;
+                        return Err(error.into());
+                    }
+                    for id in std::mem::take(&mut round.committed) {
+                        round.under_way.remove(&id);
+                    }
+                }
+                // All that are there: they become durable together.
+                answers = ready(&mut calls), if !calls.is_empty() => {
+                    let after = shared.clock.now().max(now);
+                    for (run, answer) in answers {
+                        round.answered.push(run.id.clone());
+                        self.take_answer(&run, answer, after, &mut round.change);
+                    }
+                }
             }
         }
         if !intents.is_empty() {
@@ -96,35 +118,57 @@ impl Dispatch {
         self.shared.book.open_where(|run| run.state == ready)
     }
 
-    /// The next intents to send, by deadline.
-    fn most_urgent(&self, under_way: &BTreeSet<RunId>, now: Timestamp) -> VecDeque<Arc<Run>> {
+    /// Decides for what has come, and chooses the next intents to send: by deadline.
+    async fn choose(&self, round: &mut Round, now: Timestamp) -> Result<(), TaskError> {
+        if now > round.decided_at {
+            self.decide_all(now).await?;
+            round.decided_at = now;
+        }
         let mut intents = self.intents();
-        intents.retain(|run| self.refused.may_send(&run.id, now) && !under_way.contains(&run.id));
+        intents.retain(|run| {
+            self.refused.may_send(&run.id, now) && !round.under_way.contains(&run.id)
+        });
         intents.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
         intents.truncate(CHOSEN_AT_ONCE);
-        intents.into()
+        round.chosen = intents.into();
+        Ok(())
     }
 
-    fn take_answer(&mut self, (run, answer): Answer, after: Timestamp, change: &mut Change) {
+    fn take_answer(
+        &mut self,
+        run: &Run,
+        answer: Result<BatchJobId, SubmitError>,
+        after: Timestamp,
+        change: &mut Change,
+    ) {
         let Err(SubmitError::NotAccepted(error)) = &answer else {
             self.refused.forget(&run.id);
-            return record_answer(&self.shared, &run, answer, after, change);
+            return record_answer(&self.shared, run, answer, after, change);
         };
         let waited = after.duration_since(run.scheduled_for);
         if waited >= self.shared.settings.submission.unknown_after {
             // Nobody wants yesterday's run when the permission comes at last.
-            return given_up(&run, error, after, change);
+            return given_up(run, error, after, change);
         }
         let is_first = self.refused.note(&run.id, after);
-        if outdated(&run, after) {
+        if outdated(run, after) {
             tracing::warn!(run = %run.id, %error,
                 "the submission was refused for long; it is decided anew");
-            change.update(withdrawn(&run, after));
+            change.update(withdrawn(run, after));
         } else if is_first {
-            record_answer(&self.shared, &run, answer, after, change);
+            record_answer(&self.shared, run, answer, after, change);
         } else {
             // Told once: a refusal that lasts must not fill the store.
             tracing::debug!(run = %run.id, %error, "still refused");
         }
     }
+}
+
+/// The next answer, and whatever else is there.
+async fn ready<F: Future<Output = Answer>>(calls: &mut FuturesUnordered<F>) -> Vec<Answer> {
+    let mut answers = Vec::from_iter(calls.next().await);
+    while let Some(Some(answer)) = calls.next().now_or_never() {
+        answers.push(answer);
+    }
+    answers
 }
