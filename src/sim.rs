@@ -20,6 +20,7 @@ mod job;
 mod lifecycle;
 mod market;
 mod network;
+mod openings;
 mod placement;
 mod places;
 mod positions;
@@ -34,6 +35,7 @@ mod strategy;
 mod submit;
 mod tasks;
 mod time_limit;
+mod waiting;
 pub mod wire;
 mod workload;
 
