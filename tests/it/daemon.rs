@@ -8,6 +8,9 @@ mod fargate;
 mod http;
 mod kill;
 mod money;
+mod operating;
+mod operating_deaths;
+mod operating_http;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
