@@ -63,6 +63,13 @@ impl Controls {
         Some(ForcedOnDemand { by, scope: ForcedScope::Class, until: forced.until })
     }
 
+    /// These without what has run out by `now`.
+    pub fn in_force(&self, now: Timestamp) -> Controls {
+        let mut controls = self.clone();
+        controls.forced_on_demand.retain(|_, forced| forced.holds_at(now));
+        controls
+    }
+
     /// What is in force after `effects`.
     pub fn after(&self, effects: &[Effect]) -> Controls {
         let mut next = self.clone();

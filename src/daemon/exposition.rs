@@ -209,7 +209,7 @@ pub fn status_page(shared: &Shared) -> StatusPage {
         jobs: catalogue.jobs.len(),
         open_runs: open,
         next_due: shared.next_due(),
-        controls: shared.controls.load_full().as_ref().clone(),
+        controls: shared.controls.load().in_force(shared.clock.now()),
         ailments: ailments(shared),
         reload: shared.reloads.last(),
         tasks: shared.status.snapshot(),

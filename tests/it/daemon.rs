@@ -11,6 +11,7 @@ mod money;
 mod operating;
 mod operating_deaths;
 mod operating_http;
+mod operating_turns;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;

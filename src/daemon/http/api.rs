@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -146,30 +145,31 @@ fn not_carried_out(error: &OperateError) -> Box<Problem> {
 
 async fn pauses(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Answered {
     holder(&shared, &headers, Scope::Read)?;
-    Ok(Json(shared.controls.load_full().as_ref()).into_response())
+    Ok(Json(shared.controls.load().in_force(shared.clock.now())).into_response())
 }
 
-/// Which records of the audit.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuditPage {
-    by: Option<String>,
-    since: Option<Timestamp>,
-    limit: Option<u32>,
+/// Which records of the audit are asked for.
+fn audit_query(text: &str) -> Result<AuditQuery, Box<Problem>> {
+    let mut query = AuditQuery { limit: Some(100), ..AuditQuery::default() };
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let read = match &*name {
+            "by" => Some(query.by = Some(value.to_string())),
+            "since" => value.parse().ok().map(|since| query.since = Some(since)),
+            "limit" => value.parse().ok().map(|limit: u32| query.limit = Some(limit.min(PAGE))),
+            _ => None,
+        };
+        if read.is_none() {
+            let hint = "it takes `by`, `since` (a time) and `limit`";
+            let detail = format!("the audit cannot be asked for `{name}={value}`");
+            return Err(Box::new(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail, hint)));
+        }
+    }
+    Ok(query)
 }
 
-async fn audit(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    page: Result<Query<AuditPage>, axum::extract::rejection::QueryRejection>,
-) -> Answered {
+async fn audit(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Answered {
     holder(&shared, &headers, Scope::Read)?;
-    let Query(page) = page.map_err(|error| {
-        let hint = "it takes `by`, `since` (a time) and `limit`";
-        Box::new(Problem::new(StatusCode::BAD_REQUEST, "bad-query", error.body_text(), hint))
-    })?;
-    let limit = page.limit.unwrap_or(100).min(PAGE);
-    let query = AuditQuery { by: page.by, since: page.since, limit: Some(limit) };
+    let query = audit_query(uri.query().unwrap_or_default())?;
     let records = shared
         .book
         .store()

@@ -252,6 +252,8 @@ async fn a_forced_class_takes_only_capacity_that_is_not_taken_back_while_it_last
     world.restart().await;
     world.run_for(mins(120)).await;
     assert_eq!(gauge(&world), 0.0);
+    let status = serde_json::to_value(status_page(&world.shared)).unwrap();
+    assert_eq!(status["controls"]["forced_on_demand"], json!({}), "it has run out");
     let capacity = async |id| run(&world, id).await.legs[0].capacity;
     for id in ["import-20260601T012000Z", "import-20260601T014000Z", "import-20260601T020000Z"] {
         assert_eq!(capacity(id).await, Capacity::OnDemand, "{id}");

@@ -143,7 +143,17 @@ async fn only_who_has_a_token_for_it_is_heard() {
         assert_eq!(served.get("/api/v1/audit", token).await.0, 200);
     }
     assert_eq!(served.get("/api/v1/audit", "wrong").await.0, 401);
-    assert_eq!(served.get("/api/v1/audit?limit=x", operator).await.0, 400);
+    for wrong in ["limit=x", "since=yesterday", "who=alice"] {
+        assert_eq!(served.get(&format!("/api/v1/audit?{wrong}"), operator).await.0, 400);
+    }
+    for (query, records) in
+        [("by=alice&limit=1", 1), ("by=bob", 0), ("since=2100-01-01T00:00:00Z", 0)]
+    {
+        let (_, text) = served.get(&format!("/api/v1/audit?{query}"), operator).await;
+        let found: Vec<Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(found.len(), records, "{query}");
+        assert!(!text.contains("fingerprint"), "{text}");
+    }
 }
 
 #[tokio::test]
