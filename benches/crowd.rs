@@ -102,6 +102,7 @@ fn ended_run(job: usize, at: Timestamp) -> Run {
         legs: Vec::new(),
         failures: 0,
         progress_millis: 0,
+        by_hand: Default::default(),
         version: 0,
     }
 }

@@ -48,6 +48,7 @@ fn new_run(number: i64) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        by_hand: Default::default(),
         version: 1,
     }
 }

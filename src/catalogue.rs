@@ -13,7 +13,7 @@ mod validate;
 pub use load::{Loaded, load, load_sources};
 pub use schema::{reference_markdown, schema};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -147,6 +147,8 @@ pub struct Submission {
     /// `name`, `name:revision` or ARN.
     pub definition: String,
     pub parameters: BTreeMap<String, Redacted>,
+    /// Parameters that a trigger by hand may give other values.
+    pub overridable_parameters: BTreeSet<String>,
     pub environment: BTreeMap<String, Redacted>,
     pub command: Option<Vec<String>>,
     /// Overrides of the definition's resources; also what decisions use for the job's share.

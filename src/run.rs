@@ -2,6 +2,7 @@
 //! that says what it does next.
 
 mod attempt;
+mod by_hand;
 mod classify;
 mod event;
 mod intent;
@@ -12,6 +13,7 @@ mod terms;
 mod wait;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
+pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use intent::{
@@ -21,7 +23,7 @@ pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
-pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release};
+pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,10 @@ use crate::domain::{
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     Schedule,
+    /// Somebody asked for a run now.
+    Manual,
+    /// Somebody asked for scheduled times that have passed.
+    Backfill,
 }
 
 impl Trigger {
@@ -43,6 +49,8 @@ impl Trigger {
     pub const fn label(self) -> &'static str {
         match self {
             Trigger::Schedule => "schedule",
+            Trigger::Manual => "manual",
+            Trigger::Backfill => "backfill",
         }
     }
 }
@@ -174,6 +182,9 @@ pub struct Run {
     /// Work saved by checkpoints so far, in milliseconds of the expected duration.
     #[serde(default)]
     pub progress_millis: i64,
+    /// What people asked of it.
+    #[serde(default, skip_serializing_if = "ByHand::is_untouched")]
+    pub by_hand: ByHand,
     /// Raised by one with every change; a write that expected another version is refused.
     pub version: u64,
 }
@@ -188,10 +199,20 @@ impl Run {
         self.legs.last()
     }
 
+    /// The legs that count against `max_legs`: those since somebody last asked for a retry.
+    pub fn counted_legs(&self) -> &[Leg] {
+        self.legs.get(usize::from(self.by_hand.legs_before)..).unwrap_or_default()
+    }
+
+    /// Since when somebody wants it: its scheduled time, or when it was last opened by hand.
+    pub fn wanted_since(&self) -> Timestamp {
+        self.by_hand.opened_at.unwrap_or(self.scheduled_for)
+    }
+
     /// Whether Batch refused the run for this environment since a leg of it was last at Batch. A
-    /// refusal hours ago says nothing of the queue now.
+    /// refusal hours ago says nothing of the queue now, and one before a retry is what that is for.
     pub fn was_refused_by(&self, environment: &EnvironmentName) -> bool {
-        let refused = self.legs.iter().rev().take_while(|leg| leg.never_was_at_batch());
+        let refused = self.counted_legs().iter().rev().take_while(|leg| leg.never_was_at_batch());
         refused.into_iter().any(|leg| leg.environment == *environment)
     }
 

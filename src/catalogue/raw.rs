@@ -169,6 +169,9 @@ toml_table! {
         definition: String, required "\"import:3\"";
         /// Values for the definition's `Ref::` placeholders. Never shown in any output.
         parameters: Entries<SecretText>, default "{}";
+        /// Names of parameters that whoever triggers the job by hand may give other values for that run.
+        /// Commands and environment variables cannot be overridden.
+        overridable_parameters: List<String>, default "[]";
         /// Environment variables of the container. Never shown in any output; secrets belong into
         /// the definition's `secrets`, not here.
         environment: Entries<SecretText>, default "{}";

@@ -69,6 +69,8 @@ pub fn submit_request(
     environment: &Environment,
 ) -> SubmitRequest {
     let template = &job.submission;
+    let mut parameters = template.parameters.clone();
+    parameters.extend(run.by_hand.parameters.clone());
     let mut variables = template.environment.clone();
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
     let mut tags = template.tags.clone();
@@ -88,7 +90,7 @@ pub fn submit_request(
         name: leg.batch_name.clone(),
         queue: leg.queue.clone(),
         definition: definition.unwrap_or(&template.definition).clone(),
-        parameters: template.parameters.clone(),
+        parameters,
         environment: variables,
         command: template.command.clone(),
         resources: template.resources,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Run, RunState};
+use crate::catalogue::Job;
 use crate::domain::{Condition, JobName, RunId, RunOutcome};
 use crate::schedule::StopKind;
 
@@ -15,6 +16,25 @@ pub enum Wait {
     Turn,
     /// The end of another job's run of the same scheduled time.
     Upstream { job: JobName, run: RunId, when: Condition },
+    /// A place among the runs of one backfill, which start in order of their scheduled times.
+    Place {
+        /// Which backfill.
+        backfill: String,
+        /// So many of its runs are under way at once, at most.
+        at_once: u16,
+    },
+}
+
+impl Wait {
+    /// What `job`'s run of `scheduled_for` waits for, besides its turn: the runs that it comes after.
+    pub fn upstream_of(job: &Job, scheduled_for: Timestamp) -> Vec<Wait> {
+        let upstream = job.after.iter().map(|after| Wait::Upstream {
+            job: after.job.clone(),
+            run: RunId::of(&after.job, scheduled_for),
+            when: after.when,
+        });
+        upstream.collect()
+    }
 }
 
 /// What is to become of a run, besides what it would do by itself.
@@ -67,14 +87,16 @@ pub enum Verdict {
     End,
 }
 
-/// What `run`, which waits, does now. `same_job` are the open runs of its job; `upstream` says what is
-/// known of a run that it waits for.
+/// What `run`, which waits, does now. `same_job` are the open runs of its job; `has_place` says whether
+/// its backfill, if it belongs to one, lets it go; `upstream` says what is known of a run that it waits
+/// for.
 ///
 /// Of runs that wait for their turn the one with the earliest scheduled time is first; runs of the job
 /// that do not wait for a turn go before all of them.
 pub fn release(
     run: &Run,
     same_job: &[&Run],
+    has_place: bool,
     mut upstream: impl FnMut(&JobName, &RunId) -> Upstream,
 ) -> Verdict {
     if run.is_to_end() {
@@ -88,6 +110,8 @@ pub fn release(
                     verdict = Verdict::Wait;
                 }
             }
+            Wait::Place { .. } if has_place => {}
+            Wait::Place { .. } => verdict = Verdict::Wait,
             Wait::Upstream { job, run, when } => match upstream(job, run) {
                 Upstream::Open => verdict = Verdict::Wait,
                 Upstream::Ended(outcome) if when.is_met_by(outcome) => {}
@@ -110,9 +134,22 @@ fn waits_for_turn(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
 }
 
+/// Whether it belongs to a backfill and waits: until then it is in nobody's way.
+pub fn waits_for_place(run: &Run) -> bool {
+    let place = |wait: &Wait| matches!(wait, Wait::Place { .. });
+    matches!(run.state, RunState::Waiting { .. }) && run.waits.iter().any(place)
+}
+
 fn goes_before(other: &Run, run: &Run) -> bool {
     if other.id == run.id {
         return false;
     }
-    !waits_for_turn(other) || (other.scheduled_for, &other.id) < (run.scheduled_for, &run.id)
+    match (waits_for_place(other), waits_for_place(run)) {
+        (true, false) => false,
+        (false, true) => true,
+        _ => {
+            let is_earlier = (other.scheduled_for, &other.id) < (run.scheduled_for, &run.id);
+            !waits_for_turn(other) || is_earlier
+        }
+    }
 }

@@ -53,6 +53,7 @@ fn run(capacity: Capacity) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        by_hand: Default::default(),
         version: 3,
     }
 }

@@ -3,11 +3,12 @@
 //! against a plain model (`model`).
 
 mod backup;
+mod commands;
 mod conformance;
 mod crash;
 mod files;
 mod model;
-mod samples;
+pub mod samples;
 
 use spotcron::ports::StoreIdentity;
 use spotcron::store::SqliteStore;

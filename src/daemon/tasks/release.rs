@@ -6,10 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::catalogue::Catalogue;
+use crate::control::without_place;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, LegCause, RunId, RunOutcome, ScheduleKey};
 use crate::ports::Activator;
-use crate::run::{Run, RunEventKind, RunState, Upstream, Verdict, Wait, note_deadline, release};
+use crate::run::{
+    Run, RunEventKind, RunState, Upstream, Verdict, Wait, note_deadline, release, waits_for_place,
+};
 use crate::schedule::schedule_key;
 
 pub struct Release {
@@ -88,12 +92,18 @@ impl Release {
 fn upstream_of(run: &Run) -> impl Iterator<Item = &RunId> {
     run.waits.iter().filter_map(|wait| match wait {
         Wait::Upstream { run, .. } => Some(run),
-        Wait::Turn => None,
+        Wait::Turn | Wait::Place { .. } => None,
     })
 }
 
 /// The run after `verdict`; `None` while it goes on waiting and nothing is new.
-fn after(run: &Run, verdict: Verdict, now: Timestamp, change: &mut Change) -> Option<Run> {
+fn after(
+    run: &Run,
+    verdict: Verdict,
+    catalogue: &Catalogue,
+    now: Timestamp,
+    change: &mut Change,
+) -> Option<Run> {
     let mut next = run.clone();
     next.version += 1;
     let mut events = Vec::new();
@@ -103,7 +113,15 @@ fn after(run: &Run, verdict: Verdict, now: Timestamp, change: &mut Change) -> Op
     };
     match verdict {
         Verdict::Go => {
-            next.state = RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now };
+            let cause = if run.legs.is_empty() { LegCause::Scheduled } else { LegCause::Retried };
+            next.state = RunState::NeedsLeg { cause, not_before: now };
+            if waits_for_place(run) {
+                // A time that has passed is not late by birth: now it begins.
+                let class = catalogue.class_of_run(&run.class, &run.job);
+                let deadline = class.and_then(|class| class.deadline);
+                next.by_hand.opened_at = Some(now);
+                next.deadline_at = deadline.and_then(|span| now.checked_add(span).ok());
+            }
             events.push(RunEventKind::Released);
         }
         Verdict::Wait => note_deadline(&mut next, now, &mut events),
@@ -143,6 +161,9 @@ impl Task for Release {
         let sight = self.look(&waiting).await?;
         let jobs: BTreeSet<&JobName> = waiting.iter().map(|run| &run.job).collect();
         let open = self.shared.book.open_where(|run| jobs.contains(&run.job));
+        let controls = self.shared.controls.load_full();
+        let held = without_place(open.iter().map(Arc::as_ref), &controls);
+        let catalogue = self.shared.catalogue.load_full();
         let mut by_job: BTreeMap<&JobName, Vec<&Run>> = BTreeMap::new();
         for run in &open {
             by_job.entry(&run.job).or_default().push(run);
@@ -151,10 +172,12 @@ impl Task for Release {
         let mut released = false;
         for run in &waiting {
             let same_job = by_job.get(&run.job).map_or(&[][..], Vec::as_slice);
-            let verdict =
-                release(run, same_job, |job, id| self.upstream(&sight, job, id, run.scheduled_for));
+            let has_place = !held.contains(&run.id);
+            let verdict = release(run, same_job, has_place, |job, id| {
+                self.upstream(&sight, job, id, run.scheduled_for)
+            });
             released |= verdict == Verdict::Go;
-            if let Some(next) = after(run, verdict, now, &mut change) {
+            if let Some(next) = after(run, verdict, &catalogue, now, &mut change) {
                 change.update(next);
             }
         }

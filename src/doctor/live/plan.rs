@@ -201,6 +201,7 @@ fn run(environment: &Environment, definition: &str, now: Timestamp) -> Run {
         legs: vec![leg],
         failures: 0,
         progress_millis: 0,
+        by_hand: Default::default(),
         version: 0,
     }
 }

@@ -1,7 +1,9 @@
 //! What is read, one function a question. Each is one statement, so it sees one moment.
 
+mod control;
 mod market;
 
+pub(super) use control::{audit, audited, controls};
 pub(super) use market::{
     environment_markets, experience, fargate_prices, latest_prices, list_prices, price_coverage,
     price_series, shapes,
@@ -197,6 +199,7 @@ mod tests {
     use super::super::connection::open_in_memory;
     use super::super::create::create_tables;
     use super::*;
+    use crate::control::AuditQuery;
     use crate::domain::Pool;
     use crate::ports::StoreIdentity;
 
@@ -240,8 +243,10 @@ mod tests {
         recent_instances(&db, Timestamp::UNIX_EPOCH).unwrap();
         price_series(&db, &"eu-west-1".into(), &pool, window).unwrap();
         latest_prices(&db, &"eu-west-1".into()).unwrap();
+        audit(&db, &AuditQuery::default()).unwrap();
+        audited(&db, "alice", "key").unwrap();
         let asked: Vec<String> = asked.try_iter().collect();
-        assert_eq!(asked.len(), 16, "{asked:#?}");
+        assert_eq!(asked.len(), 18, "{asked:#?}");
         for sql in asked {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let unknown = vec![Value::Null; db.prepare(&sql).unwrap().parameter_count()];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
     AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
     Region, RunId, ScheduleKey, Window,
@@ -26,6 +27,7 @@ pub struct MemoryStore {
     pub entries: Vec<Entry>,
     pub markets: BTreeMap<EnvironmentName, EnvironmentMarket>,
     pub experience: Experience,
+    pub controls: Controls,
 }
 
 fn picked<T: Clone>(all: &[T], keep: impl Fn(&T) -> bool) -> Result<Vec<T>, StoreError> {
@@ -126,6 +128,15 @@ impl Store for MemoryStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         Ok(self.markets.clone())
+    }
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        Ok(self.controls.clone())
+    }
+    async fn audit(&self, _: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        not_asked("the audit")
+    }
+    async fn audited(&self, _: &str, _: &str) -> Result<Option<AuditRecord>, StoreError> {
+        not_asked("the audit")
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         Ok(self.experience.clone())

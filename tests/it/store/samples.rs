@@ -35,6 +35,7 @@ pub fn run(job: &str, hour: i64) -> Run {
         stop: None,
         failures: 1,
         progress_millis: 1500,
+        by_hand: Default::default(),
         version: 1,
     }
 }

@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
     ("run", &["domain", "catalogue", "schedule", "market", "cost", "experience", "decision"]),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
+    ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
     // is a run like any other, with a price.
     ("doctor", &["domain", "catalogue", "market", "cost", "run", "ledger", "settings"]),
@@ -37,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "doctor",
         ],
     ),
@@ -45,7 +47,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["domain", "clock", "document", "diagnostic", "catalogue", "market", "run", "ports"]),
     (
         "store",
-        &["domain", "schedule", "market", "experience", "decision", "run", "ledger", "ports"],
+        &[
+            "domain",
+            "schedule",
+            "market",
+            "experience",
+            "decision",
+            "run",
+            "ledger",
+            "control",
+            "ports",
+        ],
     ),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
     ("settings", &["domain", "diagnostic", "document", "cost"]),
@@ -65,6 +77,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "ports",
             "settings",
             "telemetry",
@@ -87,6 +100,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "doctor",
             "ports",
             "aws",
@@ -121,6 +135,7 @@ const CORE: &[&str] = &[
     "decision",
     "run",
     "ledger",
+    "control",
     "doctor",
 ];
 

@@ -10,7 +10,9 @@ use crate::daemon::{Book, Change};
 use crate::domain::{JobName, LegCause, RunId};
 use crate::ledger::Counter;
 use crate::ports::Write;
-use crate::run::{Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait};
+use crate::run::{
+    ByHand, Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, waits_for_place,
+};
 use crate::schedule::{
     Admission, Due, DueReport, OpenRuns, Overlap, SkipReason, Skipped, StopKind, admit,
 };
@@ -77,7 +79,9 @@ impl Jobs {
             }
         }
         if !jobs.open.is_empty() {
-            for run in book.open_where(|run| jobs.open.contains_key(&run.job)) {
+            // What waits in a backfill is in nobody's way.
+            let counts = |run: &Run| jobs.open.contains_key(&run.job) && !waits_for_place(run);
+            for run in book.open_where(counts) {
                 if let Some(open) = jobs.open.get_mut(&run.job) {
                     open.push(Open { run, stop: None });
                 }
@@ -165,11 +169,6 @@ fn is_buffered(run: &Run) -> bool {
 
 fn new_run(catalogue: &Catalogue, job: &Job, due: &Due, now: Timestamp) -> Option<Run> {
     let class = catalogue.class_of(job)?;
-    let upstream = job.after.iter().map(|after| Wait::Upstream {
-        job: after.job.clone(),
-        run: RunId::of(&after.job, due.scheduled_for),
-        when: after.when,
-    });
     Some(Run {
         id: RunId::of(&job.name, due.scheduled_for),
         job: job.name.clone(),
@@ -180,11 +179,12 @@ fn new_run(catalogue: &Catalogue, job: &Job, due: &Due, now: Timestamp) -> Optio
         deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
         deadline_missed: false,
         state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
-        waits: upstream.collect(),
+        waits: Wait::upstream_of(job, due.scheduled_for),
         stop: None,
         legs: Vec::new(),
         failures: 0,
         progress_millis: 0,
+        by_hand: ByHand::default(),
         version: 0,
     })
 }

@@ -52,6 +52,7 @@ impl Teller {
             stop: None,
             failures: 0,
             progress_millis: 0,
+            by_hand: Default::default(),
             version: 1,
         });
     }
