@@ -76,6 +76,8 @@ pub(super) fn control(
             json!({})
         }),
         (&Method::PUT, "price") => read(body).and_then(|price| apply_price(cloud, &price)),
+        (&Method::GET, "lives") => serde_json::to_value(cloud.lives())
+            .map_err(|error| format!("the jobs' lives cannot be shown: {error}")),
         (&Method::GET, "bill") => serde_json::to_value(cloud.bill(clock.now()))
             .map_err(|error| format!("the bill cannot be shown: {error}")),
         _ => Err(format!("{method} {PREFIX}{path} is not known")),
