@@ -7,6 +7,7 @@ mod event;
 mod intent;
 mod moment;
 mod records;
+mod resend;
 mod step;
 mod terms;
 
@@ -16,6 +17,7 @@ pub use event::{RunEvent, RunEventKind};
 pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
+pub use resend::{Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
 

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::Experience;
 use crate::market::Market;
+use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
 use crate::run::{AttemptRecord, PriceTerms};
 use crate::settings::Settings;
@@ -177,7 +178,9 @@ impl Shared {
     pub async fn restore(&self) -> Result<(), crate::ports::StoreError> {
         let store = self.book.store();
         *self.experience() = store.experience().await?;
+        let forgets = mutation::active(Mutation::AttemptForgotten);
         let unsettled = store.unsettled_attempts().await?.into_iter();
+        let unsettled = unsettled.filter(|_| !forgets);
         *self.settling() =
             unsettled.map(|attempt| ToSettle { attempt, may_have_a_line: true }).collect();
         let ended_after = self.clock.now().checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);

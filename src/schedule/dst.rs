@@ -11,6 +11,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use serde::Serialize;
 
 use super::Cron;
+use crate::mutation::{self, Mutation};
 
 /// Which rule holds on nights when clocks change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -63,6 +64,7 @@ fn by_clock(cron: &Cron, zone: &TimeZone, rule: DstRule, after: Timestamp) -> Op
         let at = match zone.to_ambiguous_timestamp(clock).offset() {
             AmbiguousOffset::Unambiguous { offset } => Some(offset.to_timestamp(clock).ok()?),
             AmbiguousOffset::Fold { before, .. } => Some(before.to_timestamp(clock).ok()?),
+            AmbiguousOffset::Gap { .. } if mutation::active(Mutation::GapLosesTimes) => None,
             AmbiguousOffset::Gap { after, .. } if rule == DstRule::Vixie => {
                 end_of_gap(zone, clock, after)
             }

@@ -10,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{LegCause, RunId};
 use crate::ledger::Counter;
+use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, StoreError, Write};
 use crate::run::{Run, RunEventKind, RunState, Trigger};
 use crate::schedule::{CatchUpTerms, Due, DueReport, Timetable};
@@ -58,6 +59,12 @@ impl Schedule {
         mut report: DueReport,
         now: Timestamp,
     ) -> Result<(), TaskError> {
+        if mutation::active(Mutation::HandledFirst) {
+            let mut first = Change::default();
+            let handled = report.handled.iter();
+            handled.for_each(|(key, at)| first.write(Write::Handled(key.clone(), *at)));
+            self.shared.book.commit(first).await?;
+        }
         loop {
             match self.shared.book.commit(change_of(catalogue, &report, now)).await {
                 Ok(()) => break,
@@ -90,9 +97,12 @@ fn change_of(catalogue: &Catalogue, report: &DueReport, now: Timestamp) -> Chang
         );
         let counter = Counter::RunsSkipped { job: skipped.job.clone(), reason: skipped.reason };
         change.count(counter, skipped.count.into());
-        change.write(Write::Skipped(now, skipped.clone()));
+        if !mutation::active(Mutation::SkipUnrecorded) {
+            change.write(Write::Skipped(now, skipped.clone()));
+        }
     }
-    for (key, at) in &report.handled {
+    let forgets = mutation::active(Mutation::HandledForgotten);
+    for (key, at) in report.handled.iter().filter(|_| !forgets) {
         change.write(Write::Handled(key.clone(), *at));
     }
     for key in &report.forgotten {
