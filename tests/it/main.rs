@@ -12,6 +12,7 @@ mod run;
 mod samples;
 mod schedule;
 mod sim;
+mod simulation;
 mod store;
 mod tidy;
 mod wire;
