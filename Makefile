@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 SDK_CARGO ?= RUSTC_BOOTSTRAP=1 cargo -Zprofile-hint-mostly-unused
 export SDK_CARGO
 
-.PHONY: help test test-fast fmt lint golden bench fuzz demo clean
+.PHONY: help test test-fast sim mutations fmt lint golden bench fuzz demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,13 @@ test: ## Run every test (what continuous integration runs)
 
 test-fast: ## Run the tests that need neither the AWS SDKs nor Python
 	cargo test --no-default-features
+
+sim: ## Play SEEDS (10000) stories of each suite, or one: SUITE=within SEED=17
+	SIM_SEEDS=$(or $(SEEDS),10000) SIM_SEED=$(SEED) SIM_SUITE=$(SUITE) cargo test --release \
+	  --no-default-features --test it -- simulation::within simulation::beyond --nocapture
+
+mutations: ## Break the program in every way that the simulation must notice
+	cargo test --no-default-features --features mutations --test it -- simulation::mutations --nocapture
 
 fmt: ## Format the code
 	cargo fmt

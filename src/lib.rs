@@ -6,6 +6,7 @@ pub mod clock;
 pub mod diagnostic;
 pub mod document;
 pub mod domain;
+pub mod mutation;
 
 // Layer 1: the pure core. No I/O, no async, no clock: values in, values and reasons out.
 pub mod catalogue;

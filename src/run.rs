@@ -8,6 +8,7 @@ mod event;
 mod intent;
 mod moment;
 mod records;
+mod resend;
 mod step;
 mod terms;
 mod wait;
@@ -21,6 +22,7 @@ pub use intent::{
 };
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
+pub use resend::{Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
 pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place};

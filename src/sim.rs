@@ -50,6 +50,7 @@ use crate::domain::{InstanceFacts, InstanceId, Pool, UsdPerHour};
 pub use bill::{Bill, BillLine};
 pub use faults::{Fault, Faults, Operation, ScriptedFault};
 pub use instance_types::{InstanceOffer, LIST_PRICE_DATE, expand, offer, offers};
+pub use job::JobLife;
 pub use market::MarketQuote;
 pub use market::hazard::{AGE_BUCKETS, DOWN_TO_UP, UP_TO_DOWN};
 pub use scenario::{
@@ -154,6 +155,13 @@ impl SimCloud {
     /// Everything that SubmitJob accepted, oldest first, whatever the caller was told.
     pub fn submissions(&self) -> Vec<SubmittedJob> {
         self.lock().submitted.iter().cloned().collect()
+    }
+
+    /// Every job that Batch remembers, oldest first, without array children: from when to when it
+    /// lived, whatever was shown of it.
+    pub fn lives(&self) -> Vec<JobLife> {
+        let state = self.at_now();
+        state.jobs.lives()
     }
 
     /// Keeps only the newest `limit` submissions in memory.

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use super::counts_of;
 use super::shared::lock;
-use crate::domain::{InstanceId, RunId};
+use crate::domain::{BatchJobName, InstanceId, RunId};
 use crate::ledger::{Counter, Entry, Tally};
+use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, Store, StoreError, Write};
-use crate::run::{AttemptKey, Run, RunEvent, RunEventKind};
+use crate::run::{AttemptKey, Resend, Run, RunEvent, RunEventKind};
 
 /// How many events the live view and `/status` can look back on.
 const RECENT_EVENTS: usize = 200;
@@ -24,6 +25,7 @@ pub struct Change {
     events: Vec<RunEvent>,
     counts: Vec<(Counter, i128)>,
     entries: Vec<Entry>,
+    resends: Vec<Resend>,
     writes: Vec<Write>,
 }
 
@@ -35,6 +37,11 @@ impl Change {
     /// `run.version` must be one more than the version it was made from.
     pub fn update(&mut self, run: Run) {
         self.updates.push(run);
+    }
+
+    /// Takes the updates out again.
+    pub(super) fn take_updates(&mut self) -> Vec<Run> {
+        std::mem::take(&mut self.updates)
     }
 
     /// Records an event of `run` (as it is after the event) and what it counts for.
@@ -54,6 +61,11 @@ impl Change {
 
     pub fn entry(&mut self, entry: Entry) {
         self.entries.push(entry);
+    }
+
+    /// A name that was sent again, as it stands now.
+    pub fn resend(&mut self, resend: Resend) {
+        self.resends.push(resend);
     }
 
     pub fn write(&mut self, write: Write) {
@@ -81,6 +93,7 @@ impl Change {
             && self.events.is_empty()
             && self.counts.is_empty()
             && self.entries.is_empty()
+            && self.resends.is_empty()
             && self.writes.is_empty()
     }
 }
@@ -98,6 +111,8 @@ struct Pages {
     open: BTreeMap<RunId, Arc<Run>>,
     tally: Tally,
     provisional: BTreeMap<AttemptKey, Entry>,
+    /// Names that were sent more than once and are still looked at.
+    resends: BTreeMap<BatchJobName, Resend>,
     recent: VecDeque<RunEvent>,
     told: u64,
 }
@@ -118,6 +133,12 @@ impl Book {
                 .await?
                 .into_iter()
                 .map(|entry| (entry.key.clone(), entry))
+                .collect(),
+            resends: store
+                .resends()
+                .await?
+                .into_iter()
+                .map(|resend| (resend.name.clone(), resend))
                 .collect(),
             ..Pages::default()
         };
@@ -157,6 +178,18 @@ impl Book {
         lock(&self.pages).provisional.values().cloned().collect()
     }
 
+    /// Names that were sent more than once and are to be looked at now.
+    pub fn resends_due(&self, now: Timestamp) -> Vec<Resend> {
+        let pages = lock(&self.pages);
+        let due = |resend: &&Resend| resend.next_look().is_some_and(|at| at <= now);
+        pages.resends.values().filter(due).cloned().collect()
+    }
+
+    /// What is known of a name that was sent more than once.
+    pub fn resend(&self, name: &BatchJobName) -> Option<Resend> {
+        lock(&self.pages).resends.get(name).cloned()
+    }
+
     /// The events told since the `after`-th, oldest first, and the number of the last one.
     pub fn events_since(&self, after: u64) -> (Vec<RunEvent>, u64) {
         let pages = lock(&self.pages);
@@ -183,7 +216,7 @@ impl Book {
         if change.is_empty() {
             return Ok(());
         }
-        let Change { inserts, updates, events, counts, entries, writes } = change;
+        let Change { inserts, updates, events, counts, entries, resends, writes } = change;
         let counts = merged(counts);
         let batch: Vec<Write> = inserts
             .iter()
@@ -192,9 +225,12 @@ impl Book {
             .chain(events.iter().map(|event| Write::Event(event.clone())))
             .chain(entries.iter().map(|entry| Write::Entry(entry.clone())))
             .chain(counts.iter().map(|(counter, by)| Write::Count(counter.clone(), *by)))
+            .chain(resends.iter().map(write_of_resend))
             .chain(writes)
             .collect();
-        if let Err(error) = self.store.commit(batch).await {
+        if let Err(error) = self.store.commit(batch).await
+            && !mutation::active(Mutation::VisibleAnyway)
+        {
             if let StoreError::Conflict(id) = &error
                 && updates.iter().any(|run| run.id == *id)
             {
@@ -221,6 +257,13 @@ impl Book {
                 pages.provisional.remove(&entry.key);
             }
         }
+        for resend in resends {
+            if resend.next_look().is_some() {
+                pages.resends.insert(resend.name.clone(), resend);
+            } else {
+                pages.resends.remove(&resend.name);
+            }
+        }
         for event in events {
             tracing::debug!(run = %event.run, event = ?event.kind, "run event");
             if pages.recent.len() == RECENT_EVENTS {
@@ -230,6 +273,13 @@ impl Book {
             pages.told += 1;
         }
         Ok(())
+    }
+}
+
+fn write_of_resend(resend: &Resend) -> Write {
+    match resend.next_look() {
+        Some(_) => Write::Resend(resend.clone()),
+        None => Write::ResendSettled(resend.name.clone()),
     }
 }
 

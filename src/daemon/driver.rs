@@ -112,7 +112,9 @@ pub(super) fn next_wake(
     asked.map_or(regular, |at| at.clamp(least, regular.max(least)))
 }
 
-/// Runs `tasks` on virtual time until `until`, in order of wake time, then of position.
+/// Runs `tasks` on virtual time until `until`, in order of wake time, then of position. `clock` is the
+/// time that passes; the daemon's own clock may show another, and be set meanwhile, which moves no wake
+/// that was set before: as sleeping does in real time.
 pub async fn run_virtual(
     shared: &Shared,
     mut tasks: Vec<Box<dyn Task>>,
@@ -145,10 +147,12 @@ pub async fn run_virtual(
             clock.advance_to(wake);
         }
         let now = clock.now();
+        let began = shared.clock.now();
         let task = &mut tasks[index];
-        let result = task.activate(now).await;
+        let result = task.activate(began).await;
         failures[index] = failures_after(failures[index], &result);
-        wakes[index] = next_wake(now, task.period(), &result, failures[index]);
-        shared.status.note(task.name(), now, clock.now(), wakes[index], &result);
+        let wake = next_wake(began, task.period(), &result, failures[index]);
+        wakes[index] = now.checked_add(wake.duration_since(began)).unwrap_or(Timestamp::MAX);
+        shared.status.note(task.name(), began, shared.clock.now(), wake, &result);
     }
 }

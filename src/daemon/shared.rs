@@ -14,6 +14,7 @@ use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::Experience;
 use crate::market::Market;
+use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
 use crate::run::{AttemptRecord, PriceTerms};
 use crate::settings::Settings;
@@ -193,7 +194,9 @@ impl Shared {
         let store = self.book.store();
         self.controls.store(Arc::new(store.controls().await?));
         *self.experience() = store.experience().await?;
+        let forgets = mutation::active(Mutation::AttemptForgotten);
         let unsettled = store.unsettled_attempts().await?.into_iter();
+        let unsettled = unsettled.filter(|_| !forgets);
         *self.settling() =
             unsettled.map(|attempt| ToSettle { attempt, may_have_a_line: true }).collect();
         let ended_after = self.clock.now().checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);

@@ -183,14 +183,12 @@ fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
     (None, vec![Reason::Hold { until }])
 }
 
-/// The wait budget, cut short where the deadline asks for it. `None` where nothing could take over.
+/// The wait budget, cut short where the deadline asks for it. `None` where nothing could ever take over:
+/// what is unusable now may be usable by then, and whoever moves the run asks again.
 fn wait_until(question: &Question<'_>, candidates: &[Candidate]) -> Option<Timestamp> {
     let takes_over = candidates.iter().any(|candidate| {
         !candidate.capacity.is_interruptible()
-            && !candidate
-                .guards
-                .iter()
-                .any(|guard| matches!(guard, Guard::Unusable { .. } | Guard::DoesNotFit))
+            && !candidate.guards.iter().any(|guard| matches!(guard, Guard::DoesNotFit))
     });
     if !takes_over {
         return None;

@@ -128,7 +128,9 @@ pub fn instance_account(
     if first_hour_credit(instance) {
         return account.close(Usd::ZERO, Usd::ZERO, rest_is_unpriced);
     }
-    let life = Window::new(instance.launched_at, instance.ended_at.unwrap_or(until));
+    let seen_until = instance.ended_at.unwrap_or(until);
+    let end = if account.end_unknown { seen_until.max(last_charged(hosted)) } else { seen_until };
+    let life = Window::new(instance.launched_at, end);
     let billed = billed_window(life);
     let accrue = |window: Window| match rate? {
         InstanceRate::Spot { series, mode } => {
@@ -146,6 +148,12 @@ pub fn instance_account(
         Some((charge, idle)) => account.close(charge, idle, rest_is_unpriced),
         None => account,
     }
+}
+
+/// Up to when an instance surely lived: its last sighting may be older than what ran on it.
+fn last_charged(hosted: &[Hosted<'_>]) -> Timestamp {
+    let priced = hosted.iter().filter_map(|line| line.entry.priced());
+    priced.map(|priced| priced.charged.end).max().unwrap_or(Timestamp::MIN)
 }
 
 impl Account {

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{AuditQuery, AuditRecord, ClassOverride, Controls, Jobs, Pause};
 use crate::domain::{
-    AccountRegion, ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape,
-    InstanceType, JobName, Pool, Region, RunId, ScheduleKey, Window,
+    AccountRegion, BatchJobName, ClassName, EnvironmentName, InstanceFacts, InstanceId,
+    InstanceShape, InstanceType, JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
-use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent};
 use crate::schedule::Skipped;
 
 /// Whose data a store holds. A store made for one refuses every other.
@@ -48,6 +48,10 @@ pub enum Write {
     Forgotten(Vec<ScheduleKey>),
     /// Scheduled times that have no run, and when that was found.
     Skipped(Timestamp, Skipped),
+    /// A leg's name was sent again, or was looked at since. Inserts or replaces.
+    Resend(Resend),
+    /// A name needs no more looks.
+    ResendSettled(BatchJobName),
     Count(Counter, i128),
     /// Known points are ignored.
     PricePoints(AccountRegion, Vec<PricePoint>),
@@ -132,6 +136,8 @@ pub trait Store: Send + Sync {
     /// Scheduled times without a run: the newest first, of one job or of all.
     async fn skips(&self, query: &SkipQuery) -> Result<Vec<Skipped>, StoreError>;
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError>;
+    /// Names that were sent more than once and are still looked at, in order of name.
+    async fn resends(&self) -> Result<Vec<Resend>, StoreError>;
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError>;
     /// In the order asked for; unknown ones are left out.
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<InstanceFacts>, StoreError>;

@@ -8,6 +8,7 @@ use crate::catalogue::{Class, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
+use crate::mutation::{self, Mutation};
 use crate::run::classify::STOP_PREFIX;
 use crate::schedule::StopKind;
 
@@ -87,6 +88,9 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
                     (next.state, run.state)
                 {
                     events.push(RunEventKind::StopRequested { leg: last_index(&next), cause });
+                    if mutation::active(Mutation::FallbackBeforeFailed) {
+                        next.state = RunState::NeedsLeg { cause, not_before: context.now };
+                    }
                 }
             }
         }
@@ -147,7 +151,10 @@ fn observe_leg(
 fn vanished(run: &mut Run, now: Timestamp) {
     let Some(leg) = run.legs.last_mut() else { return };
     let missing_since = *leg.missing_since.get_or_insert(now);
-    if now.duration_since(missing_since) > INVISIBLE {
+    let invisible = now.duration_since(missing_since) > INVISIBLE;
+    if invisible && mutation::active(Mutation::VanishedRunsAgain) {
+        run.state = RunState::NeedsLeg { cause: LegCause::NeverArrived, not_before: now };
+    } else if invisible {
         run.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
     }
 }
@@ -272,7 +279,8 @@ fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<A
             (None, if some_are_lost { run.state } else { RunState::Watching })
         }
         RunState::Stopping { cause, since } => {
-            if context.now.duration_since(since) < REPEAT_STOP {
+            let forgotten = mutation::active(Mutation::StopForgotten);
+            if forgotten || context.now.duration_since(since) < REPEAT_STOP {
                 return (None, run.state);
             }
             let state = RunState::Stopping { cause, since: context.now };

@@ -11,6 +11,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use serde::Serialize;
 
 use super::{Cron, CronReader};
+use crate::mutation::{self, Mutation};
 
 /// Which rule holds on nights when clocks change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -69,6 +70,7 @@ fn by_clock(
         let at = match zone.to_ambiguous_timestamp(clock).offset() {
             AmbiguousOffset::Unambiguous { offset } => Some(offset.to_timestamp(clock).ok()?),
             AmbiguousOffset::Fold { before, .. } => Some(before.to_timestamp(clock).ok()?),
+            AmbiguousOffset::Gap { .. } if mutation::active(Mutation::GapLosesTimes) => None,
             AmbiguousOffset::Gap { after, .. } if rule == DstRule::Vixie => {
                 end_of_gap(zone, clock, after)
             }

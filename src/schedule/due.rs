@@ -10,6 +10,7 @@ use super::SkipReason;
 use super::missed::{Missed, sort_out};
 use crate::catalogue::{Catalogue, Job};
 use crate::domain::{JobName, ScheduleKey};
+use crate::mutation::{self, Mutation};
 
 /// A run that must be started now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,6 +88,9 @@ impl Timetable {
             let key = schedule_key(job);
             let from = match handled.get(&key) {
                 Some(at) => *at,
+                None if mutation::active(Mutation::EditFiresThePast) => {
+                    now - SignedDuration::from_hours(1)
+                }
                 None => {
                     timetable.fresh.insert(key.clone(), now);
                     now

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde::Serialize;
+
 use crate::catalogue::RetryStrategy;
 use crate::domain::{
     ArraySummary, AttemptObservation, BatchJobId, BatchStatus, ContainerObservation,
@@ -76,6 +79,10 @@ pub(crate) struct Job {
     status: BatchStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) created: Millis,
+    /// From when on ListJobs shows it.
+    pub(crate) listed_from: Millis,
+    /// From when on DescribeJobs shows it.
+    pub(crate) described_from: Millis,
     pub(crate) started: Option<Millis>,
     pub(crate) stopped: Option<Millis>,
     pub(crate) container: Option<ContainerObservation>,
@@ -113,6 +120,17 @@ const STATUSES: [BatchStatus; 7] = [
     BatchStatus::Failed,
 ];
 
+/// From when to when a job lived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobLife {
+    pub name: String,
+    pub id: BatchJobId,
+    pub created_at: Timestamp,
+    /// `None` while it goes on.
+    pub stopped_at: Option<Timestamp>,
+    pub status: BatchStatus,
+}
+
 /// All jobs that Batch remembers.
 #[derive(Debug, Default)]
 pub(crate) struct JobBook {
@@ -146,6 +164,8 @@ impl Job {
             status: BatchStatus::Submitted,
             status_reason: None,
             created: now,
+            listed_from: now,
+            described_from: now,
             started: None,
             stopped: None,
             container: None,
@@ -264,6 +284,19 @@ impl JobBook {
 
     pub(crate) fn named(&self, queue: QueueIx, name: &str) -> impl Iterator<Item = &Job> {
         self.keys_named(queue, name).iter().filter_map(|key| self.jobs.get(key))
+    }
+
+    pub(crate) fn lives(&self) -> Vec<JobLife> {
+        let keys: BTreeSet<JobKey> = self.listed.iter().map(|(_, key)| *key).collect();
+        let jobs = keys.iter().filter_map(|key| self.jobs.get(key));
+        jobs.map(|job| JobLife {
+            name: job.name.clone(),
+            id: job.id.clone(),
+            created_at: timestamp(job.created),
+            stopped_at: job.stopped.map(timestamp),
+            status: job.status,
+        })
+        .collect()
     }
 
     /// The keys of the jobs of a name, in whatever case, oldest first.

@@ -114,12 +114,24 @@ impl State {
             self.now,
         );
         job.array = request.array_size.map(|size| ArrayState::of(u32::from(size)));
+        (job.listed_from, job.described_from) = self.shown_from(&id);
         let key = self.jobs.insert(job);
         let mut rng = self.seed.stream("admit", request.name.as_str());
         let delay = between(&mut rng, self.scenario.timing.submitted_secs);
         self.agenda.plan(self.now + delay, Event::JobAdmitted(key));
         self.note(request, &id);
         Ok(id)
+    }
+
+    /// From when on ListJobs and DescribeJobs show a job that is made now.
+    fn shown_from(&self, id: &BatchJobId) -> (Millis, Millis) {
+        let timing = &self.scenario.timing;
+        let mut rng = self.seed.stream("shown", id.as_str());
+        let least = timing.listing_lag_secs;
+        let most = least.saturating_add(timing.listing_lag_spread_secs);
+        let listed = between(&mut rng, [least, most]);
+        let described = between(&mut rng, [0, timing.describing_lag_secs]);
+        (self.now + listed, self.now + described)
     }
 
     fn note(&mut self, request: &SubmitRequest, id: &BatchJobId) {

@@ -38,7 +38,7 @@ use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
 use crate::ports::{RunQuery, SkipQuery, Store, StoreError, StoreIdentity, Write};
-use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent};
 use crate::schedule::Skipped;
 
 use readers::Readers;
@@ -211,6 +211,10 @@ impl Store for SqliteStore {
 
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         self.read("reading how far schedules were handled", queries::handled).await
+    }
+
+    async fn resends(&self) -> Result<Vec<Resend>, StoreError> {
+        self.read("reading the names that were sent again", queries::resends).await
     }
 
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError> {

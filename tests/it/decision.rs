@@ -119,6 +119,18 @@ fn the_wait_for_spot_is_cut_short_by_the_deadline() {
     assert_eq!(case.decide().wait_until, Some(samples::at("2026-11-21T02:04:00Z")));
 }
 
+/// At the start a queue may not be discovered yet: it takes over once it is.
+#[test]
+fn the_wait_for_spot_ends_although_nothing_could_take_over_when_it_began() {
+    let mut case = Case::usual();
+    let mut steady = case.market.environments["steady"].as_ref().clone();
+    steady.unusable = Some("unknown yet".to_owned());
+    case.market.environments.insert("steady".into(), steady.into());
+    let decision = case.decide();
+    assert_eq!(chosen(&decision), "spot");
+    assert_eq!(decision.wait_until, Some(samples::at("2026-11-21T02:15:00Z")));
+}
+
 #[test]
 fn checkpointed_work_needs_less_room() {
     let mut case = Case::usual();

@@ -13,6 +13,7 @@ mod run;
 mod samples;
 mod schedule;
 mod sim;
+mod simulation;
 mod store;
 mod tidy;
 mod wire;

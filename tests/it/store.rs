@@ -60,6 +60,7 @@ on_both_modes!(
     counters_add_up_exactly,
     numbers_that_do_not_fit_are_refused,
     schedules_are_handled_up_to_a_time,
+    names_that_were_sent_again_are_kept_until_they_are_settled,
     instances_are_live_until_their_end,
     shapes_come_back,
     price_points_are_an_archive,

@@ -1,4 +1,4 @@
-"""The control endpoint: capacity, prices, definitions, the bill."""
+"""The control endpoint: capacity, prices, definitions, jobs' lives, the bill."""
 
 import sys
 import urllib.error
@@ -41,6 +41,9 @@ assert state["StateReason"]["Code"] == "Server.SpotInstanceTermination", state
 line = next(line for line in control("GET", endpoint, "bill")["lines"]
             if line["resource"] == instance)
 assert line["free"] and not line["open"], "reclaimed in its first hour"
+
+life = next(life for life in control("GET", endpoint, "lives") if life["name"] == "taken")
+assert life["id"] == taken and life["status"] == "FAILED" and life["stopped_at"], life
 
 # A pool without capacity leaves its job waiting.
 control("POST", endpoint, "crunch", {"seconds": 3600})

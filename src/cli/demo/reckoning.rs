@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::summary::Bill;
 use crate::daemon::Shared;
-use crate::domain::{Capacity, InstanceFacts, InstanceId, Lifecycle, Pool, Ppm, Window};
+use crate::domain::{
+    Capacity, InstanceEnd, InstanceFacts, InstanceId, Lifecycle, Pool, Ppm, Window,
+};
 use crate::ledger::{
     Account, BilledResource, Entry, Hosted, InstanceRate, TaskFacts, instance_account, reconcile,
     task_account,
@@ -144,7 +146,8 @@ fn pool(instance: &InstanceFacts) -> Pool {
 
 /// The minimum charge can reach a minute past the end.
 fn life(instance: &InstanceFacts, until: Timestamp) -> Window {
-    let end = instance.ended_at.unwrap_or(until) + SignedDuration::from_secs(60);
+    let known = instance.ended_at.filter(|_| instance.end != Some(InstanceEnd::Unknown));
+    let end = known.unwrap_or(until) + SignedDuration::from_secs(60);
     Window::new(instance.launched_at, end)
 }
 

@@ -17,6 +17,7 @@ use crate::catalogue::Environment;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
+use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
     Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
@@ -36,11 +37,17 @@ pub struct Dispatch {
     /// sent: until they are marked uncertain, nothing is submitted.
     inherited: bool,
     refused: Refusals,
+    lookups: lookup::Lookups,
 }
 
 impl Dispatch {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Dispatch { shared, inherited: true, refused: Refusals::default() }
+        Dispatch {
+            shared,
+            inherited: !mutation::active(Mutation::TrustInherited),
+            refused: Refusals::default(),
+            lookups: lookup::Lookups::default(),
+        }
     }
 
     /// Marks what an earlier process left between its intent and its answer.
@@ -70,6 +77,9 @@ impl Dispatch {
             let mut change = Change::default();
             for run in runs {
                 self.decide_one(run, now, &mut change);
+            }
+            if mutation::active(Mutation::IntentAfterCall) {
+                self.call_first(&mut change, now).await;
             }
             self.shared.book.commit(change).await?;
         }
@@ -181,6 +191,19 @@ impl Dispatch {
         }
     }
 
+    /// Calls before the intents are durable: how not to do it.
+    async fn call_first(&self, change: &mut Change, now: Timestamp) {
+        for mut run in change.take_updates() {
+            let sends = matches!(run.state, RunState::Submitting { .. });
+            if let Some(request) = self.request(&run).filter(|_| sends)
+                && let Ok(id) = self.shared.cloud.batch.submit(&request).await
+            {
+                lookup::accepted(&mut run, id, now, change);
+            }
+            change.update(run);
+        }
+    }
+
     /// Ends what an earlier process meant to send.
     async fn only_observe(&self, now: Timestamp) -> Result<(), TaskError> {
         let mut change = Change::default();
@@ -262,7 +285,7 @@ impl Task for Dispatch {
             Mode::Submit => self.send_all(now).await?,
         }
         // After the sending: a look-up that hangs must not keep other runs waiting.
-        let uncertain = lookup::resolve_all(&self.shared, now).await?;
+        let uncertain = self.lookups.resolve_all(&self.shared, now).await?;
         let held =
             self.shared.book.open_where(|run| matches!(run.state, RunState::NeedsLeg { .. }));
         let wakes = held.iter().filter_map(|run| self.decides_at(run, now));

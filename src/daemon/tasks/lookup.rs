@@ -2,68 +2,103 @@
 //! so the deterministic name is looked up in the queue that the intent names; only a name that stays
 //! absent for long enough is sent again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::{Change, Mode, Shared, TaskError};
-use crate::domain::{BatchJobId, RunOutcome, Site};
+use crate::domain::{BatchJobId, RunId, RunOutcome, Site};
+use crate::mutation::{self, Mutation};
 use crate::ports::{FailureKind, FoundJob, ServiceError};
-use crate::run::{Run, RunEventKind, RunState};
+use crate::run::{Resend, Run, RunEventKind, RunState};
 
-/// Clocks of Batch and of this machine may differ by so much.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Batch remembers a job for so long at most. A name is one leg's for ever, so that nothing depends on
+/// the times of its jobs, which come from another clock than the intent's.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
 
 /// A duplicate that cannot be terminated is tried again for so long; then the run goes on with the
 /// oldest job, and only the log and the events tell of the other.
 const DUPLICATE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Looks every uncertain submission up. `true` when some are still uncertain.
-pub(super) async fn resolve_all(shared: &Shared, now: Timestamp) -> Result<bool, TaskError> {
-    let uncertain = shared
-        .book
-        .open_where(|run| matches!(run.state, RunState::Submitting { uncertain_since: Some(_) }));
-    let mut left = false;
-    // One call that fails slowly is enough: a place that does not answer is left for later. A queue
-    // that does not exist says nothing of the others.
-    let mut silent: BTreeSet<Option<Site>> = BTreeSet::new();
-    for run in uncertain {
-        let site = run.last_leg().map(|leg| leg.site.clone());
-        if silent.contains(&site) {
-            left |= !give_up_if_old(shared, &run, now).await?;
-            continue;
-        }
-        let found = match find(shared, &run).await {
-            Ok(found) => found,
-            Err(error) => {
-                if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
-                    silent.insert(site);
-                }
-                tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
-                left |= !give_up_if_old(shared, &run, now).await?;
+/// For how long look-ups have not shown a name, by a clock that nobody sets. A process that has just
+/// started begins anew: how long nobody looked says nothing.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    absent_since: BTreeMap<RunId, SignedDuration>,
+}
+
+impl Lookups {
+    /// Looks every uncertain submission up. `true` when some are still uncertain.
+    pub(super) async fn resolve_all(
+        &mut self,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Result<bool, TaskError> {
+        let uncertain = shared.book.open_where(|run| {
+            matches!(run.state, RunState::Submitting { uncertain_since: Some(_) })
+        });
+        let ids: BTreeSet<&RunId> = uncertain.iter().map(|run| &run.id).collect();
+        self.absent_since.retain(|id, _| ids.contains(id));
+        let mut left = false;
+        // One call that fails slowly is enough: a place that does not answer is left for later. A
+        // queue that does not exist says nothing of the others.
+        let mut silent: BTreeSet<Option<Site>> = BTreeSet::new();
+        for run in &uncertain {
+            let site = run.last_leg().map(|leg| leg.site.clone());
+            if silent.contains(&site) {
+                left |= !give_up_if_old(shared, run, now).await?;
                 continue;
             }
-        };
-        left |= resolve(shared, &run, found, now).await?;
+            let asked = shared.clock.elapsed();
+            let found = match find(shared, run).await {
+                Ok(_) if mutation::active(Mutation::NoLookUp) => Vec::new(),
+                Ok(found) => found,
+                Err(error) => {
+                    if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
+                        silent.insert(site);
+                    }
+                    tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
+                    left |= !give_up_if_old(shared, run, now).await?;
+                    continue;
+                }
+            };
+            let since = *self.absent_since.entry(run.id.clone()).or_insert(asked);
+            let uncertain = resolve(shared, run, found, asked - since, now).await?;
+            if !uncertain {
+                self.absent_since.remove(&run.id);
+            }
+            left |= uncertain;
+        }
+        Ok(left)
     }
-    Ok(left)
 }
 
 /// Every job of the last leg's name, oldest first.
 async fn find(shared: &Shared, run: &Run) -> Result<Vec<FoundJob>, ServiceError> {
     let Some(leg) = run.last_leg() else { return Ok(Vec::new()) };
-    let since = leg.intended_at - CLOCK_SKEW;
+    let back = match mutation::active(Mutation::LookUpByTime) {
+        true => SignedDuration::from_mins(5),
+        false => REMEMBERED,
+    };
+    let since = leg.intended_at.checked_sub(back).unwrap_or(Timestamp::MIN);
     let batch = &shared.cloud.batch;
-    let mut found = batch.find_by_name(&leg.site, &leg.queue, &leg.batch_name, since).await?;
+    let queue = match mutation::active(Mutation::OneQueueOnly) {
+        true => shared.catalogue.load().environments.values().next().map(|e| e.queue.clone()),
+        false => None,
+    };
+    let queue = queue.as_ref().unwrap_or(&leg.queue);
+    let mut found = batch.find_by_name(&leg.site, queue, &leg.batch_name, since).await?;
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(found)
 }
 
-/// Takes the look-up's answer into the run. `true` while it stays uncertain.
+/// Takes the look-up's answer into the run; look-ups have not shown it for `absent`. `true` while it
+/// stays uncertain.
 async fn resolve(
     shared: &Shared,
     run: &Run,
     found: Vec<FoundJob>,
+    absent: SignedDuration,
     now: Timestamp,
 ) -> Result<bool, TaskError> {
     let RunState::Submitting { uncertain_since: Some(since) } = run.state else {
@@ -75,6 +110,7 @@ async fn resolve(
     let mut change = Change::default();
     if let Some((oldest, duplicates)) = found.split_first() {
         change.event(&next, now, RunEventKind::LookedUp { leg, found: true });
+        let mut resend = run.last_leg().and_then(|leg| shared.book.resend(&leg.batch_name));
         for duplicate in duplicates {
             if let Err(error) = terminate_duplicate(shared, run, duplicate).await {
                 tracing::error!(run = %run.id, job = %duplicate.id, %error,
@@ -85,8 +121,12 @@ async fn resolve(
                 continue;
             }
             let terminated = duplicate.id.clone();
+            if let Some(resend) = &mut resend {
+                resend.terminated.insert(terminated.clone());
+            }
             change.event(&next, now, RunEventKind::DuplicateFound { leg, terminated });
         }
+        resend.into_iter().for_each(|resend| change.resend(resend));
         accepted(&mut next, oldest.id.clone(), now, &mut change);
         change.update(next);
         shared.book.commit(change).await?;
@@ -96,15 +136,37 @@ async fn resolve(
     if give_up_if_old(shared, run, now).await? {
         return Ok(false);
     }
-    if now.duration_since(since) < shared.settings.submission.absent_after {
+    let absent = match mutation::active(Mutation::WallClockDecides) {
+        true => now.duration_since(since),
+        false => absent,
+    };
+    let at_once = mutation::active(Mutation::AbsentAtOnce);
+    if absent < shared.settings.submission.absent_after && !at_once {
         return Ok(true);
     }
     // Absent for long enough: it never arrived, and the same name goes out once more.
     next.state = RunState::Submitting { uncertain_since: None };
     change.event(&next, now, RunEventKind::LookedUp { leg, found: false });
+    resend_of(shared, &next, now).into_iter().for_each(|resend| change.resend(resend));
     change.update(next);
     shared.book.commit(change).await?;
     Ok(false)
+}
+
+/// The name goes out once more, and is looked at later: the call before may have arrived after all.
+fn resend_of(shared: &Shared, run: &Run, now: Timestamp) -> Option<Resend> {
+    let leg = run.last_leg()?;
+    let known = shared.book.resend(&leg.batch_name);
+    Some(Resend {
+        name: leg.batch_name.clone(),
+        run: run.id.clone(),
+        leg: leg.index,
+        site: leg.site.clone(),
+        queue: leg.queue.clone(),
+        at: now,
+        looks: 0,
+        terminated: known.map(|known| known.terminated).unwrap_or_default(),
+    })
 }
 
 async fn terminate_duplicate(
@@ -127,6 +189,13 @@ async fn give_up_if_old(shared: &Shared, run: &Run, now: Timestamp) -> Result<bo
     }
     let mut next = run.clone();
     next.version += 1;
+    if mutation::active(Mutation::UnknownIsResent) {
+        next.state = RunState::Submitting { uncertain_since: None };
+        let mut change = Change::default();
+        change.update(next);
+        shared.book.commit(change).await?;
+        return Ok(true);
+    }
     next.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
     tracing::error!(
         run = %run.id,

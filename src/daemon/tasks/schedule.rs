@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::admission::change_of;
 use crate::catalogue::Catalogue;
-use crate::daemon::{Activation, Shared, Task, TaskError};
+use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, RunId};
-use crate::ports::{Activator, StoreError};
+use crate::mutation::{self, Mutation};
+use crate::ports::{Activator, StoreError, Write};
 use crate::schedule::{CatchUpTerms, DueReport, Timetable};
 
 /// A change that also stops other runs is made anew so often when one of them moved on.
@@ -60,6 +61,12 @@ impl Schedule {
         mut report: DueReport,
         now: Timestamp,
     ) -> Result<(), TaskError> {
+        if mutation::active(Mutation::HandledFirst) {
+            let handled = report.handled.iter().map(|(key, at)| (key.clone(), *at));
+            let mut first = Change::default();
+            first.write(Write::Handled(handled.collect()));
+            self.shared.book.commit(first).await?;
+        }
         let mut tries = 0..TRIES;
         loop {
             let book = &self.shared.book;

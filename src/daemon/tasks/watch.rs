@@ -3,6 +3,7 @@
 
 mod context;
 mod hosts;
+mod late_looks;
 mod looks;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -240,7 +241,9 @@ impl Watch {
                 record.zone = task.and_then(|task| task.zone.clone());
             }
             let known = self.recorded.entry(run.id.clone()).or_default();
-            let before = known.get(&record.key);
+            // A job that was taken over from a duplicate has attempts of its own.
+            let before =
+                known.get(&record.key).filter(|before| before.batch_job_id == record.batch_job_id);
             if let Some(before) = before {
                 // What was seen once stays, also when AWS has forgotten it.
                 record.host = record.host.take().or_else(|| before.host.clone());
@@ -383,6 +386,7 @@ impl Task for Watch {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        late_looks::look(&self.shared, now).await?;
         let mut runs = self.due(now);
         if runs.is_empty() {
             return Ok(self.activation(now));

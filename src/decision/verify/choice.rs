@@ -160,9 +160,11 @@ fn can_wait_until(question: &Question<'_>, at: Timestamp) -> bool {
         .is_none_or(|deadline| deadline.duration_since(at) > room_for_an_interruption(question))
 }
 
-/// `None` where nothing could take over.
+/// `None` where nothing could ever take over.
 fn longest_wait(question: &Question<'_>, decision: &Decision) -> Option<Timestamp> {
-    if !decision.candidates.iter().any(takes_the_job) {
+    let too_small = |candidate: &Candidate| candidate.guards.contains(&Guard::DoesNotFit);
+    let mut steady = decision.candidates.iter().filter(|c| !c.capacity.is_interruptible());
+    if steady.all(too_small) {
         return None;
     }
     let budget = question.now.checked_add(question.class.wait_budget).ok();

@@ -79,8 +79,12 @@ pub struct Timing {
     pub blocked_reason_secs: u32,
     /// How long queues and compute environments are CREATING, UPDATING or DELETING.
     pub place_change_secs: u32,
-    /// How long a new job is missing from ListJobs.
+    /// How long a new job is missing from ListJobs, at least.
     pub listing_lag_secs: u32,
+    /// Up to how much longer, each job by its own chance.
+    pub listing_lag_spread_secs: u32,
+    /// How long a new job is missing from DescribeJobs, at most; each job by its own chance.
+    pub describing_lag_secs: u32,
     /// How long a finished job can be described.
     pub job_retention_secs: u32,
     /// How long an ended instance, container instance or task can be described.
@@ -100,6 +104,8 @@ impl Default for Timing {
             blocked_reason_secs: 300,
             place_change_secs: 5,
             listing_lag_secs: 0,
+            listing_lag_spread_secs: 0,
+            describing_lag_secs: 0,
             job_retention_secs: 24 * 3600,
             instance_retention_secs: 3600,
         }

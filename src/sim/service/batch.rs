@@ -78,12 +78,10 @@ impl BatchService for SimCloud {
     ) -> Result<Vec<FoundJob>, ServiceError> {
         self.call(Operation::ListJobs, |state| {
             let queue = state.queue_in(site, queue, "ListJobs")?;
-            let lag = Millis::from(state.scenario.timing.listing_lag_secs) * SECOND;
-            let newest = state.now - lag;
             let listed = state
                 .jobs
                 .named(queue, name.as_str())
-                .filter(|job| job.created >= millis(since) && (lag == 0 || job.created <= newest));
+                .filter(|job| job.created >= millis(since) && job.listed_from <= state.now);
             let found = listed.map(|job| FoundJob {
                 id: job.id.clone(),
                 name: job.name.clone(),
@@ -158,7 +156,7 @@ impl BatchService for SimCloud {
 
 impl State {
     fn observe(&self, key: JobKey) -> Option<JobObservation> {
-        let job = self.jobs.get(key)?;
+        let job = self.jobs.get(key).filter(|job| job.described_from <= self.now)?;
         Some(job.observe(self.blocked_reason(key, job)))
     }
 

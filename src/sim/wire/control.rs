@@ -105,6 +105,8 @@ fn act(
             json!({})
         }),
         (&Method::PUT, "price") => read(body).and_then(|price| apply_price(cloud, &price)),
+        (&Method::GET, "lives") => serde_json::to_value(cloud.lives())
+            .map_err(|error| format!("the jobs' lives cannot be shown: {error}")),
         (&Method::GET, "bill") => serde_json::to_value(cloud.bill(clock.now()))
             .map_err(|error| format!("the bill cannot be shown: {error}")),
         (&Method::PUT, "roles") => read(body).map(|roles: Vec<RoleSpec>| {

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::{InstanceFacts, InstanceId, RunId, ScheduleKey, Window};
 use crate::ledger::{Counter, Entry};
 use crate::ports::{RunQuery, SkipQuery};
-use crate::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use crate::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent};
 use crate::schedule::Skipped;
 
 use super::rows::{from_json, key_columns, name, nanos_bound, timestamp};
@@ -97,6 +97,10 @@ pub(super) fn skips(db: &Connection, query: &SkipQuery) -> Reading<Vec<Skipped>>
     sql.push_str(" ORDER BY last DESC, job DESC LIMIT ?");
     values.push(Value::Integer(query.limit.map_or(-1, i64::from)));
     docs(db, &sql, params_from_iter(values))
+}
+
+pub(super) fn resends(db: &Connection) -> Reading<Vec<Resend>> {
+    docs(db, "SELECT doc FROM resends ORDER BY name", [])
 }
 
 pub(super) fn events(db: &Connection, id: &RunId) -> Reading<Vec<RunEvent>> {

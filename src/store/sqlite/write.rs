@@ -56,6 +56,7 @@ const fn doing(write: &Write) -> &'static str {
         Write::Entry(_) => "writing a ledger entry",
         Write::Handled(_) | Write::Forgotten(_) => "writing how far a schedule was handled",
         Write::Skipped(..) => "writing skipped times",
+        Write::Resend(_) | Write::ResendSettled(_) => "writing a name that was sent again",
         Write::Count(..) => "writing a counter",
         Write::PricePoints(..) => "writing spot prices",
         Write::PriceCoverage(_) => "writing how far the spot prices reach",
@@ -96,6 +97,15 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             "INSERT INTO skips (at, job, last, doc) VALUES (?1, ?2, ?3, ?4)",
             params![nanos(*at)?, skipped.job.as_str(), nanos(skipped.last)?, to_json(skipped)?],
         ),
+        Write::Resend(resend) => run_cached(
+            db,
+            "INSERT INTO resends (name, doc) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET doc = excluded.doc",
+            params![resend.name.as_str(), to_json(resend)?],
+        ),
+        Write::ResendSettled(name) => {
+            run_cached(db, "DELETE FROM resends WHERE name = ?1", [name.as_str()])
+        }
         Write::PricePoints(place, points) => market::insert_points(db, place, points),
         Write::PriceCoverage(coverage) => market::put_coverage(db, coverage),
         Write::ListPrice(price) => market::put_list_price(db, price),

@@ -15,7 +15,7 @@ use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
 use spotcron::ports::{RunQuery, SkipQuery, Store, StoreError, Write};
-use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent};
+use spotcron::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent};
 use spotcron::schedule::Skipped;
 
 #[derive(Default)]
@@ -88,6 +88,9 @@ impl Store for MemoryStore {
     }
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         not_asked("what was handled")
+    }
+    async fn resends(&self) -> Result<Vec<Resend>, StoreError> {
+        not_asked("resends")
     }
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError> {
         not_asked("the counters")

@@ -20,7 +20,7 @@ use spotcron::ports::{
     BatchService, FailureKind, FoundJob, QueueDescription, RunQuery, ServiceError, SkipQuery,
     Store, StoreError, SubmitError, Write,
 };
-use spotcron::run::{AttemptKey, AttemptRecord, Run, RunEvent, SubmitRequest};
+use spotcron::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent, SubmitRequest};
 use spotcron::schedule::Skipped;
 use tokio::sync::Semaphore;
 
@@ -116,6 +116,9 @@ impl Store for FailingStore {
     }
     async fn handled(&self) -> Result<BTreeMap<ScheduleKey, Timestamp>, StoreError> {
         self.inner.handled().await
+    }
+    async fn resends(&self) -> Result<Vec<Resend>, StoreError> {
+        self.inner.resends().await
     }
     async fn counters(&self) -> Result<Vec<(Counter, i128)>, StoreError> {
         self.inner.counters().await

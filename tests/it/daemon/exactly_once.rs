@@ -1,12 +1,12 @@
 //! Every due run is submitted exactly once, whatever becomes of the calls.
 
 use jiff::SignedDuration;
-use spotcron::domain::RunOutcome;
+use spotcron::domain::{BatchStatus, RunOutcome};
 use spotcron::ledger::Counter;
 use spotcron::run::RunState;
 use spotcron::sim::{Fault, Faults, Operation};
 
-use super::world::{BEGIN, World, check};
+use super::world::{BEGIN, CATALOGUE, World, check, scenario};
 use crate::samples::at;
 
 fn hours(hours: i64) -> SignedDuration {
@@ -46,6 +46,48 @@ async fn a_call_lost_before_effect_is_sent_again_after_the_look_ups() {
     let waited = leg.submitted_at.unwrap().duration_since(leg.intended_at);
     assert!(waited >= SignedDuration::from_secs(90), "sent again after {waited}");
     assert_eq!(first.legs.len(), 1, "the same leg, the same name");
+}
+
+/// Batch lists the first job only minutes after its name was sent again.
+#[tokio::test]
+async fn a_job_that_is_listed_too_late_makes_a_duplicate_that_is_found_and_terminated() {
+    let mut account = scenario(0.0);
+    account.timing.listing_lag_secs = 200;
+    let mut world = World::of(CATALOGUE, account, 1).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostAfter));
+    world.run_for(SignedDuration::from_mins(50)).await;
+    let first = world.runs().await.into_iter().min_by_key(|run| run.scheduled_for).unwrap();
+    let name = first.legs[0].batch_name.to_string();
+    let mut lives = world.cloud.lives();
+    lives.retain(|life| life.name == name);
+    let [older, younger] = &lives[..] else { panic!("{lives:?}") };
+    assert_eq!(younger.status, BatchStatus::Failed);
+    let noticed = younger.stopped_at.unwrap().duration_since(younger.created_at);
+    assert!(noticed <= SignedDuration::from_mins(6), "it lived for {noticed}");
+    assert_eq!(first.legs[0].job_id.as_ref(), Some(&older.id), "the oldest is the run's");
+    assert_eq!(first.legs.len(), 1);
+    assert_eq!(world.count(|c| matches!(c, Counter::DuplicatesTerminated { .. })), 1);
+    assert!(world.store.resends().await.unwrap().iter().any(|resend| resend.name.as_str() == name));
+    // After the last look, two hours after it was sent again, nobody looks any more.
+    world.run_for(hours(3)).await;
+    all_succeeded(&world.runs().await, "2026-06-01T02:00:00Z");
+    assert_eq!(world.count(|c| matches!(c, Counter::DuplicatesTerminated { .. })), 1);
+    assert_eq!(world.store.resends().await.unwrap(), []);
+}
+
+/// Found by the simulation: the run turned back to the job of a leg that was over.
+#[tokio::test]
+async fn a_late_look_at_a_leg_that_is_over_leaves_the_run_with_its_own() {
+    let mut world = World::new(1, 0.0).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostBefore));
+    world.cloud.crunch_all(hours(6));
+    world.run_for(hours(4)).await;
+    let first = world.runs().await.into_iter().min_by_key(|run| run.scheduled_for).unwrap();
+    assert_eq!(first.legs.len(), 2, "it starved on spot");
+    let looks = first.legs[0].submitted_at.unwrap() + SignedDuration::from_mins(30);
+    assert!(first.legs[1].ended_at.unwrap() > looks, "a late look came while it ran");
+    all_succeeded(&world.runs().await, "2026-06-01T02:00:00Z");
+    check(&world, at(BEGIN)).await;
 }
 
 #[tokio::test]

@@ -146,6 +146,9 @@ async fn refused_permissions_and_a_wrong_clock_are_found() {
         fn now(&self) -> Timestamp {
             WallClock.now() + SignedDuration::from_mins(2)
         }
+        fn elapsed(&self) -> SignedDuration {
+            WallClock.elapsed()
+        }
     }
     let clocks = Clocks { wire: Arc::new(Ahead), ..Clocks::default() };
     assert_eq!(found(healthy(), clocks, nothing, Vec::new()).await, ["clock-off"].into());

@@ -250,6 +250,17 @@ fn a_vanished_instance_that_the_bill_knows_better_is_listed_as_unpriced() {
     assert_eq!((found.unexplained, found.unpriced), (Usd::ZERO, -account.charge.unwrap()));
 }
 
+/// It was last seen before an attempt on it ended, while nobody looked.
+#[test]
+fn a_vanished_instance_lived_as_long_as_what_ran_on_it() {
+    let mut machine = on_demand_machine(60, vec![(0, 3_600_000, 2, false)]);
+    machine.end = InstanceEnd::Unknown;
+    let entries = machine.entries(0);
+    let account = machine.account(0, &entries);
+    assert_eq!(account.unexplained, Usd::ZERO, "{account:?}");
+    assert!(account.charge.unwrap() > account.attempts);
+}
+
 #[test]
 fn pulling_the_image_and_the_minimum_minute_of_a_fargate_task_are_idle() {
     let list = FargatePrice {

@@ -171,6 +171,31 @@ fn names_are_looked_up_per_queue_in_any_case_after_the_listing_lag() {
 }
 
 #[test]
+fn each_job_is_listed_and_described_after_a_lag_of_its_own() {
+    let mut scenario = calm();
+    scenario.timing.listing_lag_spread_secs = 60;
+    scenario.timing.describing_lag_secs = 60;
+    let account = Account::new(scenario, 10);
+    let before = account.now();
+    let names: Vec<String> = (0..20).map(|number| format!("job-{number}")).collect();
+    let ids: Vec<_> = names.iter().map(|name| account.start(SPOT, "quick", name)).collect();
+    let listed = || {
+        let found = names.iter().filter(|name| {
+            let name = name.as_str().into();
+            let found = ready(account.cloud.find_by_name(&account.site, SPOT, &name, before));
+            !found.unwrap().is_empty()
+        });
+        found.count()
+    };
+    let described = || ids.iter().filter(|id| account.find(id).is_some()).count();
+    account.pass(30);
+    assert!((1..20).contains(&listed()) && (1..20).contains(&described()));
+    account.pass(30);
+    assert_eq!((listed(), described()), (20, 20));
+    assert_eq!(account.cloud.lives().len(), 20);
+}
+
+#[test]
 fn what_batch_would_refuse_is_refused_and_starts_nothing() {
     let mut scenario = calm().with_queue("off", spotcron::domain::Capacity::Spot, &["m6i"], 8);
     scenario.queues.last_mut().unwrap().enabled = false;

@@ -1,5 +1,7 @@
 //! What every store must do, over the port alone: another database runs the same list.
 
+mod schedules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{Run, RunEventKind};
 
 use super::samples::{self, at, pool};
+pub use schedules::*;
 
 fn ids(runs: &[Run]) -> Vec<&str> {
     runs.iter().map(|run| run.id.as_str()).collect()
@@ -353,14 +356,6 @@ pub async fn numbers_that_do_not_fit_are_refused(store: &dyn Store) {
     counters.sort_by_key(|(_, value)| -value);
     assert_eq!(counters, edges);
     assert_eq!(store.entries(&run.id).await.unwrap(), []);
-}
-
-pub async fn schedules_are_handled_up_to_a_time(store: &dyn Store) {
-    let put = |job: &str, secs| Write::Handled(vec![(job.into(), at(secs))]);
-    store.commit(vec![put("a", 1), put("b", 2)]).await.unwrap();
-    store.commit(vec![put("a", 3)]).await.unwrap();
-    let expected = BTreeMap::from([("a".into(), at(3)), ("b".into(), at(2))]);
-    assert_eq!(store.handled().await.unwrap(), expected);
 }
 
 pub async fn instances_are_live_until_their_end(store: &dyn Store) {

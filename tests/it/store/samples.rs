@@ -8,8 +8,8 @@ use spotcron::domain::{
 };
 use spotcron::ledger::{Counter, Entry, EntryState, Priced, Unpriced};
 use spotcron::run::{
-    AttemptKey, AttemptRecord, HostRecord, Leg, Run, RunEvent, RunEventKind, RunState, Trigger,
-    batch_job_name,
+    AttemptKey, AttemptRecord, HostRecord, Leg, Resend, Run, RunEvent, RunEventKind, RunState,
+    Trigger, batch_job_name,
 };
 
 /// Seconds after a fixed moment, and a nanosecond, so that a store that rounds is found out.
@@ -37,6 +37,19 @@ pub fn run(job: &str, hour: i64) -> Run {
         progress_millis: 1500,
         by_hand: Default::default(),
         version: 1,
+    }
+}
+
+pub fn resend(name: &str, looks: u16) -> Resend {
+    Resend {
+        name: name.into(),
+        run: "import-1".into(),
+        leg: 2,
+        site: "eu-west-1".into(),
+        queue: "queue-a".into(),
+        at: at(100),
+        looks,
+        terminated: ["job-1".into()].into(),
     }
 }
 

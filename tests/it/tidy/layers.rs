@@ -9,17 +9,30 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The vocabulary.
     ("domain", &[]),
     ("clock", &[]),
+    ("mutation", &[]),
     ("diagnostic", &[]),
     ("document", &["diagnostic", "domain"]),
     // The pure core. A catalogue holds parsed cron expressions, and what is due comes from a
     // catalogue: these two are one room with two doors.
     ("catalogue", &["diagnostic", "document", "domain", "schedule"]),
-    ("schedule", &["domain", "catalogue"]),
+    ("schedule", &["domain", "catalogue", "mutation"]),
     ("market", &["domain"]),
     ("cost", &["domain", "market"]),
     ("experience", &["domain"]),
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
-    ("run", &["domain", "catalogue", "schedule", "market", "cost", "experience", "decision"]),
+    (
+        "run",
+        &[
+            "domain",
+            "catalogue",
+            "schedule",
+            "market",
+            "cost",
+            "experience",
+            "decision",
+            "mutation",
+        ],
+    ),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
     ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
@@ -57,6 +70,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "ledger",
             "control",
             "ports",
+            "mutation",
         ],
     ),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
@@ -82,6 +96,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings",
             "telemetry",
             "metrics",
+            "mutation",
         ],
     ),
     // The edge names everything; `EDGE_ADAPTERS` says where it may name an adapter.

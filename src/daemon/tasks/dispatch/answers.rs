@@ -6,6 +6,7 @@ use super::lookup;
 use crate::catalogue::Catalogue;
 use crate::daemon::{Change, Shared};
 use crate::domain::{BatchJobId, LegCause, RunOutcome};
+use crate::mutation::{self, Mutation};
 use crate::ports::{FailureKind, ServiceError, SubmitError};
 use crate::run::{Run, RunEventKind, RunState};
 
@@ -28,6 +29,7 @@ pub(super) fn record_answer(
             let (leg, error) = (last_leg(&next), error.to_string());
             change.event(&next, now, RunEventKind::SubmitFailed { leg, error, will_repeat: true });
         }
+        Err(SubmitError::OutcomeUnknown(_)) if mutation::active(Mutation::ResendOnTimeout) => {}
         Err(SubmitError::OutcomeUnknown(error)) => {
             tracing::warn!(run = %run.id, %error, "a submission's outcome is not known; looking it up");
             becomes_uncertain(&mut next, error.to_string(), now, change);

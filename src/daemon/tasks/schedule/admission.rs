@@ -9,6 +9,7 @@ use crate::catalogue::{Catalogue, Job};
 use crate::daemon::{Book, Change};
 use crate::domain::{JobName, LegCause, RunId};
 use crate::ledger::Counter;
+use crate::mutation::{self, Mutation};
 use crate::ports::Write;
 use crate::run::{
     ByHand, Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, waits_for_place,
@@ -35,7 +36,7 @@ pub(super) fn change_of(
         tell_skipped(skipped, now, &mut change);
     }
     jobs.into_change(now, &mut change);
-    if !report.handled.is_empty() {
+    if !report.handled.is_empty() && !mutation::active(Mutation::HandledForgotten) {
         let handled = report.handled.iter().map(|(key, at)| (key.clone(), *at));
         change.write(Write::Handled(handled.collect()));
     }
@@ -52,7 +53,9 @@ fn tell_skipped(skipped: &Skipped, now: Timestamp, change: &mut Change) {
     );
     let counter = Counter::RunsSkipped { job: skipped.job.clone(), reason: skipped.reason };
     change.count(counter, skipped.count.into());
-    change.write(Write::Skipped(now, skipped.clone()));
+    if !mutation::active(Mutation::SkipUnrecorded) {
+        change.write(Write::Skipped(now, skipped.clone()));
+    }
 }
 
 /// The open runs of the jobs that have a policy about them, and the new ones.

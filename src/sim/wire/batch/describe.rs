@@ -30,7 +30,10 @@ pub(super) fn describe_jobs(state: &State, call: &Call) -> Result<Output, Fault>
         return Err(Fault::client(format!("at most {MOST_JOBS} jobs can be described at once")));
     }
     let found = ids.iter().filter_map(|id| state.jobs.find(&BatchJobId::from(id.as_str())));
-    let jobs = found.filter_map(|key| Some(state.detail(key, state.jobs.get(key)?)));
+    let shown = found.filter_map(|key| Some((key, state.jobs.get(key)?)));
+    let jobs = shown
+        .filter(|(_, job)| job.described_from <= state.now)
+        .map(|(key, job)| state.detail(key, job));
     Ok(Output::Json(json!({ "jobs": jobs.collect::<Vec<_>>() })))
 }
 

@@ -8,7 +8,6 @@ use super::filter::{Filter, FilterInput};
 use super::input::read;
 use super::page;
 use crate::domain::{BatchJobId, BatchStatus};
-use crate::sim::instant::{Millis, SECOND};
 use crate::sim::job::{Job, JobKey, QueueIx};
 use crate::sim::state::State;
 use crate::sim::wire::protocol::{Call, Fault, Output};
@@ -158,8 +157,7 @@ fn child_rows(state: &State, parent: JobKey, position: Option<u64>) -> Rows<'_> 
 impl State {
     /// Whether a job is old enough for the listing, which lags behind.
     fn is_listed_yet(&self, job: &Job) -> bool {
-        let lag = Millis::from(self.scenario.timing.listing_lag_secs) * SECOND;
-        lag == 0 || job.created <= self.now - lag
+        job.listed_from <= self.now
     }
 
     /// `JobSummary`.

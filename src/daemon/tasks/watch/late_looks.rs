@@ -1,0 +1,109 @@
+//! Looks once more at names that were sent again: Batch may show the first job only now. The oldest
+//! stays, as in a look-up; the others are terminated and counted.
+
+use jiff::Timestamp;
+
+use crate::daemon::{Change, Mode, Shared, TaskError};
+use crate::domain::{BatchJobId, BatchStatus};
+use crate::mutation::{self, Mutation};
+use crate::ports::{FailureKind, FoundJob};
+use crate::run::{Resend, Run, RunEventKind, RunState, Standing, job_to_keep};
+
+/// Batch remembers a job for so long at most; older ones of a name cannot be the leg's.
+const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 8);
+
+/// Every look that is due. What fails is tried again at the next activation.
+pub(super) async fn look(shared: &Shared, now: Timestamp) -> Result<(), TaskError> {
+    if shared.mode == Mode::Observe || mutation::active(Mutation::NoLateLook) {
+        return Ok(());
+    }
+    for resend in shared.book.resends_due(now) {
+        let Some(run) = shared.book.store().run(&resend.run).await? else { continue };
+        let is_last = usize::from(resend.leg) + 1 == run.legs.len();
+        if is_last && matches!(run.state, RunState::Submitting { .. }) {
+            // The ordinary look-up is at it, or it is on its way out.
+            continue;
+        }
+        let since = resend.at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        let batch = &shared.cloud.batch;
+        match batch.find_by_name(&resend.site, &resend.queue, &resend.name, since).await {
+            Ok(found) => settle(shared, &resend, run, found, now).await?,
+            Err(error) => {
+                tracing::warn!(run = %resend.run, %error, "a late look failed and will be repeated");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn settle(
+    shared: &Shared,
+    resend: &Resend,
+    run: Run,
+    mut found: Vec<FoundJob>,
+    now: Timestamp,
+) -> Result<(), TaskError> {
+    found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    let jobs: Vec<(BatchJobId, BatchStatus)> =
+        found.into_iter().map(|job| (job.id, job.status)).collect();
+    let mut looked = resend.clone();
+    looked.looks += 1;
+    let mut change = Change::default();
+    let standing = standing(&run, resend.leg);
+    let kept = job_to_keep(&jobs, standing).cloned();
+    for (id, _) in &jobs {
+        let stays = kept.as_ref() == Some(id) || mutation::active(Mutation::DuplicateStays);
+        if stays || looked.terminated.contains(id) {
+            continue;
+        }
+        tracing::error!(run = %run.id, job = %id, "Batch showed a second job of this run late; it is terminated");
+        let reason = format!("spotcron: duplicate of run {}", run.id);
+        match shared.cloud.batch.terminate(&resend.site, id, &reason).await {
+            Err(error) if error.kind != FailureKind::NotFound => {
+                tracing::error!(run = %run.id, job = %id, %error, "a duplicate could not be terminated");
+                // The same look again: what was terminated is written down first.
+                looked.looks = resend.looks;
+            }
+            _ => {
+                looked.terminated.insert(id.clone());
+                let terminated = id.clone();
+                change.event(
+                    &run,
+                    now,
+                    RunEventKind::DuplicateFound { leg: resend.leg, terminated },
+                );
+            }
+        }
+    }
+    if let (Standing::Watched(job), Some(kept)) = (standing, kept)
+        && *job != kept
+    {
+        change.update(following(&run, kept));
+    }
+    change.resend(looked);
+    Ok(shared.book.commit(change).await?)
+}
+
+fn standing(run: &Run, leg: u16) -> Standing<'_> {
+    let job = run.legs.get(usize::from(leg)).and_then(|leg| leg.job_id.as_ref());
+    let is_last = usize::from(leg) + 1 == run.legs.len();
+    let watched = matches!(run.state, RunState::Watching | RunState::Stopping { .. });
+    match job {
+        Some(job) if is_last && watched => Standing::Watched(job),
+        job => Standing::Past(job),
+    }
+}
+
+/// The run, watching another job of its last leg.
+fn following(run: &Run, kept: BatchJobId) -> Run {
+    let mut next = run.clone();
+    next.version += 1;
+    if let Some(leg) = next.legs.last_mut() {
+        leg.job_id = Some(kept);
+        leg.status = None;
+        leg.runnable_since = None;
+        leg.started_at = None;
+        leg.missing_since = None;
+    }
+    next
+}
