@@ -9,6 +9,7 @@ mod environment;
 mod fargate;
 mod job;
 mod names;
+mod role;
 mod schedule;
 mod submission;
 

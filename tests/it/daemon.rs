@@ -1,5 +1,6 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod bursts;
 mod catching_up;
 mod dependencies;
 mod edges;
@@ -15,6 +16,8 @@ mod operating_turns;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
+#[cfg(feature = "aws")]
+mod over_http_accounts;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
 #[cfg(feature = "aws")]
