@@ -152,13 +152,20 @@ async fn pauses(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Answer
 fn audit_query(text: &str) -> Result<AuditQuery, Box<Problem>> {
     let mut query = AuditQuery { limit: Some(100), ..AuditQuery::default() };
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        let read = match &*name {
-            "by" => Some(query.by = Some(value.to_string())),
-            "since" => value.parse().ok().map(|since| query.since = Some(since)),
-            "limit" => value.parse().ok().map(|limit: u32| query.limit = Some(limit.min(PAGE))),
-            _ => None,
+        let (since, limit) = (value.parse().ok(), value.parse::<u32>().ok());
+        match &*name {
+            "by" => query.by = Some(value.to_string()),
+            "since" => query.since = since,
+            "limit" => query.limit = limit.map(|limit| limit.min(PAGE)),
+            _ => {}
+        }
+        let is_read = match &*name {
+            "by" => true,
+            "since" => since.is_some(),
+            "limit" => limit.is_some(),
+            _ => false,
         };
-        if read.is_none() {
+        if !is_read {
             let hint = "it takes `by`, `since` (a time) and `limit`";
             let detail = format!("the audit cannot be asked for `{name}={value}`");
             return Err(Box::new(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail, hint)));
