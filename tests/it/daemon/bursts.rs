@@ -188,7 +188,6 @@ impl Gate for Interrupted {
                 stop: None,
                 failures: 0,
                 progress_millis: 0,
-                by_hand: Default::default(),
                 version: 0,
             });
             self.shared.get().unwrap().book.commit(change).await.unwrap();
