@@ -215,13 +215,14 @@ impl Dispatch {
             for ((run, _), answer) in calls.iter().zip(answers) {
                 match &answer {
                     Err(SubmitError::NotAccepted(error)) => {
+                        let is_first = self.refused.note(&run.id, after);
                         let waited = after.duration_since(run.scheduled_for);
-                        if waited >= self.shared.settings.submission.unknown_after {
+                        let is_old = waited >= self.shared.settings.submission.unknown_after;
+                        if is_old && self.refused.lasts(&run.id, after) {
                             // Nobody wants yesterday's run when the permission comes at last.
                             given_up(run, error, after, &mut change);
                             continue;
                         }
-                        let is_first = self.refused.note(&run.id, after);
                         if outdated(run, after) {
                             tracing::warn!(run = %run.id, %error,
                                 "the submission was refused for long; it is decided anew");
