@@ -178,11 +178,9 @@ impl Book {
         lock(&self.pages).provisional.values().cloned().collect()
     }
 
-    /// Names that were sent more than once and are to be looked at now.
-    pub fn resends_due(&self, now: Timestamp) -> Vec<Resend> {
-        let pages = lock(&self.pages);
-        let due = |resend: &&Resend| resend.next_look().is_some_and(|at| at <= now);
-        pages.resends.values().filter(due).cloned().collect()
+    /// Names that were sent more than once and are still looked at.
+    pub fn resends(&self) -> Vec<Resend> {
+        lock(&self.pages).resends.values().cloned().collect()
     }
 
     /// What is known of a name that was sent more than once.
@@ -258,10 +256,10 @@ impl Book {
             }
         }
         for resend in resends {
-            if resend.next_look().is_some() {
-                pages.resends.insert(resend.name.clone(), resend);
-            } else {
+            if resend.is_settled() {
                 pages.resends.remove(&resend.name);
+            } else {
+                pages.resends.insert(resend.name.clone(), resend);
             }
         }
         for event in events {
@@ -277,9 +275,9 @@ impl Book {
 }
 
 fn write_of_resend(resend: &Resend) -> Write {
-    match resend.next_look() {
-        Some(_) => Write::Resend(resend.clone()),
-        None => Write::ResendSettled(resend.name.clone()),
+    match resend.is_settled() {
+        false => Write::Resend(resend.clone()),
+        true => Write::ResendSettled(resend.name.clone()),
     }
 }
 

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{BatchJobId, BatchJobName, BatchStatus, RunId, Site};
 
-/// The name is looked at so long after it was sent again: a job that Batch showed too late is found
-/// by one of these looks if it shows within the last of them.
+/// The name is looked at so long after it was sent again, and then after each look: after 5 minutes,
+/// half an hour and two hours. A job that Batch showed too late is found by one of these looks if it
+/// shows within the last of them.
 const LATE_LOOKS: [SignedDuration; 3] =
-    [SignedDuration::from_mins(5), SignedDuration::from_mins(30), SignedDuration::from_mins(120)];
+    [SignedDuration::from_mins(5), SignedDuration::from_mins(25), SignedDuration::from_mins(90)];
+/// Where no process lives long enough to wait so long, the looks that are left come at once after this.
+const WAITS_NO_LONGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// A leg whose name was sent more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +33,17 @@ pub struct Resend {
 }
 
 impl Resend {
-    /// When to look next; `None` once there were enough looks.
-    pub fn next_look(&self) -> Option<Timestamp> {
-        let after = LATE_LOOKS.get(usize::from(self.looks))?;
-        self.at.checked_add(*after).ok()
+    /// Whether there were enough looks.
+    pub fn is_settled(&self) -> bool {
+        usize::from(self.looks) >= LATE_LOOKS.len()
+    }
+
+    /// Whether to look at `now`, after this process has waited for `waited` since it last did, or since
+    /// it came to know of the name. The clock may have been set: it counts only where nobody waits.
+    pub fn is_due(&self, waited: SignedDuration, now: Timestamp) -> bool {
+        let wait = LATE_LOOKS.get(usize::from(self.looks));
+        wait.is_some_and(|wait| waited >= *wait)
+            || (wait.is_some() && now.duration_since(self.at) >= WAITS_NO_LONGER)
     }
 }
 

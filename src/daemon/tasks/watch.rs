@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::context::{no_more_legs, step_context, waits_for_instance_end};
 use self::hosts::Hosts;
+use self::late_looks::LateLooks;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
@@ -41,6 +42,7 @@ pub struct Watch {
     shared: Arc<Shared>,
     hosts: Hosts,
     looks: Looks,
+    late_looks: LateLooks,
     /// Attempts of open runs as they were last written.
     recorded: HashMap<RunId, BTreeMap<AttemptKey, AttemptRecord>>,
 }
@@ -73,7 +75,13 @@ struct Pending {
 
 impl Watch {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Watch { hosts: Hosts::default(), looks: Looks::default(), recorded: HashMap::new(), shared }
+        Watch {
+            hosts: Hosts::default(),
+            looks: Looks::default(),
+            late_looks: LateLooks::default(),
+            recorded: HashMap::new(),
+            shared,
+        }
     }
 
     fn due(&self, now: Timestamp) -> Vec<Arc<Run>> {
@@ -386,7 +394,7 @@ impl Task for Watch {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
-        late_looks::look(&self.shared, now).await?;
+        self.late_looks.look(&self.shared, now).await?;
         let mut runs = self.due(now);
         if runs.is_empty() {
             return Ok(self.activation(now));

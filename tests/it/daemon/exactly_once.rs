@@ -100,6 +100,35 @@ async fn throttling_is_waited_out_under_the_same_intent() {
     all_succeeded(&world.runs().await, "2026-06-01T05:00:00Z");
 }
 
+/// Found by the simulation: nobody was there for half a day, and one call was throttled then.
+#[tokio::test]
+async fn an_old_run_is_not_given_up_for_one_refusal() {
+    let mut world = World::new(1, 0.0).await;
+    world.run_for(SignedDuration::from_mins(19)).await;
+    // A decision waits for the first prices, and the process dies before.
+    world.cloud.set_faults(Faults::default().with(
+        Operation::DescribeJobQueues,
+        Fault::Unavailable,
+        1.0,
+    ));
+    world.restart().await;
+    world.run_for(SignedDuration::from_secs(70)).await;
+    let waiting = world.runs().await;
+    assert!(waiting.iter().any(|run| run.state.label() == "needs-leg"), "{waiting:?}");
+    world.clock.advance_to(at("2026-06-01T13:00:00Z"));
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::Throttled));
+    world.restart().await;
+    world.run_for(hours(3)).await;
+    all_succeeded(&world.runs().await, "2026-06-01T00:30:00Z");
+    // One that lasts does end it.
+    world.cloud.set_faults(Faults::default().with(Operation::SubmitJob, Fault::Throttled, 1.0));
+    world.run_for(hours(13)).await;
+    let rejected = |run: &&spotcron::run::Run| {
+        matches!(run.state, RunState::Ended { outcome: RunOutcome::Rejected, .. })
+    };
+    assert!(world.runs().await.iter().filter(rejected).count() > 0);
+}
+
 #[tokio::test]
 async fn random_faults_lose_and_double_nothing() {
     for seed in 0..12 {

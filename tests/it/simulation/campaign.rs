@@ -118,7 +118,7 @@ pub fn play_all(campaign: &Campaign) -> Report {
                         report.failures.push((seed, told(campaign.suite, seed, &wrong)));
                     }
                     if report.stories % progress == 0 {
-                        println!("{} stories: {report}", campaign.suite.label());
+                        println!("{} so far: {report}", campaign.suite.label());
                     }
                 }
             });

@@ -17,6 +17,7 @@ const DECIDE_ANEW_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
+    since: Timestamp,
     times: u32,
     not_before: Timestamp,
 }
@@ -46,11 +47,21 @@ impl Refusals {
 
     /// Takes a refusal down; `true` for the first one of a run.
     pub(super) fn note(&mut self, run: &RunId, now: Timestamp) -> bool {
-        let times = self.runs.get(run).map_or(0, |refusal| refusal.times);
+        let known = self.runs.get(run);
+        let times = known.map_or(0, |refusal| refusal.times);
+        let since = known.map_or(now, |refusal| refusal.since);
         let wait = (FIRST * (1 << times.min(16))).min(SLOWEST);
         let not_before = now.checked_add(wait).unwrap_or(now);
-        self.runs.insert(run.clone(), Refusal { times: times.saturating_add(1), not_before });
+        self.runs
+            .insert(run.clone(), Refusal { since, times: times.saturating_add(1), not_before });
         times == 0
+    }
+
+    /// Whether the run has been refused for so long that it may be given up: what is old because nobody
+    /// was there deserves more than one try.
+    pub(super) fn lasts(&self, run: &RunId, now: Timestamp) -> bool {
+        let lasts = |refusal: &Refusal| now.duration_since(refusal.since) >= DECIDE_ANEW_AFTER;
+        self.runs.get(run).is_some_and(lasts)
     }
 
     pub(super) fn forget(&mut self, run: &RunId) {

@@ -151,12 +151,13 @@ impl Dispatch {
                 return record_answer(&self.shared, run, answer, after, change);
             }
         };
+        let is_first = self.refused.note(&run.id, after);
         let waited = after.duration_since(run.wanted_since());
-        if waited >= self.shared.settings.submission.unknown_after {
+        let is_old = waited >= self.shared.settings.submission.unknown_after;
+        if is_old && self.refused.lasts(&run.id, after) {
             // Nobody wants yesterday's run when the permission comes at last.
             return given_up(run, error, after, change);
         }
-        let is_first = self.refused.note(&run.id, after);
         if outdated(run, after) {
             tracing::warn!(run = %run.id, %error,
                 "the submission was refused for long; it is decided anew");

@@ -1,48 +1,75 @@
 //! Looks once more at names that were sent again: Batch may show the first job only now. The oldest
 //! stays, as in a look-up; the others are terminated and counted.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::{Change, Mode, Shared, TaskError};
-use crate::domain::{BatchJobId, BatchStatus};
+use crate::domain::{BatchJobId, BatchJobName, BatchStatus};
 use crate::mutation::{self, Mutation};
 use crate::ports::{FailureKind, FoundJob};
 use crate::run::{Resend, Run, RunEventKind, RunState, Standing, job_to_keep};
 
 /// Batch remembers a job for so long at most; older ones of a name cannot be the leg's.
-const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 8);
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
 
-/// Every look that is due. What fails is tried again at the next activation.
-pub(super) async fn look(shared: &Shared, now: Timestamp) -> Result<(), TaskError> {
-    if shared.mode == Mode::Observe || mutation::active(Mutation::NoLateLook) {
-        return Ok(());
-    }
-    for resend in shared.book.resends_due(now) {
-        let Some(run) = shared.book.store().run(&resend.run).await? else { continue };
-        let is_last = usize::from(resend.leg) + 1 == run.legs.len();
-        if is_last && matches!(run.state, RunState::Submitting { .. }) {
-            // The ordinary look-up is at it, or it is on its way out.
-            continue;
-        }
-        let since = resend.at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-        let batch = &shared.cloud.batch;
-        match batch.find_by_name(&resend.site, &resend.queue, &resend.name, since).await {
-            Ok(found) => settle(shared, &resend, run, found, now).await?,
-            Err(error) => {
-                tracing::warn!(run = %resend.run, %error, "a late look failed and will be repeated");
-            }
-        }
-    }
-    Ok(())
+/// When this process last looked at each name, or came to know of it, by a clock that nobody sets.
+#[derive(Debug, Default)]
+pub(super) struct LateLooks {
+    since: BTreeMap<BatchJobName, SignedDuration>,
 }
 
+impl LateLooks {
+    /// Every look that is due. What fails is tried again at the next activation.
+    pub(super) async fn look(&mut self, shared: &Shared, now: Timestamp) -> Result<(), TaskError> {
+        if shared.mode == Mode::Observe || mutation::active(Mutation::NoLateLook) {
+            return Ok(());
+        }
+        let resends = shared.book.resends();
+        let names: BTreeSet<&BatchJobName> = resends.iter().map(|resend| &resend.name).collect();
+        self.since.retain(|name, _| names.contains(name));
+        for resend in &resends {
+            let elapsed = shared.clock.elapsed();
+            let since = *self.since.entry(resend.name.clone()).or_insert(elapsed);
+            if !resend.is_due(elapsed - since, now) {
+                continue;
+            }
+            if look_at(shared, resend, now).await? {
+                self.since.insert(resend.name.clone(), elapsed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One look. `false` when it could not be made.
+async fn look_at(shared: &Shared, resend: &Resend, now: Timestamp) -> Result<bool, TaskError> {
+    let Some(run) = shared.book.store().run(&resend.run).await? else { return Ok(false) };
+    let is_last = usize::from(resend.leg) + 1 == run.legs.len();
+    if is_last && matches!(run.state, RunState::Submitting { .. }) {
+        // The ordinary look-up is at it, or it is on its way out.
+        return Ok(false);
+    }
+    let since = resend.at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    let batch = &shared.cloud.batch;
+    match batch.find_by_name(&resend.site, &resend.queue, &resend.name, since).await {
+        Ok(found) => settle(shared, resend, run, found, now).await,
+        Err(error) => {
+            tracing::warn!(run = %resend.run, %error, "a late look failed and will be repeated");
+            Ok(false)
+        }
+    }
+}
+
+/// Takes a look's answer in. `false` when a job is left that could not be terminated.
 async fn settle(
     shared: &Shared,
     resend: &Resend,
     run: Run,
     mut found: Vec<FoundJob>,
     now: Timestamp,
-) -> Result<(), TaskError> {
+) -> Result<bool, TaskError> {
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     let jobs: Vec<(BatchJobId, BatchStatus)> =
         found.into_iter().map(|job| (job.id, job.status)).collect();
@@ -80,8 +107,10 @@ async fn settle(
     {
         change.update(following(&run, kept));
     }
+    let is_done = looked.looks > resend.looks;
     change.resend(looked);
-    Ok(shared.book.commit(change).await?)
+    shared.book.commit(change).await?;
+    Ok(is_done)
 }
 
 fn standing(run: &Run, leg: u16) -> Standing<'_> {
