@@ -48,6 +48,8 @@ fn new_run(number: i64) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        set: None,
+        previous_success: None,
         version: 1,
     }
 }

@@ -14,16 +14,19 @@ mod wait;
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::{classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
-pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request};
+pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request};
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
-pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release};
+pub use wait::{StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release};
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::ParameterSet;
 use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, JobName, LegCause,
     RunId, RunOutcome, Site,
@@ -169,6 +172,13 @@ pub struct Run {
     /// Application failures so far.
     #[serde(default)]
     pub failures: u16,
+    /// What tells it apart from the other runs of its scheduled time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<Arc<ParameterSet>>,
+    /// The scheduled time of the last run of the job (with the same set) before this one that had
+    /// succeeded when this one was let go. Only looked up where a template names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_success: Option<Timestamp>,
     /// Work saved by checkpoints so far, in milliseconds of the expected duration.
     #[serde(default)]
     pub progress_millis: i64,

@@ -10,7 +10,7 @@ use crate::domain::Moment;
 
 pub use choices::{
     ActionText, AfterText, ArchitectureText, CapacityText, CatchUpText, ConditionText, DstText,
-    OverlapText, RestartText, RetryOwnerText, WeekdayText, WhenPriceUnknownText,
+    OverlapText, RestartText, RetryOwnerText, ScalarText, WeekdayText, WhenPriceUnknownText,
 };
 
 type List<T> = Vec<Located<T>>;
@@ -156,12 +156,23 @@ toml_table! {
         catch_up: CatchUpText, default "\"all\"";
         /// How far back missed times still run, instead of the settings' `schedule.catch_up_window`.
         catch_up_window: DurationText, optional "\"6h\"";
+        /// Runs the job once for each combination of these values, at every scheduled time. Templates call
+        /// them `{{ set.NAME }}`.
+        matrix: Entries<OneOrMany<ScalarText>>, optional "{ region = [\"eu\", \"us\"], size = [1, 2] }";
+        /// Combinations of `matrix` that are left out: every one that has all these values.
+        matrix_exclude: List<Entries<ScalarText>>, default "[]";
+        /// Runs the job once for each line of a file, at every scheduled time: CSV with a header
+        /// (`.csv`), or JSON Lines (`.jsonl`, `.ndjson`). Its path begins where this file is. At most
+        /// 50,000 lines, all different. Instead of `matrix`.
+        parameters_file: String, optional "\"reports.csv\"";
         /// `false` keeps the job in the catalogue without running it.
         enabled: bool, default "true";
         /// The Batch job definition: `name:revision`, a name or an ARN. Without a revision the newest
         /// one runs, and nobody can tell later which.
         definition: String, required "\"import:3\"";
-        /// Values for the definition's `Ref::` placeholders. Never shown in any output.
+        /// Values for the definition's `Ref::` placeholders. Never shown in any output. These values, and
+        /// those of `environment`, `command` and `tags`, may hold templates such as
+        /// `{{ date - 1d | strftime('%Y/%m/%d') }}`.
         parameters: Entries<SecretText>, default "{}";
         /// Environment variables of the container. Never shown in any output; secrets belong into
         /// the definition's `secrets`, not here.

@@ -3,6 +3,8 @@
 mod ledger_line;
 mod page;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -46,6 +48,9 @@ pub struct Report {
     pub id: RunId,
     pub job: JobName,
     pub class: ClassName,
+    /// The fields of its parameter set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// A stable label, as in `runs`.
     pub state: &'static str,
     pub state_text: String,
@@ -169,6 +174,7 @@ impl Report {
             id: run.id.clone(),
             job: run.job.clone(),
             class: run.class.clone(),
+            set: run.set.as_ref().map(|set| set.fields.clone()).unwrap_or_default(),
             state: run.state.label(),
             state_text: sentence::state(&run.state),
             scheduled_for: run.scheduled_for,

@@ -1,5 +1,11 @@
 //! `spotcron runs`: what ran, where, for how much, and where its logs are.
 
+mod group;
+
+pub use group::GroupLine;
+
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,6 +24,9 @@ use crate::run::{AttemptRecord, Run, RunState};
 const HELP: &str = "\
 Times are UTC. The cost of a run is the sum over its attempts: `~` marks a provisional one (the
 instance's end may still change it), `?` one of which a part has no price.
+
+Runs of one scheduled time that differ in their parameter sets are one line with how many are in
+which state; --job shows them one by one.
 
 Examples:
   spotcron runs --open                          what is going on
@@ -55,6 +64,9 @@ pub struct Report {
     pub now: Timestamp,
     /// Newest first.
     pub runs: Vec<RunLine>,
+    /// Scheduled times of jobs with parameter sets, newest first; with `--job` their runs are among
+    /// `runs`.
+    pub groups: Vec<GroupLine>,
     /// Whether there may be more than `--limit` showed.
     pub limited: bool,
 }
@@ -65,6 +77,9 @@ pub struct RunLine {
     pub id: RunId,
     pub job: JobName,
     pub class: ClassName,
+    /// The fields of its parameter set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// A stable label: `waiting`, `needs-leg`, `submitting`, `uncertain`, `watching`, `stopping`, or the outcome.
     pub state: &'static str,
     /// Of the last leg.
@@ -115,14 +130,22 @@ pub async fn run(args: &RunsArgs, store: &dyn Store, now: Timestamp) -> Result<R
         since: args.since.map(|since| since.before(now)),
         until: None,
         limit: Some(args.limit),
+        fold_sets: args.job.is_none(),
     };
-    let mut lines = Vec::new();
+    let (mut lines, mut groups) = (Vec::new(), Vec::new());
     for run in store.runs(&query).await? {
+        if query.fold_sets
+            && let Some(group) = GroupLine::of(&run, store).await?
+        {
+            groups.push(group);
+            continue;
+        }
         let attempts = store.attempts(&run.id).await?;
         let entries = store.entries(&run.id).await?;
         lines.push(RunLine::of(&run, &attempts, &entries, now));
     }
-    Ok(Report { now, limited: lines.len() == args.limit as usize, runs: lines })
+    let limited = lines.len() + groups.len() == args.limit as usize;
+    Ok(Report { now, limited, runs: lines, groups })
 }
 
 impl RunLine {
@@ -136,6 +159,7 @@ impl RunLine {
             id: run.id.clone(),
             job: run.job.clone(),
             class: run.class.clone(),
+            set: run.set.as_ref().map(|set| set.fields.clone()).unwrap_or_default(),
             state: run.state.label(),
             environment: run.last_leg().map(|leg| leg.environment.clone()),
             capacity: run.last_leg().map(|leg| leg.capacity),
@@ -269,7 +293,7 @@ impl AttemptLine {
 
 impl render::Report for Report {
     fn write(&self, page: &mut Page) {
-        if self.runs.is_empty() {
+        if self.runs.is_empty() && self.groups.is_empty() {
             page.line("No run matches.");
             return;
         }
@@ -284,11 +308,21 @@ impl render::Report for Report {
             .number("TOOK")
             .number("COST")
             .name("LOG STREAM");
+        let mut groups = self.groups.iter().peekable();
         for run in &self.runs {
+            let key = (run.scheduled_for, &run.id);
+            while let Some(group) = groups.next_if(|group| (group.scheduled_for, &group.id) > key) {
+                grid.row(group.cells());
+            }
             grid.row(run.cells());
             run.attempts.iter().for_each(|attempt| grid.row(attempt.cells()));
         }
+        groups.for_each(|group| grid.row(group.cells()));
         page.table(0, &grid);
+        if !self.groups.is_empty() {
+            page.gap();
+            page.styled(FAINT, "--job NAME lists the runs of a job with parameter sets.");
+        }
         if self.limited {
             page.gap();
             page.styled(FAINT, "There may be more; show them with --limit N.");

@@ -5,6 +5,7 @@ mod dispatch;
 mod list_prices;
 mod lookup;
 mod machines;
+mod previous;
 mod release;
 mod schedule;
 mod settle;

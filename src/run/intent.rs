@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy};
+use crate::catalogue::{
+    Class, Environment, EvaluateOnExit, Filled, Job, RetryOwner, RetryStrategy,
+};
 use crate::domain::{BatchJobName, Redacted, Resources, RunId, Site};
+use crate::template::{Facts, FillError};
 
 use super::{Leg, Run, Trigger};
 
@@ -60,18 +63,37 @@ pub fn batch_job_name(
     BatchJobName::new(format!("{head}{tail}"))
 }
 
+/// The values that the job's submission has for this run: the same in each of its legs, as long as
+/// nobody edits the job.
+///
+/// # Errors
+/// A template names what the run does not have, because the job was edited since.
+pub fn filled(run: &Run, job: &Job) -> Result<Filled, FillError> {
+    let none = BTreeMap::new();
+    job.submission.filled(Facts {
+        run: &run.id,
+        job: &run.job,
+        scheduled_for: run.scheduled_for,
+        zone: &job.schedule.time_zone,
+        previous_success: run.previous_success,
+        set: run.set.as_ref().map_or(&none, |set| &set.fields),
+    })
+}
+
 /// The call that submits `leg`.
+///
+/// # Errors
+/// As [`filled`].
 pub fn submit_request(
     run: &Run,
     leg: &Leg,
     job: &Job,
     class: &Class,
     environment: &Environment,
-) -> SubmitRequest {
+) -> Result<SubmitRequest, FillError> {
     let template = &job.submission;
-    let mut variables = template.environment.clone();
+    let Filled { parameters, environment: mut variables, command, mut tags } = filled(run, job)?;
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
-    let mut tags = template.tags.clone();
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());
     let retry_strategy = match class.retry_owner {
@@ -82,15 +104,15 @@ pub fn submit_request(
         RetryOwner::Batch => template.retry_strategy.clone(),
     };
     let definition = environment.definitions.get(&template.definition);
-    SubmitRequest {
+    Ok(SubmitRequest {
         // As the intent says, which is where a look-up goes: a reload may have moved the environment.
         site: leg.site.clone(),
         name: leg.batch_name.clone(),
         queue: leg.queue.clone(),
         definition: definition.unwrap_or(&template.definition).clone(),
-        parameters: template.parameters.clone(),
+        parameters,
         environment: variables,
-        command: template.command.clone(),
+        command,
         resources: template.resources,
         array_size: template.array_size,
         retry_strategy,
@@ -98,7 +120,7 @@ pub fn submit_request(
         share_identifier: template.share_identifier.clone(),
         scheduling_priority: template.scheduling_priority,
         tags,
-    }
+    })
 }
 
 /// Children of an array that lose their host are repeated by Batch, on the same queue: sending the

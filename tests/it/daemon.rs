@@ -20,6 +20,7 @@ mod replay;
 mod restarts;
 mod scale;
 mod service;
+mod sets;
 mod stories;
 mod trouble;
 pub mod world;

@@ -53,6 +53,8 @@ fn run(capacity: Capacity) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        set: None,
+        previous_success: None,
         version: 3,
     }
 }

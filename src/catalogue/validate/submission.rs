@@ -8,12 +8,15 @@ use jiff::SignedDuration;
 use super::aws_text::{self, is_tag_text, pattern_problem};
 use super::{Located, Scope, fargate, shown};
 use crate::catalogue::raw::{RawClass, RawEvaluateOnExit, RawJob, RawRetryStrategy};
-use crate::catalogue::{Environment, EvaluateOnExit, RetryStrategy, Submission, secrets};
+use crate::catalogue::{
+    Environment, EvaluateOnExit, RetryStrategy, Submission, Templates, secrets,
+};
 use crate::document::{Entries, SecretText, TomlTable};
 use crate::domain::{Redacted, Resources};
+use crate::template::Template;
 
 /// Batch's limit for the whole request is 30 KiB; the rest of it needs some.
-const MAX_PAYLOAD_BYTES: usize = 28 * 1024;
+pub(super) const MAX_PAYLOAD_BYTES: usize = 28 * 1024;
 /// Batch allows 50, and two are spotcron's.
 const MAX_TAGS: usize = 48;
 /// Set on every submission (`run::submit_request`), so a job must not set them.
@@ -44,11 +47,14 @@ pub(super) fn check(
         command,
         resources,
         array_size: raw.array_size.as_ref().map(|size| size.value.get()),
+        index_map: None,
         retry_strategy,
         timeout,
         share_identifier,
         scheduling_priority,
         tags,
+        // Put in by `job`, when the fields of its parameter sets are known.
+        templates: Templates::default(),
     })
 }
 
@@ -291,7 +297,9 @@ fn check_tags(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
             let problem = format!("{} is no key of a tag", shown(text));
             scope.error("invalid-tag", &key.span, &problem, hint);
         }
-        if value.value.chars().count() > 256 || !is_tag_text(&value.value) {
+        // What a template becomes is looked at by `templates`.
+        let is_plain = !Template::is_one(&value.value);
+        if is_plain && (value.value.chars().count() > 256 || !is_tag_text(&value.value)) {
             let hint = "at most 256 letters, digits, blanks and any of + - = . _ : / @";
             let problem = format!("the value of tag {} is not allowed", shown(text));
             scope.error("invalid-tag", &value.span, &problem, hint);

@@ -19,9 +19,10 @@ use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
-    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
+    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name, filled,
     note_deadline, submit_request,
 };
+use crate::template::FillError;
 
 /// Intents made durable in one transaction, at most.
 const DECISIONS_AT_ONCE: usize = 500;
@@ -97,6 +98,10 @@ impl Dispatch {
             late.push(RunEventKind::Ended { outcome: RunOutcome::Cancelled });
             return tell(change, next, now, late);
         };
+        if let Err(error) = filled(run, job) {
+            late.extend(reject(&mut next, &error, now));
+            return tell(change, next, now, late);
+        }
         let market = self.shared.market.load();
         let decision = {
             let experience = self.shared.experience();
@@ -267,7 +272,8 @@ impl Dispatch {
         let job = catalogue.jobs.get(&run.job)?;
         let class = catalogue.class_of_run(&run.class, &run.job)?;
         let environment = catalogue.environments.get(&leg.environment)?;
-        Some(submit_request(run, leg, job, class, environment))
+        // What cannot be filled in is decided anew, and that tells why the run is over.
+        submit_request(run, leg, job, class, environment).ok()
     }
 
     /// When the next leg of a run that needs one may be decided.
@@ -283,6 +289,17 @@ impl Dispatch {
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
+}
+
+/// Ends a run whose submission cannot be made.
+fn reject(run: &mut Run, error: &FillError, now: Timestamp) -> [RunEventKind; 2] {
+    let error = format!("its submission cannot be made: {error}");
+    let leg = run.legs.len() as u16;
+    run.state = RunState::Ended { outcome: RunOutcome::Rejected, at: now };
+    [
+        RunEventKind::SubmitFailed { leg, error, will_repeat: false },
+        RunEventKind::Ended { outcome: RunOutcome::Rejected },
+    ]
 }
 
 fn held_until(decision: &Decision, now: Timestamp) -> Timestamp {

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use super::previous::previous_successes;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, LegCause, RunId, RunOutcome, ScheduleKey};
 use crate::ports::Activator;
-use crate::run::{Run, RunEventKind, RunState, Upstream, Verdict, Wait, note_deadline, release};
+use crate::run::{
+    Run, RunEventKind, RunState, Turns, Upstream, Verdict, Wait, note_deadline, release,
+};
 use crate::schedule::schedule_key;
 
 pub struct Release {
@@ -30,24 +33,25 @@ impl Release {
         Release { shared, ended: BTreeMap::new() }
     }
 
-    /// Looks up the upstream runs of `waiting`.
+    /// Looks up what `waiting` wait for.
     async fn look(&mut self, waiting: &[Arc<Run>]) -> Result<Sight, TaskError> {
-        let upstream: BTreeSet<&RunId> = waiting.iter().flat_map(|run| upstream_of(run)).collect();
-        self.ended.retain(|id, _| upstream.contains(id));
+        let upstream: BTreeMap<&RunId, (&JobName, Timestamp)> =
+            waiting.iter().flat_map(|run| upstream_of(run)).collect();
+        self.ended.retain(|id, _| upstream.contains_key(id));
         let store = self.shared.book.store();
-        // In this order: a time and its run become durable together, so that a time which is handled
+        // In this order: a time and its runs become durable together, so that a time which is handled
         // and has no run afterwards never gets one.
         let handled = match upstream.is_empty() {
             true => BTreeMap::new(),
             false => store.handled().await?,
         };
-        let mut open = BTreeSet::new();
-        for id in upstream {
-            if self.ended.contains_key(id) {
+        let mut open = self.open_among(&upstream);
+        for (id, (job, scheduled_for)) in upstream {
+            if self.ended.contains_key(id) || open.contains(id) {
                 continue;
             }
-            match store.run(id).await?.map(|run| run.state) {
-                Some(RunState::Ended { outcome, .. }) => {
+            match Upstream::of_states(&store.group_states(job, scheduled_for).await?) {
+                Some(Upstream::Ended(outcome)) => {
                     self.ended.insert(id.clone(), outcome);
                 }
                 Some(_) => {
@@ -57,6 +61,16 @@ impl Release {
             }
         }
         Ok(Sight { open, ended: self.ended.clone(), handled })
+    }
+
+    /// Those of which a run is open, from memory: while the last of ten thousand goes on, the store is
+    /// not asked.
+    fn open_among(&self, upstream: &BTreeMap<&RunId, (&JobName, Timestamp)>) -> BTreeSet<RunId> {
+        let groups: BTreeMap<(&JobName, Timestamp), &RunId> =
+            upstream.iter().map(|(id, group)| (*group, *id)).collect();
+        let group = |run: &Run| groups.get(&(&run.job, run.scheduled_for)).copied();
+        let runs = self.shared.book.open_where(|run| group(run).is_some_and(|id| run.id.is_of(id)));
+        runs.iter().filter_map(|run| group(run)).cloned().collect()
     }
 
     /// What is known of `job`'s run `id`, for which a run of the same scheduled time waits.
@@ -83,11 +97,31 @@ impl Release {
             _ => Upstream::Open,
         }
     }
+
+    /// The previous success of each run that is let go, where its templates name it: of a run that
+    /// waited for the one before, only now that is known.
+    async fn previous_successes(
+        &self,
+        released: &[Arc<Run>],
+    ) -> Result<BTreeMap<RunId, Timestamp>, TaskError> {
+        let catalogue = self.shared.catalogue.load_full();
+        let mut groups: BTreeMap<(&JobName, Timestamp), Vec<&Run>> = BTreeMap::new();
+        for run in released {
+            groups.entry((&run.job, run.scheduled_for)).or_default().push(run);
+        }
+        let mut found = BTreeMap::new();
+        for ((job, _), runs) in groups {
+            let Some(job) = catalogue.jobs.get(job) else { continue };
+            found.extend(previous_successes(self.shared.book.store(), job, &runs).await?);
+        }
+        Ok(found)
+    }
 }
 
-fn upstream_of(run: &Run) -> impl Iterator<Item = &RunId> {
+/// What `run` waits for: the ids' beginning, the job and the scheduled time.
+fn upstream_of(run: &Run) -> impl Iterator<Item = (&RunId, (&JobName, Timestamp))> {
     run.waits.iter().filter_map(|wait| match wait {
-        Wait::Upstream { run, .. } => Some(run),
+        Wait::Upstream { run: id, job, .. } => Some((id, (job, run.scheduled_for))),
         Wait::Turn => None,
     })
 }
@@ -147,19 +181,28 @@ impl Task for Release {
         for run in &open {
             by_job.entry(&run.job).or_default().push(run);
         }
+        let turns: BTreeMap<&JobName, Turns> =
+            by_job.into_iter().map(|(job, runs)| (job, Turns::of(runs.into_iter()))).collect();
+        let free = Turns::default();
+        let verdicts: Vec<Verdict> = waiting
+            .iter()
+            .map(|run| {
+                let turns = turns.get(&run.job).unwrap_or(&free);
+                release(run, turns, |job, id| self.upstream(&sight, job, id, run.scheduled_for))
+            })
+            .collect();
+        let goes = waiting.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Go);
+        let released: Vec<Arc<Run>> = goes.map(|(run, _)| Arc::clone(run)).collect();
+        let previous = self.previous_successes(&released).await?;
         let mut change = Change::default();
-        let mut released = false;
-        for run in &waiting {
-            let same_job = by_job.get(&run.job).map_or(&[][..], Vec::as_slice);
-            let verdict =
-                release(run, same_job, |job, id| self.upstream(&sight, job, id, run.scheduled_for));
-            released |= verdict == Verdict::Go;
-            if let Some(next) = after(run, verdict, now, &mut change) {
+        for (run, verdict) in waiting.iter().zip(verdicts) {
+            if let Some(mut next) = after(run, verdict, now, &mut change) {
+                next.previous_success = previous.get(&next.id).copied().or(next.previous_success);
                 change.update(next);
             }
         }
         self.shared.book.commit(change).await?;
-        if released {
+        if !released.is_empty() {
             self.shared.bells.dispatch.ring();
         }
         let deadlines = waiting.iter().filter(|run| !run.deadline_missed);

@@ -35,6 +35,8 @@ pub fn run(job: &str, hour: i64) -> Run {
         stop: None,
         failures: 1,
         progress_millis: 1500,
+        set: None,
+        previous_success: None,
         version: 1,
     }
 }

@@ -11,15 +11,29 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("diagnostic", &[]),
     ("document", &["diagnostic", "domain"]),
-    // The pure core. A catalogue holds parsed cron expressions, and what is due comes from a
+    // The pure core.
+    ("template", &["domain"]),
+    // A catalogue holds parsed cron expressions, and what is due comes from a
     // catalogue: these two are one room with two doors.
-    ("catalogue", &["diagnostic", "document", "domain", "schedule"]),
+    ("catalogue", &["diagnostic", "document", "domain", "schedule", "template"]),
     ("schedule", &["domain", "catalogue"]),
     ("market", &["domain"]),
     ("cost", &["domain", "market"]),
     ("experience", &["domain"]),
     ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
-    ("run", &["domain", "catalogue", "schedule", "market", "cost", "experience", "decision"]),
+    (
+        "run",
+        &[
+            "domain",
+            "template",
+            "catalogue",
+            "schedule",
+            "market",
+            "cost",
+            "experience",
+            "decision",
+        ],
+    ),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values.
     ("doctor", &["domain", "catalogue", "settings"]),
@@ -56,6 +70,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "domain",
             "clock",
             "diagnostic",
+            "template",
             "catalogue",
             "schedule",
             "market",
@@ -112,6 +127,7 @@ const EDGE_ADAPTERS: &[&str] = &[
 const ADAPTERS: &[&str] = &["aws", "sim", "store"];
 
 const CORE: &[&str] = &[
+    "template",
     "catalogue",
     "schedule",
     "market",

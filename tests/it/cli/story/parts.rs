@@ -52,6 +52,8 @@ impl Teller {
             stop: None,
             failures: 0,
             progress_millis: 0,
+            set: None,
+            previous_success: None,
             version: 1,
         });
     }
