@@ -4,6 +4,7 @@
 mod attempt;
 mod classify;
 mod event;
+mod indices;
 mod intent;
 mod moment;
 mod records;
@@ -14,9 +15,10 @@ mod wait;
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use classify::{classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
+pub use indices::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, progress};
 pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request};
 pub use moment::must_look_at;
-pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
+pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
 pub use wait::{StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release};
@@ -28,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::ParameterSet;
 use crate::domain::{
-    BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, JobName, LegCause,
-    RunId, RunOutcome, Site,
+    BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, IndexSet, JobName,
+    LegCause, RunId, RunOutcome, Site,
 };
 
 /// What made a run exist.
@@ -132,6 +134,10 @@ pub struct Leg {
     /// Children of an array job, as it was submitted.
     #[serde(default)]
     pub array_size: Option<u16>,
+    /// With mapped indices, those that it carries: child `n` has the `n`-th. Of a single one it is no
+    /// array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indices: Option<IndexSet>,
     /// Whether a call for it was ever made without its outcome being known.
     #[serde(default)]
     pub was_uncertain: bool,
@@ -175,6 +181,9 @@ pub struct Run {
     /// What tells it apart from the other runs of its scheduled time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<Arc<ParameterSet>>,
+    /// With mapped indices: which it has to do, and which are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indices: Option<Indices>,
     /// The scheduled time of the last run of the job (with the same set) before this one that had
     /// succeeded when this one was let go. Only looked up where a template names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

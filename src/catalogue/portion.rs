@@ -25,6 +25,10 @@ pub struct IndexMap {
 }
 
 impl IndexMap {
+    pub fn all(self) -> IndexSet {
+        IndexSet::range(0, self.count.saturating_sub(1))
+    }
+
     fn chunks(self) -> impl Iterator<Item = IndexSet> {
         let step = u32::from(self.chunk.max(1));
         let last = self.count.saturating_sub(1);

@@ -186,8 +186,14 @@ toml_table! {
         memory_mib: Whole<4, 100_000_000>, optional "4096";
         /// GPUs that the container reserves. Not on Fargate.
         gpus: Whole<0, 1024>, default "0";
-        /// Children of an array job, from 2 to 10000.
-        array_size: Whole<2, 10_000>, optional "100";
+        /// Children of an array job, from 2 to 10000. With `index_map` its indices, up to 1000000.
+        array_size: Whole<2, 1_000_000>, optional "100";
+        /// Whether the workload finds its index through the environment variable `SPOTCRON_INDEX_MAP`. Then
+        /// the array is cut into runs of `array_chunk` indices, and a further leg carries only those that
+        /// are not done.
+        index_map: bool, default "false";
+        /// With `index_map`, how many indices a run has at most, from 2 to 2000.
+        array_chunk: Whole<2, 2_000>, default "500";
         /// Sent to Batch only where the class says `retry_owner = "batch"`.
         retry_strategy: RawRetryStrategy, optional "";
         /// After this Batch ends an attempt, at least 60 seconds, whole seconds. Not repeated by

@@ -2,6 +2,7 @@
 //! problem is reported; a table with an error is left out of the (then unusable) catalogue.
 
 mod after;
+mod array;
 mod aws_text;
 mod calendar;
 mod class;

@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::ledger::Entry;
 use crate::ports::{RunQuery, Store};
-use crate::run::{AttemptRecord, Run, RunState};
+use crate::run::{AttemptRecord, Indices, Run, RunState};
 
 const HELP: &str = "\
 Times are UTC. The cost of a run is the sum over its attempts: `~` marks a provisional one (the
@@ -80,6 +80,9 @@ pub struct RunLine {
     /// The fields of its parameter set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
+    /// With mapped indices: those of this run, and which of them are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indices: Option<Indices>,
     /// A stable label: `waiting`, `needs-leg`, `submitting`, `uncertain`, `watching`, `stopping`, or the outcome.
     pub state: &'static str,
     /// Of the last leg.
@@ -107,6 +110,9 @@ pub struct RunLine {
 pub struct AttemptLine {
     pub leg: u16,
     pub child: Option<u32>,
+    /// With mapped indices, the one that it worked on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     pub attempt: u32,
     pub environment: EnvironmentName,
     pub capacity: Capacity,
@@ -160,6 +166,7 @@ impl RunLine {
             job: run.job.clone(),
             class: run.class.clone(),
             set: run.set.as_ref().map(|set| set.fields.clone()).unwrap_or_default(),
+            indices: run.indices.clone(),
             state: run.state.label(),
             environment: run.last_leg().map(|leg| leg.environment.clone()),
             capacity: run.last_leg().map(|leg| leg.capacity),
@@ -240,6 +247,7 @@ impl AttemptLine {
         AttemptLine {
             leg: attempt.key.leg,
             child: attempt.key.child,
+            index: attempt.index,
             attempt: attempt.key.number,
             environment: attempt.environment.clone(),
             capacity: attempt.capacity,
@@ -253,9 +261,13 @@ impl AttemptLine {
         }
     }
 
-    /// `leg 1`, `leg 1 child 3`, `leg 1 attempt 2`.
+    /// `leg 1`, `leg 1 child 3`, `leg 1 attempt 2`, `leg 1 index 120`.
     pub(super) fn name(&self) -> String {
-        let child = self.child.map(|child| format!(" child {child}")).unwrap_or_default();
+        let child = match (self.index, self.child) {
+            (Some(index), _) => format!(" index {index}"),
+            (None, Some(child)) => format!(" child {child}"),
+            (None, None) => String::new(),
+        };
         let number = match self.attempt {
             1 => String::new(),
             number => format!(" attempt {number}"),

@@ -11,7 +11,7 @@ use crate::catalogue::{
 use crate::domain::{BatchJobName, Redacted, Resources, RunId, Site};
 use crate::template::{Facts, FillError};
 
-use super::{Leg, Run, Trigger};
+use super::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Leg, Run, Trigger};
 
 /// One SubmitJob call.
 #[derive(Debug, Clone)]
@@ -96,10 +96,17 @@ pub fn submit_request(
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());
-    let retry_strategy = match class.retry_owner {
-        RetryOwner::Spotcron if template.array_size.is_some() => {
-            Some(repeat_lost_children(class.max_legs))
+    let array_size = match (&leg.indices, &run.indices) {
+        (Some(carried), Some(indices)) => {
+            let count = Redacted::new(indices.of.to_string());
+            variables.insert(INDEX_MAP_VARIABLE.to_owned(), Redacted::new(carried.to_string()));
+            variables.insert(INDEX_COUNT_VARIABLE.to_owned(), count);
+            leg.array_size
         }
+        _ => template.array_size,
+    };
+    let retry_strategy = match class.retry_owner {
+        RetryOwner::Spotcron if array_size.is_some() => Some(repeat_lost_children(class.max_legs)),
         RetryOwner::Spotcron => Some(RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() }),
         RetryOwner::Batch => template.retry_strategy.clone(),
     };
@@ -114,7 +121,7 @@ pub fn submit_request(
         environment: variables,
         command,
         resources: template.resources,
-        array_size: template.array_size,
+        array_size,
         retry_strategy,
         timeout: template.timeout,
         share_identifier: template.share_identifier.clone(),

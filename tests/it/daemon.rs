@@ -1,5 +1,6 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod arrays;
 mod catching_up;
 mod dependencies;
 mod edges;

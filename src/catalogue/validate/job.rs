@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::names::check_name;
-use super::{Known, Scope, economics, schedule, sets, submission, templates};
+use super::{Known, Scope, array, economics, schedule, sets, submission, templates};
 use crate::catalogue::raw::RawJob;
 use crate::catalogue::read::Entry;
 use crate::catalogue::{Class, Environment, Job, Submission};
@@ -46,6 +46,7 @@ pub(super) fn check(
         submission: Submission { templates: templates?, ..submission? },
         sets: sets?,
     };
+    array::check_count(raw, &job, &mut scope);
     sets::check_use(raw, &job, &mut scope);
     templates::check_limits(raw, &job, &mut scope);
     if let Some(class) = class {

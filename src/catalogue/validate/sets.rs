@@ -11,6 +11,9 @@ use crate::catalogue::raw::ScalarText;
 use crate::catalogue::read::Entry;
 use crate::document::Entries;
 
+/// Runs of one scheduled time, at most.
+pub(super) const MAX_RUNS: usize = MAX_SETS;
+
 /// The sets, in order; empty for a job without. `None` where they are wrong.
 pub(super) fn check(
     entry: &Entry<RawJob>,

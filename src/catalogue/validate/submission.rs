@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::aws_text::{self, is_tag_text, pattern_problem};
-use super::{Located, Scope, fargate, shown};
+use super::{Located, Scope, array, fargate, shown};
 use crate::catalogue::raw::{RawClass, RawEvaluateOnExit, RawJob, RawRetryStrategy};
 use crate::catalogue::{
     Environment, EvaluateOnExit, RetryStrategy, Submission, Templates, secrets,
@@ -21,7 +21,7 @@ pub(super) const MAX_PAYLOAD_BYTES: usize = 28 * 1024;
 const MAX_TAGS: usize = 48;
 /// Set on every submission (`run::submit_request`), so a job must not set them.
 const OWN_TAGS: [&str; 2] = ["managed-by", "spotcron-run"];
-const OWN_VARIABLE: &str = "SPOTCRON_RUN_ID";
+const OWN_VARIABLES: [&str; 3] = ["SPOTCRON_RUN_ID", "SPOTCRON_INDEX_MAP", "SPOTCRON_INDEX_COUNT"];
 
 /// The submission, with every problem noted.
 pub(super) fn check(
@@ -34,6 +34,7 @@ pub(super) fn check(
     let parameters = check_values("parameters", &raw.parameters, scope);
     let command = check_command(raw, scope);
     let resources = check_resources(raw, environments, scope);
+    let (array_size, index_map) = array::check(raw, scope);
     let retry_strategy =
         raw.retry_strategy.as_ref().map(|strategy| check_retries(&strategy.value, scope));
     let timeout = check_timeout(raw, scope);
@@ -46,8 +47,8 @@ pub(super) fn check(
         environment,
         command,
         resources,
-        array_size: raw.array_size.as_ref().map(|size| size.value.get()),
-        index_map: None,
+        array_size,
+        index_map,
         retry_strategy,
         timeout,
         share_identifier,
@@ -97,7 +98,7 @@ fn check_environment(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, Re
         let text = name.value.as_str();
         let problem = if text.starts_with("AWS_BATCH") {
             format!("{} begins with `AWS_BATCH`, which Batch keeps for itself", shown(text))
-        } else if text == OWN_VARIABLE {
+        } else if OWN_VARIABLES.contains(&text) {
             format!("{} is set by spotcron", shown(text))
         } else if text.is_empty() || text.contains(['=', '\0']) {
             format!("{} is no name of an environment variable", shown(text))

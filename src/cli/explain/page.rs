@@ -49,6 +49,14 @@ impl Report {
             // What a file holds may be anything; a terminal must not take it for a command.
             page.line(format!("  set        {}", pairs.escape_debug()));
         }
+        if let Some(indices) = &self.indices {
+            let (all, done) = (&indices.assigned, indices.done.len());
+            page.line(format!(
+                "  indices    {all} of {}, {done} of {} done",
+                indices.of,
+                all.len()
+            ));
+        }
         page.line(format!("  scheduled  {}", value::time(self.scheduled_for)));
         let deadline = match (self.deadline_at, self.ended_at) {
             (None, _) => "none".to_owned(),

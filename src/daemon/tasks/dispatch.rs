@@ -13,14 +13,14 @@ use jiff::{SignedDuration, Timestamp};
 use self::answers::{becomes_uncertain, given_up, record_answer};
 use self::refusals::{Refusals, outdated, withdrawn};
 use super::lookup;
-use crate::catalogue::Environment;
+use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Stopping, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::ports::{Activator, SubmitError};
 use crate::run::{
-    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name, filled,
-    note_deadline, submit_request,
+    Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
+    filled, note_deadline, submit_request,
 };
 use crate::template::FillError;
 
@@ -132,11 +132,9 @@ impl Dispatch {
             Some(environment) => {
                 let wait_until = decision.wait_until;
                 let leg = self.new_leg(run, cause, environment, wait_until, now);
-                next.legs.push(Leg {
-                    array_size: job.submission.array_size,
-                    terms: Some(PriceTerms::of(Some(class), Some(environment))),
-                    ..leg
-                });
+                let leg = carrying(leg, &mut next, job);
+                let terms = Some(PriceTerms::of(Some(class), Some(environment)));
+                next.legs.push(Leg { terms, ..leg });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
@@ -182,6 +180,7 @@ impl Dispatch {
             missing_since: None,
             was_uncertain: false,
             array_size: None,
+            indices: None,
             terms: None,
         }
     }
@@ -289,6 +288,22 @@ impl Dispatch {
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
+}
+
+/// The next leg with its children, and with mapped indices those that they carry: all that are not done.
+fn carrying(leg: Leg, run: &mut Run, job: &Job) -> Leg {
+    if run.indices.is_none() {
+        // A run from before the job had its map has all of it to do.
+        let map = job.submission.index_map;
+        run.indices = map.map(|map| Indices::new(map.count, map.all()));
+    }
+    let Some(indices) = &run.indices else {
+        return Leg { array_size: job.submission.array_size, ..leg };
+    };
+    let left = indices.left();
+    // Batch has no array of one.
+    let array_size = u16::try_from(left.len()).ok().filter(|children| *children >= 2);
+    Leg { array_size, indices: Some(left), ..leg }
 }
 
 /// Ends a run whose submission cannot be made.

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
+use spotcron::cli::args::Format;
+use spotcron::cli::{Cli, Verb, explain, render, runs};
+use spotcron::clock::Clock;
 use spotcron::domain::{Capacity, RunOutcome};
 use spotcron::ports::{RunQuery, SkipQuery};
 use spotcron::run::{Run, RunState, filled};
@@ -199,6 +203,39 @@ async fn a_run_whose_values_cannot_be_made_is_rejected_with_the_reason() {
         let told = format!("{:?}", world.kinds(&run.id).await);
         assert!(told.contains("no field `width`"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn lists_show_the_sets_of_a_time_as_one_line() {
+    let array = "cron = \"30 1 * * *\"\narray_size = 2\nindex_map = true";
+    let mut world = world(&[job("report", "ten", MATRIX), job("wide", "ten", array)]).await;
+    world.run_for(mins(130)).await;
+    let listed = async |line: &str| {
+        let words = std::iter::once("spotcron").chain(line.split_whitespace());
+        let Verb::Runs(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("{line}") };
+        let report = runs::run(&args, &*world.store, world.clock.now()).await.unwrap();
+        let text = render::text_of(&report, Format::Table, None).unwrap();
+        let text = anstream::adapter::strip_str(&text).to_string();
+        text.lines()
+            .map(|line| line.split_whitespace().take(6).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+    };
+    let all = listed("runs").await;
+    assert!(all[1].starts_with("report-20260601T020000Z (3 runs) 3 "), "{all:#?}");
+    assert!(all[2].starts_with("wide-20260601T013000Z succeeded c steady"), "{all:#?}");
+    assert!(all[3].starts_with("leg 0 index 0 succeeded"), "{all:#?}");
+    assert!(all[5].starts_with("report-20260601T010000Z (3 runs) 3 succeeded c"), "{all:#?}");
+    let alone = listed("runs --job report").await;
+    assert_eq!(alone.iter().filter(|line| line.starts_with("report-20260601T010000Z-")).count(), 3);
+    let run = &runs_of(&world, "wide", "2026-06-01T01:30:00Z").await[0];
+    let Verb::Explain(args) =
+        Cli::try_parse_from(["spotcron", "explain", run.id.as_str()]).unwrap().verb
+    else {
+        panic!("explain is a verb")
+    };
+    let report = explain::run(&args, &*world.store).await.unwrap();
+    let text = render::text_of(&report, Format::Table, None).unwrap();
+    assert!(text.contains("indices    0-1 of 2, 2 of 2 done"), "{text}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::daemon::{Book, Change};
 use crate::domain::{JobName, LegCause, RunId};
 use crate::ledger::Counter;
 use crate::ports::Write;
-use crate::run::{Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait};
+use crate::run::{Indices, Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait};
 use crate::schedule::{
     Admission, Due, DueReport, OpenRuns, Overlap, SkipReason, Skipped, StopKind, admit,
 };
@@ -185,7 +185,8 @@ fn is_buffered(run: &Run) -> bool {
 }
 
 fn new_run(class: &Class, job: &Job, due: &Due, portion: Portion, now: Timestamp) -> Run {
-    let Portion { set, .. } = portion;
+    let Portion { set, indices } = portion;
+    let of = job.submission.index_map.map_or(0, |map| map.count);
     let id = match &set {
         Some(set) => RunId::of_set(&job.name, due.scheduled_for, &set.key),
         None => RunId::of(&job.name, due.scheduled_for),
@@ -211,6 +212,7 @@ fn new_run(class: &Class, job: &Job, due: &Due, portion: Portion, now: Timestamp
         failures: 0,
         progress_millis: 0,
         set,
+        indices: indices.map(|assigned| Indices::new(of, assigned)),
         previous_success: None,
         version: 0,
     }

@@ -53,6 +53,7 @@ impl Teller {
             failures: 0,
             progress_millis: 0,
             set: None,
+            indices: None,
             previous_success: None,
             version: 1,
         });
@@ -96,6 +97,7 @@ impl Teller {
             ended_at: None,
             reason: None,
             missing_since: None,
+            indices: None,
             was_uncertain: false,
             array_size: None,
             terms: None,
@@ -159,6 +161,7 @@ impl Teller {
                 part.leg
             )),
             key,
+            index: None,
             job: run.job,
             class: run.class,
             environment: environment.into(),
