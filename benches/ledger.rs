@@ -139,6 +139,7 @@ fn render_metrics_of_ten_thousand_jobs(bencher: Bencher<'_, '_>) {
         tasks: vec![],
         reload: None,
         api_calls: vec![],
+        optional_permissions: vec![],
         custom_endpoint: false,
         version: "0.1.0",
         next_wake: None,

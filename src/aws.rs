@@ -14,6 +14,7 @@ mod instance_types;
 mod moment;
 mod observe;
 mod pacing;
+mod pages;
 mod price_list;
 mod price_list_parse;
 mod queues;
@@ -21,7 +22,6 @@ mod spot_prices;
 mod submit;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
@@ -51,8 +51,6 @@ struct Inner {
     pacing: Pacing,
     home: Region,
     endpoints: Vec<CustomEndpoint>,
-    /// Set when DescribeSubnets was refused once, so that it is logged once.
-    subnets_refused: AtomicBool,
 }
 
 impl AwsCloud {
@@ -97,7 +95,6 @@ impl AwsCloud {
                 clients: Clients::new(sdk, observer),
                 pacing: Pacing::new(limits),
                 endpoints,
-                subnets_refused: AtomicBool::new(false),
             }),
         })
     }
@@ -122,11 +119,6 @@ impl AwsCloud {
 
     fn now(&self) -> Timestamp {
         WallClock.now()
-    }
-
-    /// Whether this is the first time that DescribeSubnets was refused.
-    fn first_subnet_refusal(&self) -> bool {
-        !self.inner.subnets_refused.swap(true, Ordering::Relaxed)
     }
 }
 

@@ -26,4 +26,4 @@ pub use reload::{LastReload, Reloads, reload, watch_catalogue};
 pub use service::{ServiceError, serve, serve_until};
 pub use shared::{AwaitedPrices, Bells, Cloud, FirstLook, Mode, Parts, Shared, Stopping, ToSettle};
 pub use status::{Status, TaskStatus};
-pub use tasks::all as all_tasks;
+pub use tasks::{all as all_tasks, machines_behind};

@@ -9,6 +9,7 @@ mod facts;
 mod finding;
 mod guide;
 mod invalid;
+pub mod live;
 mod local;
 mod operation;
 mod permissions;

@@ -9,7 +9,7 @@ mod reference;
 mod totals;
 
 pub use descriptors::{DESCRIPTORS, Descriptor, Kind};
-pub use gauges::{ApiCalls, MarketGauges, OpenRuns, ReloadGauges, TaskGauges};
+pub use gauges::{ApiCalls, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges, TaskGauges};
 pub use reference::reference_page;
 
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ pub struct Snapshot<'a> {
     /// `None` until a reload was tried.
     pub reload: Option<ReloadGauges>,
     pub api_calls: Vec<ApiCalls>,
+    /// Of the operations that were called so far.
+    pub optional_permissions: Vec<OptionalPermission>,
     /// An endpoint that is not AWS's own is in force.
     pub custom_endpoint: bool,
     pub version: &'a str,

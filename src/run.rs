@@ -13,10 +13,12 @@ mod terms;
 mod wait;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
-pub use classify::{classify, depends_on_instance_end};
+pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use indices::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, progress};
-pub use intent::{RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request};
+pub use intent::{
+    MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
+};
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};

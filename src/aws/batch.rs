@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::batch_observe::{observation, status_of};
 use super::error::service_error;
 use super::moment::from_millis;
+use super::pages::Tokens;
 use super::{AwsCloud, submit};
 use crate::domain::{BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site};
 use crate::ports::{
@@ -62,11 +63,13 @@ impl BatchService for AwsCloud {
         let by_name = KeyValuesPair::builder().name("JOB_NAME").values(name.as_str()).build();
         let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
         let mut pages = call.filters(by_name).into_paginator().send();
+        let mut tokens = Tokens::of(OPERATION);
         let mut found = Vec::new();
         loop {
             self.inner.pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            tokens.follow(page.next_token())?;
             for job in page.job_summary_list() {
                 found.extend(matching(job, name, since)?);
             }

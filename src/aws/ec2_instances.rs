@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::AwsCloud;
 use super::error::service_error;
 use super::moment::from_sdk;
+use super::pages::Tokens;
 use crate::domain::{InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Site, Zone};
 use crate::ports::{FailureKind, ServiceError};
 
@@ -28,10 +29,12 @@ impl AwsCloud {
             // By filter: asking by id, one instance that is gone fails the whole call.
             let by_id = Filter::builder().name("instance-id").set_values(Some(values)).build();
             let mut pages = clients.ec2.describe_instances().filters(by_id).into_paginator().send();
+            let mut tokens = Tokens::of(OPERATION);
             loop {
                 self.inner.pacing.lookup().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+                tokens.follow(page.next_token())?;
                 let now = self.now();
                 for instance in page.reservations().iter().flat_map(|r| r.instances()) {
                     facts.push(facts_of(instance, site, now).map_err(|problem| {

@@ -11,6 +11,7 @@ use super::AwsCloud;
 use super::batch_observe::text;
 use super::error::service_error;
 use super::moment::from_millis;
+use super::pages::Tokens;
 use super::queues::{capacity_of, is_named, subnets_of};
 use crate::doctor::{
     ComputeEnvironmentFacts, DefinitionFacts, Operation, QueueFacts, Unseen, WaitingJob,
@@ -78,11 +79,13 @@ impl AccountInspector for AwsCloud {
     ) -> Result<Vec<WaitingJob>, ServiceError> {
         let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
         let mut pages = call.job_status(JobStatus::Runnable).into_paginator().send();
+        let mut tokens = Tokens::of("ListJobs");
         let mut jobs = Vec::new();
         for _ in 0..PAGES_OF_JOBS {
             self.inner.pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error("ListJobs", &failure))?;
+            tokens.follow(page.next_token())?;
             jobs.extend(page.job_summary_list().iter().map(waiting));
         }
         Ok(jobs)

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{Filter, InstanceTypeInfo};
 
 use super::AwsCloud;
 use super::error::service_error;
+use super::pages::Tokens;
 use crate::domain::{InstanceShape, InstanceType, Site};
 use crate::ports::{FailureKind, ServiceError};
 
@@ -33,10 +34,12 @@ impl AwsCloud {
             let by_type = Filter::builder().name("instance-type").set_values(Some(some.to_vec()));
             let call = clients.ec2.describe_instance_types().filters(by_type.build());
             let mut pages = call.into_paginator().send();
+            let mut tokens = Tokens::of(OPERATION);
             loop {
                 self.inner.pacing.lookup().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+                tokens.follow(page.next_token())?;
                 for info in page.instance_types() {
                     shapes.extend(shape_of(info).map_err(|problem| {
                         ServiceError::new(OPERATION, FailureKind::BadResponse, problem)

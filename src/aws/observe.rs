@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_sdk_batch::config::interceptors::FinalizerInterceptorContextRef;
-use aws_sdk_batch::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_batch::config::{ConfigBag, Intercept, Region, RuntimeComponents};
 use aws_sdk_batch::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
@@ -18,19 +18,11 @@ use crate::ports::FailureKind;
 pub struct ApiCall<'a> {
     /// AWS's name of the operation: `DescribeJobs`.
     pub operation: &'a str,
+    /// That it was sent to: of the Price List, where that is served.
+    pub region: &'a str,
     pub outcome: Result<(), FailureKind>,
     /// From 1; more than 1 is a repetition by the SDK.
     pub attempt: u32,
-}
-
-impl ApiCall<'_> {
-    /// `ok`, or the kind of failure: a closed set, fit for a metric's label.
-    pub fn outcome_label(&self) -> &'static str {
-        match self.outcome {
-            Ok(()) => "ok",
-            Err(kind) => kind.label(),
-        }
-    }
 }
 
 /// Whoever counts requests. Called on the request's own task: must not block.
@@ -76,6 +68,7 @@ impl Intercept for CountCalls {
         };
         self.0.call(&ApiCall {
             operation: config.load::<Metadata>().map_or("unknown", Metadata::name),
+            region: config.load::<Region>().map_or("unknown", |region| region.as_ref()),
             outcome,
             attempt: config.load::<RequestAttempts>().map_or(1, |count| count.attempts()),
         });

@@ -5,6 +5,7 @@ use aws_sdk_pricing::types::{Filter, FilterType};
 
 use super::AwsCloud;
 use super::error::service_error;
+use super::pages::Tokens;
 use super::price_list_parse::{fargate_prices, instance_price};
 use crate::domain::{InstanceType, Region};
 use crate::market::{FargatePrice, ListPrice};
@@ -93,11 +94,13 @@ impl AwsCloud {
             })?);
         }
         let mut pages = call.max_results(100).into_paginator().send();
+        let mut tokens = Tokens::of(OPERATION);
         let mut products = Vec::new();
         loop {
             self.inner.pacing.prices().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            tokens.follow(page.next_token())?;
             products.extend(page.price_list.unwrap_or_default());
         }
         Ok(products)

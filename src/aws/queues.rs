@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::Filter;
 
 use super::AwsCloud;
 use super::error::service_error;
+use super::pages::Tokens;
 use crate::domain::{Capacity, Site, Zone};
 use crate::ports::{ComputeEnvironment, FailureKind, QueueDescription, ServiceError};
 
@@ -43,13 +44,20 @@ impl AwsCloud {
         queue: &str,
     ) -> Result<JobQueueDetail, ServiceError> {
         const OPERATION: &str = "DescribeJobQueues";
-        self.inner.pacing.describe().await;
         let call = self.inner.clients.of(site).batch.describe_job_queues().job_queues(queue);
-        let answer = call.send().await.map_err(|failure| service_error(OPERATION, &failure))?;
-        answer.job_queues.unwrap_or_default().into_iter().next().ok_or_else(|| {
-            let problem = format!("there is no job queue `{queue}` in {site}");
-            ServiceError::new(OPERATION, FailureKind::NotFound, problem)
-        })
+        let mut pages = call.into_paginator().send();
+        let mut tokens = Tokens::of(OPERATION);
+        loop {
+            self.inner.pacing.describe().await;
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            tokens.follow(page.next_token())?;
+            if let Some(found) = page.job_queues.unwrap_or_default().into_iter().next() {
+                return Ok(found);
+            }
+        }
+        let problem = format!("there is no job queue `{queue}` in {site}");
+        Err(ServiceError::new(OPERATION, FailureKind::NotFound, problem))
     }
 
     pub(super) async fn environment_details(
@@ -61,12 +69,20 @@ impl AwsCloud {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        self.inner.pacing.describe().await;
         let call = self.inner.clients.of(site).batch.describe_compute_environments();
-        let answer = call.set_compute_environments(Some(names.to_vec())).send().await;
-        let answer =
-            answer.map_err(|failure| service_error("DescribeComputeEnvironments", &failure))?;
-        Ok(answer.compute_environments.unwrap_or_default())
+        let call = call.set_compute_environments(Some(names.to_vec()));
+        let mut pages = call.into_paginator().send();
+        let mut tokens = Tokens::of("DescribeComputeEnvironments");
+        let mut found = Vec::with_capacity(names.len());
+        loop {
+            self.inner.pacing.describe().await;
+            let Some(page) = pages.next().await else { break };
+            let page =
+                page.map_err(|failure| service_error("DescribeComputeEnvironments", &failure))?;
+            tokens.follow(page.next_token())?;
+            found.extend(page.compute_environments.unwrap_or_default());
+        }
+        Ok(found)
     }
 
     /// Zone by subnet. Knowing them is a comfort, not a need: without the permission it is empty,
@@ -80,13 +96,13 @@ impl AwsCloud {
         match self.subnet_zones(site, subnets).await {
             Ok(zones) => zones,
             Err(error) => {
-                if self.first_subnet_refusal() {
+                // A denial is told where calls are counted, once.
+                if error.kind != FailureKind::Denied {
                     tracing::warn!(
                         %site,
                         %error,
                         "cannot read the subnets of compute environments; every zone of the \
-                         region counts as one of theirs (allow ec2:DescribeSubnets, or set \
-                         `zones` on the environments of the catalogue)"
+                         region counts as one of theirs for now"
                     );
                 }
                 BTreeMap::new()
@@ -103,16 +119,22 @@ impl AwsCloud {
         if subnets.is_empty() {
             return Ok(BTreeMap::new());
         }
-        self.inner.pacing.lookup().await;
         // By filter: a subnet that is gone is then left out, instead of failing the whole call.
         let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
         let call = self.inner.clients.of(site).ec2.describe_subnets().filters(by_id);
-        let answer = call.send().await;
-        let answer = answer.map_err(|failure| service_error("DescribeSubnets", &failure))?;
-        let subnets = answer.subnets.unwrap_or_default().into_iter();
-        Ok(subnets
-            .filter_map(|subnet| Some((subnet.subnet_id?, Zone::from(subnet.availability_zone?))))
-            .collect())
+        let mut pages = call.into_paginator().send();
+        let mut tokens = Tokens::of("DescribeSubnets");
+        let mut zones = BTreeMap::new();
+        loop {
+            self.inner.pacing.lookup().await;
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|failure| service_error("DescribeSubnets", &failure))?;
+            tokens.follow(page.next_token())?;
+            zones.extend(page.subnets.unwrap_or_default().into_iter().filter_map(|subnet| {
+                Some((subnet.subnet_id?, Zone::from(subnet.availability_zone?)))
+            }));
+        }
+        Ok(zones)
     }
 }
 

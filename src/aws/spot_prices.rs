@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::AwsCloud;
 use super::error::service_error;
 use super::moment::{from_sdk, to_sdk};
+use super::pages::Tokens;
 use crate::domain::{InstanceType, Pool, Site, UsdPerHour, Window, Zone};
 use crate::market::PricePoint;
 use crate::ports::{FailureKind, ServiceError, SpotPriceSource};
@@ -41,10 +42,12 @@ impl SpotPriceSource for AwsCloud {
                 .end_time(to_sdk(window.end));
             // Ends at a null as well as at an empty token.
             let mut pages = call.into_paginator().send();
+            let mut tokens = Tokens::of(OPERATION);
             loop {
                 self.inner.pacing.prices().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+                tokens.follow(page.next_token())?;
                 for row in page.spot_price_history() {
                     merged.add(row).map_err(|problem| {
                         ServiceError::new(OPERATION, FailureKind::BadResponse, problem)

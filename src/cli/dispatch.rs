@@ -24,6 +24,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Verb::Demo(args) => demo::run(&args, cli.color)?,
         Verb::SimulateAws(args) => simulate_aws::run(&args)?,
         Verb::Check(args) => show.report(&check::run(&args, true)?, args.format.format)?,
+        Verb::Doctor(args) if args.live => {
+            show.report(&doctor::run_live(&args, cli.color)?, args.format.format)?
+        }
         Verb::Doctor(args) => show.report(&doctor::run(&args)?, args.format.format)?,
         Verb::Plan(args) => {
             let settings = open::settings(args.source.config.as_deref())?;

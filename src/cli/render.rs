@@ -7,7 +7,7 @@ pub mod table;
 pub mod value;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstream::AutoStream;
@@ -122,6 +122,21 @@ pub fn print(text: &str, color: ColorChoice) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints text on standard error: what happens while a verb works, beside its answer.
+pub fn aside(text: &str, color: ColorChoice) {
+    let mut out = AutoStream::new(io::stderr().lock(), stream_choice(color));
+    // Nothing can be done about a standard error that cannot be written to.
+    let _ = out.write_all(text.as_bytes());
+}
+
+/// Asks on standard error and waits for a line of standard input. Only `y` and `yes` agree.
+pub fn asked(question: &str, color: ColorChoice) -> bool {
+    aside(question, color);
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// Prints what went wrong on standard error.

@@ -1,21 +1,57 @@
-//! How many calls to the cloud were made and how they ended, since the process started.
+//! How many calls to the cloud were made and how they ended, since the process started, and which of
+//! those that the daemon can do without AWS denies.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::shared::lock;
-use crate::metrics::ApiCalls;
+use crate::metrics::{ApiCalls, OptionalPermission};
+use crate::ports::FailureKind;
 
-/// Counts by operation and outcome.
+/// The operations without which runs go on, each with what is lost. Their failures stop nothing, so
+/// that a denial would otherwise show only in what is missing later.
+const OPTIONAL: &[(&str, &str)] = &[
+    ("DescribeSubnets", "every zone of the region counts as one of the environments'"),
+    ("DescribeContainerInstances", "attempts on instances stay unpriced (host-unknown)"),
+    ("DescribeInstances", "attempts on instances stay unpriced (host-unknown)"),
+    ("DescribeTasks", "attempts on Fargate have no zone, and reclaims are told by Batch alone"),
+    ("DescribeSpotPriceHistory", "decisions follow `when_price_unknown`, attempts stay unpriced"),
+    ("GetProducts", "decisions follow `when_price_unknown`, attempts stay unpriced"),
+];
+
+/// Counts by operation and outcome, and what is denied.
 #[derive(Debug, Default)]
 pub struct CallLog {
     counts: Mutex<BTreeMap<(String, &'static str), u64>>,
+    /// By operation and region: whether AWS's last word was that it is denied.
+    optional: Mutex<BTreeMap<(&'static str, String), bool>>,
 }
 
 impl CallLog {
-    /// `outcome` is of a closed set: `ok`, or a kind of failure.
-    pub fn count(&self, operation: &str, outcome: &'static str) {
-        *lock(&self.counts).entry((operation.to_owned(), outcome)).or_default() += 1;
+    /// Takes down how a call to `region` ended.
+    pub fn note(&self, operation: &str, region: &str, outcome: Result<(), FailureKind>) {
+        let label = outcome.map_or_else(FailureKind::label, |()| "ok");
+        *lock(&self.counts).entry((operation.to_owned(), label)).or_default() += 1;
+        let known = OPTIONAL.iter().find(|(name, _)| *name == operation);
+        if let (Some((name, lost)), Some(denied)) = (known, is_denied(outcome)) {
+            self.note_optional(name, lost, region, denied);
+        }
+    }
+
+    /// Logs when a denial begins and when it ends, not in between.
+    fn note_optional(&self, operation: &'static str, lost: &str, region: &str, denied: bool) {
+        let key = (operation, region.to_owned());
+        let before = lock(&self.optional).insert(key, denied).unwrap_or(false);
+        match (before, denied) {
+            (false, true) => tracing::warn!(
+                operation,
+                region,
+                "AWS denies a permission that spotcron can do without: {lost} \
+                 (docs/guide/permissions.md)"
+            ),
+            (true, false) => tracing::info!(operation, region, "AWS permits the operation again"),
+            _ => {}
+        }
     }
 
     pub fn gauges(&self) -> Vec<ApiCalls> {
@@ -26,5 +62,24 @@ impl CallLog {
             count: *count,
         };
         counts.iter().map(row).collect()
+    }
+
+    /// The optional operations that were called so far, and whether each is denied.
+    pub fn optional_permissions(&self) -> Vec<OptionalPermission> {
+        let optional = lock(&self.optional);
+        let row = |((operation, region), denied): (&(&'static str, String), &bool)| {
+            OptionalPermission { operation, region: region.clone(), denied: *denied }
+        };
+        optional.iter().map(row).collect()
+    }
+}
+
+/// Whether the answer says that the permission is missing. AWS looks at permissions before anything
+/// else: who is told that a request is wrong was allowed to send it. No answer says neither.
+fn is_denied(outcome: Result<(), FailureKind>) -> Option<bool> {
+    match outcome {
+        Err(FailureKind::Denied) => Some(true),
+        Ok(()) | Err(FailureKind::Rejected | FailureKind::NotFound) => Some(false),
+        Err(FailureKind::Throttled | FailureKind::Unavailable | FailureKind::BadResponse) => None,
     }
 }

@@ -41,6 +41,7 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
             .last()
             .map(|last| ReloadGauges { succeeded: last.succeeded, at: last.at }),
         api_calls: shared.calls.gauges(),
+        optional_permissions: shared.calls.optional_permissions(),
         custom_endpoint: shared.custom_endpoint,
         version: env!("CARGO_PKG_VERSION"),
         next_wake: shared.next_due(),

@@ -34,8 +34,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// Takes down the end of an activation. A failure is logged when it begins or changes, and its
-    /// end is logged once.
+    /// Takes down the end of an activation. A failure is logged when it begins or changes (another
+    /// request id is no change), and its end is logged once.
     pub fn note(
         &self,
         task: &'static str,
@@ -64,7 +64,8 @@ impl Status {
                 status.failures += 1;
                 status.failing_since.get_or_insert(ended);
                 let text = telemetry::chain(error);
-                if status.error.as_ref() != Some(&text) {
+                let known = status.error.as_deref().map(without_request_ids);
+                if known.as_deref() != Some(&*without_request_ids(&text)) {
                     tracing::warn!(task, error = %text, "the task failed and will run again");
                 }
                 status.error = Some(text);
@@ -85,4 +86,15 @@ impl Status {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, TaskStatus>> {
         self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// `text` without what is another in every answer of AWS.
+fn without_request_ids(text: &str) -> String {
+    const BEGIN: &str = " (request id ";
+    let mut parts = text.split(BEGIN);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
+    }
+    kept
 }

@@ -12,6 +12,8 @@ mod settle;
 mod spot_prices;
 mod watch;
 
+pub use machines::machines_behind;
+
 use std::sync::Arc;
 
 use super::{Shared, Task};

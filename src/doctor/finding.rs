@@ -68,7 +68,7 @@ impl Finding {
 
 /// Names and reasons come from whoever may submit a job: a control character among them would reach
 /// the terminal.
-fn printable(text: String) -> String {
+pub(super) fn printable(text: String) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

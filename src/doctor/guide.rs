@@ -1,6 +1,6 @@
 //! The guide to the findings, made from the table of codes.
 
-use super::Code;
+use super::{Code, live};
 
 const INTRODUCTION: &str = "\
 # What doctor finds
@@ -17,6 +17,8 @@ spotcron doctor                       # the set-up of config/spotcron.toml
 spotcron doctor --format json         # the same for a pipeline
 ```
 
+With `--live` it does the one thing that looking cannot: it [submits a job](#one-real-job).
+
 What has the worst findings comes first. The exit code is 2 when there is an error, 1 when there are
 only warnings (and notes), and 0 otherwise. It is also 1 when doctor itself fails, and 2 when the
 arguments, the settings or the catalogue are wrong: standard output is then empty.
@@ -27,7 +29,7 @@ It needs the permissions of `spotcron run`, and `batch:DescribeJobDefinitions`
 
 /// docs/guide/doctor.md: one section for each code.
 pub fn guide_markdown() -> String {
-    let mut text = INTRODUCTION.to_owned();
+    let mut text = format!("{INTRODUCTION}\n{}", live::section());
     for code in Code::ALL {
         let (label, severity) = (code.label(), code.severity().label());
         let (means, why, fix) = (code.means(), code.why(), code.fix());

@@ -64,6 +64,15 @@ pub struct ApiCalls {
     pub count: u64,
 }
 
+/// Whether AWS denies an operation that runs do not depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalPermission {
+    /// AWS's name, of a closed set.
+    pub operation: &'static str,
+    pub region: String,
+    pub denied: bool,
+}
+
 pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> Result<()> {
     for runs in &snapshot.open_runs {
         to.add(&metric::OPEN_RUNS, &[runs.class.as_str(), runs.state], runs.count as f64)?;
@@ -76,6 +85,10 @@ pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> 
     }
     for calls in &snapshot.api_calls {
         to.add(&metric::API_CALLS, &[&calls.operation, calls.outcome], calls.count as f64)?;
+    }
+    for permission in &snapshot.optional_permissions {
+        let labels = [permission.operation, permission.region.as_str()];
+        to.add(&metric::OPTIONAL_DENIED, &labels, flag(permission.denied))?;
     }
     for task in &snapshot.tasks {
         if let Some(at) = task.last_success {

@@ -62,6 +62,49 @@ pub struct QueueDescription {
     pub environments: Vec<ComputeEnvironment>,
 }
 
+impl ComputeEnvironment {
+    /// Why it takes no job now.
+    fn problem(&self) -> Option<String> {
+        match &self.valid {
+            Err(reason) => Some(format!("{} is not valid: {reason}", self.name)),
+            Ok(()) if !self.enabled => Some(format!("{} is disabled", self.name)),
+            Ok(()) => None,
+        }
+    }
+}
+
+impl QueueDescription {
+    /// Why the queue cannot take a job for `capacity` now; `None` when it can.
+    pub fn unusable_for(&self, capacity: Capacity) -> Option<String> {
+        if !self.enabled {
+            return Some("the job queue is disabled".to_owned());
+        }
+        if let Err(reason) = &self.valid {
+            return Some(format!("the job queue is not valid: {reason}"));
+        }
+        let of_capacity = || self.environments.iter().filter(|ce| ce.capacity == Some(capacity));
+        let problems: Vec<String> = of_capacity().filter_map(ComputeEnvironment::problem).collect();
+        let total = of_capacity().count();
+        if total == 0 {
+            return Some(format!(
+                "no compute environment behind the queue has {capacity} capacity"
+            ));
+        }
+        (problems.len() == total).then(|| problems.join("; "))
+    }
+
+    /// The instance types of `capacity` behind the queue as configured (exact types, families,
+    /// `optimal`), sorted.
+    pub fn instance_types_of(&self, capacity: Capacity) -> Vec<String> {
+        let of_capacity = self.environments.iter().filter(|ce| ce.capacity == Some(capacity));
+        let mut patterns: Vec<String> =
+            of_capacity.flat_map(|ce| ce.instance_types.iter().cloned()).collect();
+        patterns.sort();
+        patterns.dedup();
+        patterns
+    }
+}
+
 /// AWS Batch in the account that the daemon serves.
 #[async_trait]
 pub trait BatchService: Send + Sync {

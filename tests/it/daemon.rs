@@ -14,7 +14,10 @@ mod outages;
 mod over_http;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
+#[cfg(feature = "aws")]
+mod over_http_pages;
 mod overlaps;
+mod permissions;
 mod readiness;
 mod reloads;
 mod replay;

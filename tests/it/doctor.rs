@@ -3,6 +3,7 @@
 mod broken;
 mod gathering;
 mod guide;
+pub mod live;
 mod odd;
 mod report;
 mod sample;

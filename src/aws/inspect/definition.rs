@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use crate::aws::AwsCloud;
 use crate::aws::batch_observe::{Required, text};
 use crate::aws::error::service_error;
+use crate::aws::pages::Tokens;
 use crate::catalogue::{self, EvaluateOnExit};
 use crate::doctor::{DefinitionFacts, Platform};
 use crate::domain::{Architecture, Resources, Site};
@@ -28,11 +29,13 @@ impl AwsCloud {
             None => call.job_definitions(definition),
         };
         let mut pages = call.into_paginator().send();
+        let mut tokens = Tokens::of(OPERATION);
         let mut newest: Option<JobDefinition> = None;
         loop {
             self.inner.pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            tokens.follow(page.next_token())?;
             let found = page.job_definitions.unwrap_or_default().into_iter().chain(newest);
             newest = found.max_by_key(JobDefinition::revision);
         }

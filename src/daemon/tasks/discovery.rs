@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::catalogue::Environment;
 use crate::daemon::{Activation, Discovered, FirstLook, Shared, Task, TaskError};
-use crate::domain::{Capacity, InstanceShape, InstanceType};
-use crate::ports::{Activator, ComputeEnvironment, QueueDescription, ServiceError, Write};
+use crate::domain::{InstanceShape, InstanceType};
+use crate::ports::{Activator, QueueDescription, ServiceError, Write};
 
 pub struct Discovery {
     shared: Arc<Shared>,
@@ -46,7 +46,7 @@ impl Discovery {
         let discovered = Discovered {
             types: types.into_iter().map(|(name, shape)| (name, Arc::new(shape))).collect(),
             zones,
-            unusable: unusable(environment.capacity, &queue),
+            unusable: queue.unusable_for(environment.capacity),
         };
         Ok(self.shared.desk.take_discovered(environment.name.clone(), discovered))
     }
@@ -59,40 +59,7 @@ fn patterns(environment: &Environment, queue: &QueueDescription) -> Vec<String> 
     if let Some(types) = &environment.instance_types {
         return types.iter().map(|name| name.as_str().to_owned()).collect();
     }
-    let mut patterns: Vec<String> = queue
-        .environments
-        .iter()
-        .filter(|ce| ce.capacity == Some(environment.capacity))
-        .flat_map(|ce| ce.instance_types.iter().cloned())
-        .collect();
-    patterns.sort();
-    patterns.dedup();
-    patterns
-}
-
-/// Why the queue cannot take a job of this capacity now.
-fn unusable(capacity: Capacity, queue: &QueueDescription) -> Option<String> {
-    if !queue.enabled {
-        return Some("the job queue is disabled".to_owned());
-    }
-    if let Err(reason) = &queue.valid {
-        return Some(format!("the job queue is not valid: {reason}"));
-    }
-    let mut of_capacity = queue.environments.iter().filter(|ce| ce.capacity == Some(capacity));
-    let problems: Vec<String> = of_capacity.by_ref().filter_map(problem).collect();
-    let total = queue.environments.iter().filter(|ce| ce.capacity == Some(capacity)).count();
-    if total == 0 {
-        return Some(format!("no compute environment behind the queue has {capacity} capacity"));
-    }
-    (problems.len() == total).then(|| problems.join("; "))
-}
-
-fn problem(environment: &ComputeEnvironment) -> Option<String> {
-    match &environment.valid {
-        Err(reason) => Some(format!("{} is not valid: {reason}", environment.name)),
-        Ok(()) if !environment.enabled => Some(format!("{} is disabled", environment.name)),
-        Ok(()) => None,
-    }
+    queue.instance_types_of(environment.capacity)
 }
 
 #[async_trait]

@@ -148,6 +148,24 @@ async fn a_look_up_that_fails_in_the_middle_finds_nothing_at_all() {
     assert_eq!(error.to_string(), "ListJobs: ClientException: no");
 }
 
+/// Two pages that lead to each other: what was not seen must not count as absent, or it is sent again.
+#[tokio::test]
+async fn a_look_up_whose_pages_go_in_circles_finds_nothing_at_all() {
+    let page = |token: &str, id: &str| {
+        Answer::ok(json!({ "nextToken": token, "jobSummaryList": [
+            { "jobId": id, "jobName": "n", "createdAt": 9_000_000 } ] }))
+    };
+    for answers in
+        [vec![page("a", "1"), page("a", "1")], vec![page("a", "1"), page("b", "2"), page("a", "1")]]
+    {
+        let wire = Wire::answering(answers).await;
+        let (region, name) = ("us-east-1".into(), "n".into());
+        let error = wire.cloud.find_by_name(&region, "spot", &name, at(0)).await.unwrap_err();
+        assert_eq!(error.kind, FailureKind::BadResponse);
+        assert!(error.to_string().starts_with("ListJobs: a page leads to one"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn stopping_shortens_its_reason_and_repeats_after_a_throttle() {
     let wire = Wire::answering([

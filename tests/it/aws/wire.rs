@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use jiff::SignedDuration;
 use spotcron::aws::{ApiCall, AwsCloud};
+use spotcron::ports::FailureKind;
 use spotcron::settings::{AwsSettings, Limits, Settings};
 
 pub enum Answer {
@@ -89,7 +90,8 @@ pub async fn cloud_at(url: &str) -> (AwsCloud, Arc<Mutex<Vec<String>>>) {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let kept = calls.clone();
     let observer = move |call: &ApiCall<'_>| {
-        let line = format!("{} {} {}", call.operation, call.outcome_label(), call.attempt);
+        let label = call.outcome.map_or_else(FailureKind::label, |()| "ok");
+        let line = format!("{} {} {}", call.operation, label, call.attempt);
         kept.lock().unwrap().push(line);
     };
     let settings = AwsSettings {

@@ -40,6 +40,8 @@ fn mistakes_in_the_arguments_end_with_two_and_say_what_was_expected() {
         &["explain"],
         &["prices", "--format", "xml"],
         &["--color", "sometimes", "runs"],
+        &["doctor", "--yes"],
+        &["doctor", "--live", "--timeout", "soon"],
     ] {
         let output = spotcron(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -300,13 +302,48 @@ fn a_reader_that_leaves_early_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
+/// Before credentials are even looked for: there are none here.
+#[cfg(feature = "aws")]
+#[test]
+fn a_live_job_that_nobody_agreed_to_or_named_is_not_submitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = "[[environments]]\nname = \"spot\"\nqueue = \"spot\"\ncapacity = \"spot\"\n\
+         region = \"us-east-1\"\n";
+    std::fs::write(folder.path().join("catalogue.toml"), environment).unwrap();
+    std::fs::write(folder.path().join("spotcron.toml"), "").unwrap();
+    for (arguments, expected) in [
+        (
+            &["--definition", "d:1"][..],
+            "standard input is no terminal\nhint: nothing was submitted",
+        ),
+        (&["--yes"], "no job definition is named for the test job\nhint: nothing was submitted"),
+        (
+            &["--yes", "--definition", "d:1", "--environment", "other"],
+            "the catalogue has no environment `other`; it has spot\nhint: nothing was submitted",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+            .args(["doctor", "--live", "--config", "spotcron.toml"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
 #[cfg(not(feature = "aws"))]
 #[test]
 fn a_build_without_aws_says_so_where_it_is_needed() {
-    for verb in ["run", "doctor"] {
-        let output = spotcron(&[verb]);
-        assert_eq!(output.status.code(), Some(1), "{verb}");
-        assert!(output.stdout.is_empty(), "{verb}");
+    for arguments in [&["run"][..], &["doctor"], &["doctor", "--live", "--yes"]] {
+        let output = spotcron(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
         let said = text(&output.stderr);
         assert!(said.starts_with("error: this spotcron was built without AWS\nhint: "), "{said}");
     }

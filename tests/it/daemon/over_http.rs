@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use spotcron::aws::{ApiCall, AwsCloud};
+use spotcron::aws::{ApiCall, AwsCloud, CallObserver};
 use spotcron::clock::{Clock, WallClock};
-use spotcron::daemon::{Cloud, metrics_text};
+use spotcron::daemon::{CallLog, Cloud, metrics_text};
 use spotcron::domain::{
     AttemptEnd, BatchJobId, Capacity, InstanceType, LegCause, RunOutcome, Usd, Window,
 };
@@ -38,6 +38,15 @@ pub async fn served_by(
     cloud: &SimCloud,
     clock: Arc<dyn Clock>,
 ) -> (AwsCloud, Wire, watch::Sender<bool>) {
+    served_to(cloud, clock, Arc::new(|_: &ApiCall<'_>| {})).await
+}
+
+/// The same, with somebody who is told of every call.
+async fn served_to(
+    cloud: &SimCloud,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn CallObserver>,
+) -> (AwsCloud, Wire, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
@@ -50,7 +59,6 @@ pub async fn served_by(
     };
     let limits =
         Limits { submit_per_second: 1000, stop_per_second: 1000, describe_per_second: 1000 };
-    let observer = Arc::new(|_: &ApiCall<'_>| {});
     (AwsCloud::emulated(&url, &settings, &limits, observer).await.unwrap(), wire, stop)
 }
 
@@ -58,14 +66,19 @@ pub async fn served_by(
 async fn over_http(catalogue: &str, scenario: Scenario) -> (World, Wire, watch::Sender<bool>) {
     let mut world = World::of(catalogue, scenario, 1).await;
     let (aws, wire, stop) = served(&world.cloud).await;
-    world.ports = Cloud {
+    world.ports = cloud_of(aws);
+    world.restart().await;
+    (world, wire, stop)
+}
+
+/// Every port by the SDKs.
+pub fn cloud_of(aws: AwsCloud) -> Cloud {
+    Cloud {
         batch: Arc::new(aws.clone()),
         instances: Arc::new(aws.clone()),
         spot_prices: Arc::new(aws.clone()),
         list_prices: Arc::new(aws),
-    };
-    world.restart().await;
-    (world, wire, stop)
+    }
 }
 
 fn rule(operation: &str, mishap: Mishap) -> MishapRule {
@@ -407,4 +420,32 @@ async fn no_mishap_of_any_call_loses_or_doubles_a_run() {
     while let Some(story) = stories.join_next().await {
         story.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denied_optional_operation_is_one_and_zero_again_when_it_is_allowed() {
+    let mut world = World::new(1, 0.0).await;
+    let calls = Arc::new(CallLog::default());
+    let counting = Arc::clone(&calls);
+    let observer =
+        move |call: &ApiCall<'_>| counting.note(call.operation, call.region, call.outcome);
+    let (aws, wire, _stop) = served_to(&world.cloud, Arc::new(WallClock), Arc::new(observer)).await;
+    world.ports = cloud_of(aws);
+    world.restart().await;
+    let denied = ["DescribeSubnets", "DescribeContainerInstances", "GetProducts"];
+    wire.set_mishaps(denied.map(|operation| rule(operation, Mishap::Denied)).into());
+    world.run_for(mins(30)).await;
+    let shown = |denied: bool| -> Vec<&'static str> {
+        let all = calls.optional_permissions().into_iter();
+        let some = all.filter(|found| found.denied == denied && found.region == "us-east-1");
+        some.map(|found| found.operation).collect()
+    };
+    assert_eq!(shown(true), ["DescribeContainerInstances", "DescribeSubnets", "GetProducts"]);
+    assert!(shown(false).contains(&"DescribeSpotPriceHistory"));
+    // Runs went on.
+    assert!(!world.cloud.submissions().is_empty());
+    wire.set_mishaps(Vec::new());
+    world.run_for(SignedDuration::from_hours(25)).await;
+    assert_eq!(shown(true), [""; 0]);
+    assert!(denied.iter().all(|operation| shown(false).contains(operation)));
 }

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use spotcron::cli::doctor::gather;
 use spotcron::clock::{Clock, VirtualClock, WallClock};
+use spotcron::doctor::live::LiveStep;
 use spotcron::doctor::{LocalFacts, Severity, StoreFacts, examine};
 use spotcron::domain::Capacity;
 use spotcron::ports::BatchService;
 use spotcron::settings::Settings;
 use spotcron::sim::wire::{Mishap, MishapRule};
 use spotcron::sim::{Scenario, SimCloud};
+use tokio::sync::watch;
 
-use super::over_http::served_by;
+use super::over_http::{cloud_of, served_by};
 use super::world::{BEGIN, CATALOGUE, parse, scenario};
+use crate::doctor::live::{Stage, failed, step, table};
 use crate::samples::at;
 
 fn healthy() -> Scenario {
@@ -146,4 +149,59 @@ async fn refused_permissions_and_a_wrong_clock_are_found() {
     }
     let clocks = Clocks { wire: Arc::new(Ahead), ..Clocks::default() };
     assert_eq!(found(healthy(), clocks, nothing, Vec::new()).await, ["clock-off"].into());
+}
+
+/// `stage` with the SDKs between the test and its cloud.
+async fn over_http(mut stage: Stage, mishaps: Vec<MishapRule>) -> (Stage, watch::Sender<bool>) {
+    let (aws, wire, stop) = served_by(&stage.cloud, Arc::new(WallClock)).await;
+    wire.set_mishaps(mishaps);
+    stage.ports = cloud_of(aws);
+    (stage, stop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_job_shows_over_http_what_it_shows_without() {
+    for environment in ["spot", "steady", "fargate", "fargate-spot"] {
+        let (direct, _) = Stage::new(environment).tested().await;
+        let (stage, _stop) = over_http(Stage::new(environment), Vec::new()).await;
+        let (report, _) = stage.tested().await;
+        assert_eq!(failed(&report), [], "{environment}");
+        // One account and one time: the same job, machine and nano-dollars. Only that the adapter sees
+        // instances by the machine's clock, which is long past their first hour.
+        let provisional = "; free should EC2 take the instance back in its first hour";
+        let expected = table(&direct, None).replace(provisional, "");
+        assert_eq!(table(&report, None), expected, "{environment}");
+        assert!(report.cost_usd.is_some() && report.cost_usd == direct.cost_usd);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_job_whose_answer_breaks_off_is_found_and_sent_once() {
+    let lost = MishapRule {
+        operation: "SubmitJob".to_owned(),
+        mishap: Mishap::DropAfter,
+        nth: Some(1),
+        probability: None,
+    };
+    let (stage, _stop) = over_http(Stage::new("spot"), vec![lost]).await;
+    let (report, _) = stage.tested().await;
+    assert_eq!(failed(&report), []);
+    assert!(step(&report, LiveStep::Submit).seen.contains("its answer was lost"));
+    assert_eq!(stage.cloud.submission_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_job_that_starves_or_is_refused_leaves_nothing_behind() {
+    let (stage, _stop) = over_http(Stage::new("spot"), Vec::new()).await;
+    stage.cloud.crunch_all(SignedDuration::from_hours(24));
+    let (report, _) = stage.tested().await;
+    assert_eq!(failed(&report), [LiveStep::Run]);
+    assert!(step(&report, LiveStep::CleanUp).seen.contains("CancelJob ended it"));
+
+    let mut refused = Stage::new("spot");
+    refused.wish.definition = Some("no-such:1".to_owned());
+    let (stage, _stop) = over_http(refused, Vec::new()).await;
+    let (report, _) = stage.tested().await;
+    assert_eq!(failed(&report), [LiveStep::Submit]);
+    assert_eq!(stage.cloud.submission_count(), 0);
 }

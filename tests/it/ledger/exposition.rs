@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Usd};
 use spotcron::ledger::{CorrectedAmount, Counter, Direction, Summary, Tally};
 use spotcron::metrics::{
-    ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, ReloadGauges, Snapshot, TaskGauges,
-    reference_page, render,
+    ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges,
+    Snapshot, TaskGauges, reference_page, render,
 };
 use spotcron::schedule::SkipReason;
 
@@ -128,6 +128,18 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
         ],
         reload: Some(ReloadGauges { succeeded: false, at: after(60) }),
         api_calls: vec![ApiCalls { operation: "SubmitJob".into(), outcome: "ok", count: 12 }],
+        optional_permissions: vec![
+            OptionalPermission {
+                operation: "DescribeSubnets",
+                region: "eu-central-1".into(),
+                denied: true,
+            },
+            OptionalPermission {
+                operation: "DescribeSubnets",
+                region: "us-east-1".into(),
+                denied: false,
+            },
+        ],
         custom_endpoint: true,
         version: "0.1.0",
         next_wake: Some(after(3600)),
@@ -180,6 +192,7 @@ fn names_are_unique_and_no_label_can_carry_an_id() {
         "outcome",
         "price",
         "reason",
+        "region",
         "state",
         "task",
         "version",

@@ -176,3 +176,42 @@ fn every_call_to_aws_is_among_the_permissions() {
         called.into_iter().filter(|name| !page.contains(&format!(":{name}"))).collect();
     assert_none("docs/guide/permissions.md lacks what src/aws calls", &found);
 }
+
+/// The operations that the wire front answers: arms of its dispatch, `"ListJobs" => list::…`.
+fn operations_served() -> BTreeSet<String> {
+    let fronts = ["batch", "ec2", "ecs", "pricing", "sts"];
+    let source: String =
+        fronts.iter().map(|front| read(&format!("src/sim/wire/{front}.rs"))).collect();
+    let arms =
+        source.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "));
+    // The Price List's services are told apart there, too.
+    let names = arms.map(|(name, _)| name.to_owned());
+    names.filter(|name| !name.starts_with("Amazon")).collect()
+}
+
+#[test]
+fn every_operation_of_the_wire_front_says_how_it_is_tested() {
+    let page = read("docs/concepts/simulated-aws.md");
+    let (served, called) = (operations_served(), operations_called());
+    assert!(served.contains("ListJobs") && served.contains("GetCallerIdentity"), "{served:?}");
+    let mut found = Vec::new();
+    for operation in &served {
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| `{operation}` | ")));
+        let Some(row) = row else {
+            found.push(format!("{operation} has no row"));
+            continue;
+        };
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let scripts = cells[..2].iter().flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        for script in scripts {
+            let name = format!("tests/wire/{script}.py");
+            if !root().join(&name).exists() {
+                found.push(format!("{operation} names {name}, which does not exist"));
+            }
+        }
+        if called.contains(operation) == cells[2].starts_with("not used") {
+            found.push(format!("{operation}: src/aws does not agree with \"{}\"", cells[2]));
+        }
+    }
+    assert_none("the table of operations in docs/concepts/simulated-aws.md", &found);
+}

@@ -35,8 +35,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
-    // What is wrong with a set-up is also told by its settings, which are plain values.
-    ("doctor", &["domain", "catalogue", "settings"]),
+    // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
+    // is a run like any other, with a price.
+    ("doctor", &["domain", "catalogue", "market", "cost", "run", "ledger", "settings"]),
     // What the core needs of the world.
     (
         "ports",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::daemon::tasks::machines::machines_behind;
+use crate::daemon::tasks::machines::known_machines_behind;
 use crate::daemon::{Change, Shared};
 use crate::domain::Site;
 use crate::ports::{ServiceError, Write};
@@ -55,7 +55,7 @@ impl LateHosts {
         for (site, mut attempts_on) in wanted {
             let arns: Vec<String> = attempts_on.keys().cloned().collect();
             for chunk in arns.chunks(PER_CALL) {
-                let (hosts, facts) = match machines_behind(shared, &site, chunk).await {
+                let (hosts, facts) = match known_machines_behind(shared, &site, chunk).await {
                     Ok(found) => found,
                     Err(error) => {
                         failure = Some(error);

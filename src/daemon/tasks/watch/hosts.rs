@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::daemon::tasks::machines::machines_behind;
+use crate::daemon::tasks::machines::known_machines_behind;
 use crate::daemon::{Change, Shared};
 use crate::domain::{
     BatchJobId, ContainerObservation, InstanceEnd, InstanceFacts, InstanceId, JobObservation, Site,
@@ -176,7 +176,7 @@ impl Hosts {
         now: Timestamp,
         change: &mut Change,
     ) -> Result<(), ServiceError> {
-        let (hosts, facts) = machines_behind(shared, site, arns).await?;
+        let (hosts, facts) = known_machines_behind(shared, site, arns).await?;
         let known = hosts.into_iter().map(|(arn, host)| (arn, Known { host, named_at: now }));
         self.known.extend(known);
         self.note_ends(shared, facts, change);
