@@ -179,7 +179,12 @@ fn json_row(line: &str) -> Result<BTreeMap<String, String>, (usize, Box<Diagnost
         }
         let text = match value {
             serde_json::Value::String(text) => text,
-            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Number(number) if is_exact(&number) => number.to_string(),
+            serde_json::Value::Number(_) => {
+                let message = format!("field {} has more digits than a number keeps", shown(&name));
+                let finding = Diagnostic::error("invalid-field", message);
+                return Err((0, Box::new(finding.hint("put it in quotes"))));
+            }
             serde_json::Value::Bool(flag) => flag.to_string(),
             _ => {
                 let message = format!("field {} is no text, number or flag", shown(&name));
@@ -189,6 +194,11 @@ fn json_row(line: &str) -> Result<BTreeMap<String, String>, (usize, Box<Diagnost
         fields.insert(name, text);
     }
     Ok(fields)
+}
+
+/// Whether a number is what was written: a float holds whole ones only up to 2^53.
+fn is_exact(number: &serde_json::Number) -> bool {
+    !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() < 9_007_199_254_740_992.0)
 }
 
 fn too_many(source: &Arc<Source>, rows: usize, findings: &mut Vec<Diagnostic>) -> bool {
