@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints the figures of docs/benchmarks.md as a Markdown table. Needs bash, python3 and cargo, and a
-# quiet machine. FIGURES_BUILD=0 leaves the clean build out; DAYS is the length of the simulation.
+# Prints the figures of docs/benchmarks.md as a Markdown table, but for those of benches/soak.py and
+# benches/submission.py, which take real time. Needs bash, python3 and cargo, and a quiet machine.
+# FIGURES_BUILD=0 leaves the clean build out; DAYS is the length of the simulation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 days=${DAYS:-30}
@@ -113,6 +114,17 @@ row "Daemon with 10,000 jobs resident" "cargo bench --bench daemon" \
     "$(of resident_mib) MiB (peak $(of resident_peak_mib) MiB)" "150 MB"
 row "One scrape with 10,000 jobs" "cargo bench --bench daemon" \
     "$(of scrape_us) µs ($(of scrape_bytes) bytes)" "–"
+
+row "10,000 runs due in the same second: all intents durable" "cargo bench --bench daemon" \
+    "$(of intents_durable_ms) ms (runs $(of runs_durable_ms) ms)" "1,000 ms"
+
+watching=$("${bench[@]}" watching)
+watched() { awk -v key="$1" '$1 == key { print $2 }' <<<"$watching"; }
+for what in running overdue; do
+    row "Watching 10,000 $what jobs: DescribeJobs per hundred jobs and minute; calls a second" \
+        "cargo bench --bench watching" \
+        "$(watched ${what}_describes_a_hundred_and_minute); $(watched ${what}_calls_a_second)" "1; 10"
+done
 
 # A table of divan: the bench, then its two arguments, with fastest, slowest and median.
 decision=$("${bench[@]}" decision | tr -d '│├╰─' | tr -s ' ')

@@ -23,7 +23,9 @@ fn main() {
     let Some(measure) = measure else {
         // Each in a process of its own.
         let program = std::env::current_exe().expect("a program");
-        for measure in ["idle", "idle-beside", "burst", "burst-sets", "burst-beside", "restart"] {
+        for measure in
+            ["timetable", "idle", "idle-beside", "burst", "burst-sets", "burst-beside", "restart"]
+        {
             let ended = std::process::Command::new(&program).arg(measure).status();
             assert!(ended.expect("a process").success(), "{measure} failed");
         }
@@ -36,6 +38,7 @@ fn main() {
         .expect("a runtime");
     runtime.block_on(async {
         match measure.as_str() {
+            "timetable" => timetable().await,
             "idle" => idle().await,
             "idle-beside" => idle_beside().await,
             "burst" => burst().await,
@@ -58,7 +61,7 @@ async fn watch(what: &str) {
     println!("{what}_resident_mib {}", memory_mib());
 }
 
-async fn idle() {
+async fn timetable() {
     let catalogue = Arc::new(crowd::catalogue(MANY, "0"));
     let began = Instant::now();
     let now = Timestamp::now();
@@ -67,7 +70,9 @@ async fn idle() {
     let terms = CatchUpTerms { window, limit: 100, is_paused: &|_| false };
     assert!(timetable.due(now, terms).start.is_empty());
     println!("timetable_ms {}", began.elapsed().as_millis());
-    drop((timetable, catalogue));
+}
+
+async fn idle() {
     let daemon = Daemon::start(crowd::text(MANY, "0"), None).await;
     watch("idle").await;
     daemon.stop().await;

@@ -185,7 +185,7 @@ fn life(number: i64) -> Vec<Vec<Write>> {
     let due = vec![
         Write::InsertRun(run.clone()),
         event(&run, RunEventKind::Due),
-        Write::Handled(run.job.as_str().into(), run.scheduled_for),
+        Write::Handled(vec![(run.job.as_str().into(), run.scheduled_for)]),
     ];
     run.legs.push(leg(&run));
     let decided = RunEventKind::Decided {

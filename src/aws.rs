@@ -18,6 +18,7 @@ mod pages;
 mod price_list;
 mod price_list_parse;
 mod queues;
+mod roles;
 mod spot_prices;
 mod submit;
 
@@ -28,7 +29,7 @@ use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use jiff::Timestamp;
 
 use crate::clock::{Clock, WallClock};
-use crate::domain::Region;
+use crate::domain::{Region, Site};
 use crate::ports::{FailureKind, ServiceError};
 use crate::settings::{AwsSettings, Limits};
 
@@ -39,8 +40,9 @@ pub use observe::{ApiCall, CallObserver};
 use clients::Clients;
 use pacing::Pacing;
 
-/// One AWS account, in every region that is asked for. Cheap to clone; clones share their clients,
-/// their credentials and their rate limits.
+/// AWS, in every region that is asked for: with spotcron's own credentials, and with those of the
+/// roles that they may assume. Cheap to clone; clones share their clients, their credentials and their
+/// rate limits.
 #[derive(Clone)]
 pub struct AwsCloud {
     inner: Arc<Inner>,
@@ -48,7 +50,8 @@ pub struct AwsCloud {
 
 struct Inner {
     clients: Clients,
-    pacing: Pacing,
+    /// The Price List is one for all regions and accounts.
+    pricing_pace: Pacing,
     home: Region,
     endpoints: Vec<CustomEndpoint>,
 }
@@ -92,8 +95,8 @@ impl AwsCloud {
         Ok(AwsCloud {
             inner: Arc::new(Inner {
                 home: home.ok_or(AwsError::NoRegion)?,
-                clients: Clients::new(sdk, observer),
-                pacing: Pacing::new(limits),
+                clients: Clients::new(sdk, limits, observer),
+                pricing_pace: Pacing::new(limits),
                 endpoints,
             }),
         })
@@ -113,6 +116,14 @@ impl AwsCloud {
     /// refuse). Fails with `Denied` where there are no credentials or they have expired.
     pub async fn account_id(&self) -> Result<String, ServiceError> {
         let answer = self.inner.clients.sts().get_caller_identity().send().await;
+        let answer = answer.map_err(|failure| error::service_error(IDENTITY, &failure))?;
+        account_of(&answer)
+    }
+
+    /// The account that a place's calls reach. Fails with `RoleRefused` where its role cannot be
+    /// assumed.
+    async fn entered_account(&self, site: &Site) -> Result<String, ServiceError> {
+        let answer = self.inner.clients.of(site).sts.get_caller_identity().send().await;
         let answer = answer.map_err(|failure| error::service_error(IDENTITY, &failure))?;
         account_of(&answer)
     }

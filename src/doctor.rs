@@ -15,7 +15,7 @@ mod operation;
 mod permissions;
 mod queues;
 mod retries;
-
+mod roles;
 mod stuck;
 
 pub use code::{Code, Severity};
@@ -59,6 +59,7 @@ pub fn examine(
     let mut findings = local::check(&examined);
     // Without credentials every look at the account failed for that one reason.
     if facts.account.is_ok() {
+        findings.extend(roles::check(&examined));
         findings.extend(permissions::check(&examined));
         for seen in examined.environments() {
             findings.extend(queues::check(&seen));

@@ -11,7 +11,7 @@ mod overlap;
 mod rules;
 
 pub use calendar::{Calendar, ClosedWindow};
-pub use cron::{Cron, CronError};
+pub use cron::{Cron, CronError, CronReader};
 pub use diff::{Change, JobDiff, diff};
 pub use dst::{DstRule, next_after};
 pub use due::{CatchUpTerms, Due, DueReport, Skipped, Timetable, schedule_key};

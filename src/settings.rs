@@ -79,7 +79,7 @@ pub struct Periods {
     pub settle: SignedDuration,
 }
 
-/// Calls per second that spotcron allows itself, account-wide.
+/// Calls per second that spotcron allows itself, in each region of each account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// AWS allows 50 SubmitJob calls a second per account and region.

@@ -20,6 +20,7 @@ mod job;
 mod lifecycle;
 mod market;
 mod network;
+mod openings;
 mod placement;
 mod places;
 mod positions;
@@ -34,6 +35,7 @@ mod strategy;
 mod submit;
 mod tasks;
 mod time_limit;
+mod waiting;
 pub mod wire;
 mod workload;
 
@@ -51,8 +53,8 @@ pub use instance_types::{InstanceOffer, LIST_PRICE_DATE, expand, offer, offers};
 pub use market::MarketQuote;
 pub use market::hazard::{AGE_BUCKETS, DOWN_TO_UP, UP_TO_DOWN};
 pub use scenario::{
-    DefinitionSpec, EnvironmentSpec, MarketSettings, PriceMode, QueueSpec, ReplaySummary, Scenario,
-    ScenarioError, Timing,
+    AccountSpec, DefinitionSpec, EnvironmentSpec, MarketSettings, PriceMode, QueueSpec,
+    ReplaySummary, RoleSpec, Scenario, ScenarioError, Timing,
 };
 pub use submit::SubmittedJob;
 
@@ -85,6 +87,24 @@ impl SimCloud {
     /// What the scenario lets go wrong on the wire.
     fn mishaps(&self) -> Vec<wire::MishapRule> {
         self.lock().scenario.mishaps.clone()
+    }
+
+    fn account_id(&self) -> String {
+        self.lock().scenario.account_id.clone()
+    }
+
+    /// Its roles that can be assumed.
+    fn roles(&self) -> Vec<RoleSpec> {
+        self.lock().scenario.roles.clone()
+    }
+
+    /// The accounts that its scenario puts beside it, on the same clock, each with a chance of its
+    /// own.
+    pub fn further_accounts(&self) -> Result<Vec<SimCloud>, ScenarioError> {
+        let further = self.lock().scenario.further_accounts();
+        let seeds = (1..).map(|n| self.seed().wrapping_add(n));
+        let clouds = further.into_iter().zip(seeds);
+        clouds.map(|(scenario, seed)| SimCloud::new(scenario, seed, self.clock.clone())).collect()
     }
 
     /// What its chance is drawn from.

@@ -25,8 +25,9 @@ const REASON_LENGTH: usize = 1024;
 #[async_trait]
 impl BatchService for AwsCloud {
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
-        self.inner.pacing.submit().await;
-        submit::submit(&self.inner.clients.of(&request.site).batch, request).await
+        let clients = self.inner.clients.of(&request.site);
+        clients.pacing.submit().await;
+        submit::submit(&clients.batch, request).await
     }
 
     async fn describe(
@@ -38,7 +39,7 @@ impl BatchService for AwsCloud {
         let clients = self.inner.clients.of(site);
         let mut jobs = Vec::with_capacity(ids.len());
         for some in ids.chunks(JOBS_PER_CALL) {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let names = some.iter().map(|id| id.as_str().to_owned()).collect();
             let answer = clients.batch.describe_jobs().set_jobs(Some(names)).send().await;
             let answer = answer.map_err(|failure| service_error(OPERATION, &failure))?;
@@ -66,7 +67,7 @@ impl BatchService for AwsCloud {
         let mut tokens = Tokens::of(OPERATION);
         let mut found = Vec::new();
         loop {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             tokens.follow(page.next_token())?;
@@ -78,7 +79,7 @@ impl BatchService for AwsCloud {
     }
 
     async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError> {
-        self.inner.pacing.stop().await;
+        self.inner.clients.of(site).pacing.stop().await;
         let call = self.inner.clients.of(site).batch.cancel_job();
         let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
         answer.map(|_| ()).map_err(|failure| service_error("CancelJob", &failure))
@@ -90,7 +91,7 @@ impl BatchService for AwsCloud {
         id: &BatchJobId,
         reason: &str,
     ) -> Result<(), ServiceError> {
-        self.inner.pacing.stop().await;
+        self.inner.clients.of(site).pacing.stop().await;
         let call = self.inner.clients.of(site).batch.terminate_job();
         let answer = call.job_id(id.as_str()).reason(shortened(reason)).send().await;
         answer.map(|_| ()).map_err(|failure| service_error("TerminateJob", &failure))

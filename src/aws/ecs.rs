@@ -25,7 +25,7 @@ impl InstanceDirectory for AwsCloud {
         let mut hosts = Vec::new();
         for (cluster, arns) in by_cluster("container-instance", container_instance_arns) {
             for some in arns.chunks(ARNS_PER_CALL) {
-                self.inner.pacing.lookup().await;
+                self.inner.clients.of(site).pacing.lookup().await;
                 let call = ecs.describe_container_instances().cluster(cluster);
                 match call.set_container_instances(Some(some.to_vec())).send().await {
                     // Those that are gone come in `failures`, as MISSING.
@@ -58,7 +58,7 @@ impl InstanceDirectory for AwsCloud {
         let mut tasks = Vec::new();
         for (cluster, arns) in by_cluster("task", task_arns) {
             for some in arns.chunks(ARNS_PER_CALL) {
-                self.inner.pacing.lookup().await;
+                self.inner.clients.of(site).pacing.lookup().await;
                 let call = ecs.describe_tasks().cluster(cluster);
                 match call.set_tasks(Some(some.to_vec())).send().await {
                     Ok(answer) => tasks.extend(answer.tasks().iter().filter_map(task)),

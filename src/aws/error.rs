@@ -7,6 +7,7 @@ use aws_sdk_batch::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
+use super::roles::NotAssumed;
 use crate::ports::{FailureKind, ServiceError};
 
 /// The names under which AWS's services say "too fast". Batch's own is not in its service model.
@@ -85,6 +86,9 @@ pub(super) fn service_error<E>(
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    if let Some(NotAssumed(error)) = find::<NotAssumed>(failure) {
+        return ServiceError::new(operation, error.kind, error.message.clone());
+    }
     let (kind, message) = match failure {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();

@@ -28,6 +28,10 @@ impl AccountInspector for AwsCloud {
         self.identity_and_time().await
     }
 
+    async fn account_at(&self, site: &Site) -> Result<String, ServiceError> {
+        self.entered_account(site).await
+    }
+
     async fn probe(
         &self,
         site: &Site,
@@ -82,7 +86,7 @@ impl AccountInspector for AwsCloud {
         let mut tokens = Tokens::of("ListJobs");
         let mut jobs = Vec::new();
         for _ in 0..PAGES_OF_JOBS {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error("ListJobs", &failure))?;
             tokens.follow(page.next_token())?;

@@ -36,7 +36,7 @@ impl AwsCloud {
             let mut pages = call.into_paginator().send();
             let mut tokens = Tokens::of(OPERATION);
             loop {
-                self.inner.pacing.lookup().await;
+                self.inner.clients.of(site).pacing.lookup().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 tokens.follow(page.next_token())?;

@@ -20,6 +20,8 @@ pub struct ApiCall<'a> {
     pub operation: &'a str,
     /// That it was sent to: of the Price List, where that is served.
     pub region: &'a str,
+    /// The account of the role that it was made with; empty for spotcron's own.
+    pub account: &'a str,
     pub outcome: Result<(), FailureKind>,
     /// From 1; more than 1 is a repetition by the SDK.
     pub attempt: u32,
@@ -37,7 +39,11 @@ impl<F: Fn(&ApiCall<'_>) + Send + Sync + 'static> CallObserver for F {
 }
 
 #[derive(Clone)]
-pub(super) struct CountCalls(pub(super) Arc<dyn CallObserver>);
+pub(super) struct CountCalls {
+    pub(super) observer: Arc<dyn CallObserver>,
+    /// As in [`ApiCall`].
+    pub(super) account: Arc<str>,
+}
 
 impl fmt::Debug for CountCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,9 +72,10 @@ impl Intercept for CountCalls {
                 Err(kind_of(status, error_code(response).as_deref()))
             }
         };
-        self.0.call(&ApiCall {
+        self.observer.call(&ApiCall {
             operation: config.load::<Metadata>().map_or("unknown", Metadata::name),
             region: config.load::<Region>().map_or("unknown", |region| region.as_ref()),
+            account: &self.account,
             outcome,
             attempt: config.load::<RequestAttempts>().map_or(1, |count| count.attempts()),
         });

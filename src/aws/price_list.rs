@@ -97,7 +97,7 @@ impl AwsCloud {
         let mut tokens = Tokens::of(OPERATION);
         let mut products = Vec::new();
         loop {
-            self.inner.pacing.prices().await;
+            self.inner.pricing_pace.prices().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             tokens.follow(page.next_token())?;

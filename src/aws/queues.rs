@@ -44,11 +44,12 @@ impl AwsCloud {
         queue: &str,
     ) -> Result<JobQueueDetail, ServiceError> {
         const OPERATION: &str = "DescribeJobQueues";
-        let call = self.inner.clients.of(site).batch.describe_job_queues().job_queues(queue);
+        let clients = self.inner.clients.of(site);
+        let call = clients.batch.describe_job_queues().job_queues(queue);
         let mut pages = call.into_paginator().send();
         let mut tokens = Tokens::of(OPERATION);
         loop {
-            self.inner.pacing.describe().await;
+            clients.pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             tokens.follow(page.next_token())?;
@@ -69,13 +70,14 @@ impl AwsCloud {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.inner.clients.of(site).batch.describe_compute_environments();
+        let clients = self.inner.clients.of(site);
+        let call = clients.batch.describe_compute_environments();
         let call = call.set_compute_environments(Some(names.to_vec()));
         let mut pages = call.into_paginator().send();
         let mut tokens = Tokens::of("DescribeComputeEnvironments");
         let mut found = Vec::with_capacity(names.len());
         loop {
-            self.inner.pacing.describe().await;
+            clients.pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page =
                 page.map_err(|failure| service_error("DescribeComputeEnvironments", &failure))?;
@@ -121,12 +123,13 @@ impl AwsCloud {
         }
         // By filter: a subnet that is gone is then left out, instead of failing the whole call.
         let by_id = Filter::builder().name("subnet-id").set_values(Some(subnets)).build();
-        let call = self.inner.clients.of(site).ec2.describe_subnets().filters(by_id);
+        let clients = self.inner.clients.of(site);
+        let call = clients.ec2.describe_subnets().filters(by_id);
         let mut pages = call.into_paginator().send();
         let mut tokens = Tokens::of("DescribeSubnets");
         let mut zones = BTreeMap::new();
         loop {
-            self.inner.pacing.lookup().await;
+            clients.pacing.lookup().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error("DescribeSubnets", &failure))?;
             tokens.follow(page.next_token())?;

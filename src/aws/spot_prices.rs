@@ -44,7 +44,7 @@ impl SpotPriceSource for AwsCloud {
             let mut pages = call.into_paginator().send();
             let mut tokens = Tokens::of(OPERATION);
             loop {
-                self.inner.pacing.prices().await;
+                self.inner.clients.of(site).pacing.prices().await;
                 let Some(page) = pages.next().await else { break };
                 let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
                 tokens.follow(page.next_token())?;

@@ -43,6 +43,12 @@ toml_table! {
         capacity: CapacityText, required "\"spot\"";
         /// The queue's AWS region.
         region: String, required "\"eu-west-1\"";
+        /// The ARN of the IAM role through which the queue's account is entered, where that is not
+        /// the account of spotcron's own credentials. Its trust policy must let those assume it.
+        assume_role: String, optional "\"arn:aws:iam::123456789012:role/spotcron\"";
+        /// What the role's trust policy asks for as `sts:ExternalId`, if it does. Submissions keep
+        /// the one that they were made with, so let the policy accept the old one until they ended.
+        external_id: String, optional "\"spotcron-7f3a\"";
         /// Exact EC2 instance types, instead of those found in the queue's compute environments.
         instance_types: List<String>, optional "[\"m6i.xlarge\", \"c6i.xlarge\"]";
         /// Availability zones, instead of those of the compute environments' subnets.

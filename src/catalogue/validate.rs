@@ -10,6 +10,7 @@ mod environment;
 mod fargate;
 mod job;
 mod names;
+mod role;
 mod schedule;
 mod sets;
 mod submission;

@@ -74,8 +74,9 @@ mod real {
         let catalogue = open::catalogue(&settings)?;
         let calls = Arc::new(CallLog::default());
         let counting = Arc::clone(&calls);
-        let observer =
-            move |call: &ApiCall<'_>| counting.note(call.operation, call.region, call.outcome);
+        let observer = move |call: &ApiCall<'_>| {
+            counting.note(call.operation, (call.account, call.region), call.outcome)
+        };
         let aws =
             AwsCloud::connect(&settings.aws, &settings.limits, Arc::new(observer)).await.map_err(
                 |error| CliError::input("AWS cannot be used as configured").caused_by(error),

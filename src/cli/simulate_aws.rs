@@ -60,6 +60,9 @@ async fn start(args: &SimulateAwsArgs) -> Result<(), CliError> {
     let clock = Arc::new(WallClock);
     let cloud = SimCloud::new(scenario, args.seed, clock.clone())
         .map_err(|error| CliError::input("the scenario cannot be simulated").caused_by(error))?;
+    let further = cloud.further_accounts().map_err(|error| {
+        CliError::input("the scenario's further accounts cannot be simulated").caused_by(error)
+    })?;
     let cannot_listen = |error| {
         CliError::failed(format!("{} cannot be listened on", args.listen))
             .caused_by(error)
@@ -79,7 +82,8 @@ async fn start(args: &SimulateAwsArgs) -> Result<(), CliError> {
         let _ = tokio::signal::ctrl_c().await;
         stop.send_replace(true);
     });
-    let wire = Wire::new(cloud, clock, Keys::one(&args.access_key, &args.secret_key));
+    let wire =
+        Wire::with_accounts(cloud, further, clock, Keys::one(&args.access_key, &args.secret_key));
     serve(listener, wire, stopped)
         .await
         .map_err(|error| CliError::failed("the server ended").caused_by(error))

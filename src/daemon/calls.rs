@@ -23,33 +23,43 @@ const OPTIONAL: &[(&str, &str)] = &[
 #[derive(Debug, Default)]
 pub struct CallLog {
     counts: Mutex<BTreeMap<(String, &'static str), u64>>,
-    /// By operation and region: whether AWS's last word was that it is denied.
-    optional: Mutex<BTreeMap<(&'static str, String), bool>>,
+    /// By operation, account and region: whether AWS's last word was that it is denied.
+    optional: Mutex<BTreeMap<(&'static str, String, String), bool>>,
 }
 
 impl CallLog {
-    /// Takes down how a call to `region` ended.
-    pub fn note(&self, operation: &str, region: &str, outcome: Result<(), FailureKind>) {
+    /// Takes down how a call ended. `place` is the account whose role it was made with (empty:
+    /// spotcron's own) and the region.
+    pub fn note(&self, operation: &str, place: (&str, &str), outcome: Result<(), FailureKind>) {
         let label = outcome.map_or_else(FailureKind::label, |()| "ok");
         *lock(&self.counts).entry((operation.to_owned(), label)).or_default() += 1;
         let known = OPTIONAL.iter().find(|(name, _)| *name == operation);
         if let (Some((name, lost)), Some(denied)) = (known, is_denied(outcome)) {
-            self.note_optional(name, lost, region, denied);
+            self.note_optional(name, lost, place, denied);
         }
     }
 
     /// Logs when a denial begins and when it ends, not in between.
-    fn note_optional(&self, operation: &'static str, lost: &str, region: &str, denied: bool) {
-        let key = (operation, region.to_owned());
+    fn note_optional(
+        &self,
+        operation: &'static str,
+        lost: &str,
+        (account, region): (&str, &str),
+        denied: bool,
+    ) {
+        let key = (operation, account.to_owned(), region.to_owned());
         let before = lock(&self.optional).insert(key, denied).unwrap_or(false);
         match (before, denied) {
             (false, true) => tracing::warn!(
                 operation,
+                account,
                 region,
                 "AWS denies a permission that spotcron can do without: {lost} \
                  (docs/guide/permissions.md)"
             ),
-            (true, false) => tracing::info!(operation, region, "AWS permits the operation again"),
+            (true, false) => {
+                tracing::info!(operation, account, region, "AWS permits the operation again")
+            }
             _ => {}
         }
     }
@@ -67,10 +77,11 @@ impl CallLog {
     /// The optional operations that were called so far, and whether each is denied.
     pub fn optional_permissions(&self) -> Vec<OptionalPermission> {
         let optional = lock(&self.optional);
-        let row = |((operation, region), denied): (&(&'static str, String), &bool)| {
-            OptionalPermission { operation, region: region.clone(), denied: *denied }
-        };
-        optional.iter().map(row).collect()
+        let rows = optional.iter().map(|((operation, account, region), denied)| {
+            let (account, region) = (account.clone(), region.clone());
+            OptionalPermission { operation, account, region, denied: *denied }
+        });
+        rows.collect()
     }
 }
 
@@ -80,6 +91,11 @@ fn is_denied(outcome: Result<(), FailureKind>) -> Option<bool> {
     match outcome {
         Err(FailureKind::Denied) => Some(true),
         Ok(()) | Err(FailureKind::Rejected | FailureKind::NotFound) => Some(false),
-        Err(FailureKind::Throttled | FailureKind::Unavailable | FailureKind::BadResponse) => None,
+        Err(
+            FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::BadResponse
+            | FailureKind::RoleRefused,
+        ) => None,
     }
 }

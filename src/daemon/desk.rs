@@ -106,6 +106,13 @@ impl Desk {
         !same
     }
 
+    /// Nothing behind the environment's queue can be reached: decisions leave it alone until it is
+    /// discovered again. What was known of it stays.
+    pub fn note_unreachable(&self, environment: &EnvironmentName, why: String) {
+        let mut drawers = lock(&self.drawers);
+        drawers.discovered.entry(environment.clone()).or_default().unusable = Some(why);
+    }
+
     /// A number that rises when an attempt that lacked something for its price may be priced now.
     pub fn evidence(&self) -> u64 {
         lock(&self.drawers).evidence

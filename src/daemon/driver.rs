@@ -25,6 +25,19 @@ impl TaskError {
     pub fn is_denial(&self) -> bool {
         matches!(self, TaskError::Service(error) if error.kind == FailureKind::Denied)
     }
+
+    /// Which of two failures is told: one that may concern everything before one account's own.
+    pub fn over(self, earlier: Option<TaskError>) -> TaskError {
+        match earlier {
+            Some(earlier) if self.is_role_refused() && !earlier.is_role_refused() => earlier,
+            _ => self,
+        }
+    }
+
+    /// Whether one account cannot be entered; the others are not concerned.
+    pub fn is_role_refused(&self) -> bool {
+        matches!(self, TaskError::Service(error) if error.kind == FailureKind::RoleRefused)
+    }
 }
 
 /// What an activation says when it is done.

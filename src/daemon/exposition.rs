@@ -126,6 +126,10 @@ pub fn obstacles(shared: &Shared) -> Vec<String> {
         if status.denied {
             return Some(format!("task {task} is not allowed to do its work: {error}"));
         }
+        // What the other accounts need is in place.
+        if status.role_refused {
+            return None;
+        }
         // Before the environments are known a task succeeds with nothing to do, so that a failure
         // that began with the start counts like one without any success.
         let never = status.last_success.is_none()

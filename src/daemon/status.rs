@@ -25,6 +25,8 @@ pub struct TaskStatus {
     pub failing_since: Option<Timestamp>,
     /// AWS refuses what the task needs: a permission is missing, or credentials have expired.
     pub denied: bool,
+    /// All that fails is of accounts whose role cannot be assumed.
+    pub role_refused: bool,
 }
 
 /// All tasks' records.
@@ -51,6 +53,7 @@ impl Status {
         status.next_wake = Some(next_wake);
         status.last_elapsed_millis =
             ended.duration_since(began).max(SignedDuration::ZERO).as_millis() as i64;
+        status.role_refused = result.as_ref().is_err_and(TaskError::is_role_refused);
         status.denied = result.as_ref().is_err_and(TaskError::is_denial);
         match result {
             Ok(_) => {

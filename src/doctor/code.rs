@@ -72,6 +72,14 @@ codes! {
         why "Nothing on AWS works, and nothing there can be looked at."
         fix "`aws sts get-caller-identity` must answer with the same environment. Renew the \
              credentials, name the profile (AWS_PROFILE), or give the machine a role.";
+    RoleRefused "role-refused" Error
+        means "The role through which the environment's account is entered (`assume_role`) cannot be \
+               assumed."
+        why "Nothing can be submitted, watched or stopped there, and nothing there can be looked at; \
+             the other environments go on."
+        fix "Let the role's trust policy name the role or user of spotcron's own credentials, with the \
+             `external_id` of the catalogue if it asks for one, and allow those sts:AssumeRole on it; \
+             the guide to permissions has both policies.";
     PermissionDenied "permission-denied" Error
         means "The credentials may not call an operation that runs depend on."
         why "Without it runs are not submitted, seen, moved or decided well."

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Operation;
 use crate::catalogue::RetryStrategy;
 use crate::domain::{
-    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Resources, Site, Zone,
+    Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Resources, Role, Site,
+    Zone,
 };
 
 /// What was seen, or why nothing was.
@@ -20,6 +21,8 @@ pub enum Unseen {
     Denied,
     /// What was named does not exist.
     Missing,
+    /// The role through which the account is entered cannot be assumed. In AWS's words.
+    Refused(String),
     /// Anything else: its text can be read alone.
     Failed(String),
 }
@@ -43,6 +46,8 @@ pub struct Facts {
     pub account: Look<String>,
     /// How far AWS's clock is ahead of this machine's; negative when this machine's is ahead.
     pub aws_clock_ahead: Look<SignedDuration>,
+    /// The account that each role of the catalogue leads to.
+    pub roles: BTreeMap<Role, Look<String>>,
     /// By operation and place, of what the catalogue needs.
     pub permissions: BTreeMap<(Operation, Site), Access>,
     /// Of every environment of the catalogue.

@@ -40,7 +40,7 @@ pub(super) fn check(examined: &Examined<'_>) -> Vec<Finding> {
 
 fn credentials(examined: &Examined<'_>) -> Option<Finding> {
     let why = match examined.facts.account.as_ref().err()? {
-        Unseen::Failed(text) => text.as_str(),
+        Unseen::Failed(text) | Unseen::Refused(text) => text.as_str(),
         Unseen::Denied => "AWS refuses them",
         Unseen::Missing => "there are none",
     };

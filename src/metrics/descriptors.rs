@@ -102,7 +102,7 @@ descriptors! {
 
     API_CALLS = Counter "spotcron_api_calls_total" ["operation", "outcome"]
         "Calls to AWS by operation and outcome, since the process started.";
-    OPTIONAL_DENIED = Gauge "spotcron_optional_permission_denied" ["operation", "region"]
+    OPTIONAL_DENIED = Gauge "spotcron_optional_permission_denied" ["operation", "account", "region"]
         "1 while AWS denies an operation that runs can do without (for want of a permission, or because credentials have expired), 0 while it permits it; operations called so far.";
     TASK_SUCCESS = Gauge "spotcron_task_last_success_timestamp_seconds" ["task"]
         "When each of the daemon's own tasks last succeeded, in Unix time.";

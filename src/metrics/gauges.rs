@@ -69,6 +69,8 @@ pub struct ApiCalls {
 pub struct OptionalPermission {
     /// AWS's name, of a closed set.
     pub operation: &'static str,
+    /// That of the role it is called with; empty for spotcron's own.
+    pub account: String,
     pub region: String,
     pub denied: bool,
 }
@@ -87,7 +89,8 @@ pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> 
         to.add(&metric::API_CALLS, &[&calls.operation, calls.outcome], calls.count as f64)?;
     }
     for permission in &snapshot.optional_permissions {
-        let labels = [permission.operation, permission.region.as_str()];
+        let labels =
+            [permission.operation, permission.account.as_str(), permission.region.as_str()];
         to.add(&metric::OPTIONAL_DENIED, &labels, flag(permission.denied))?;
     }
     for task in &snapshot.tasks {

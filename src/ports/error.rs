@@ -10,6 +10,9 @@ pub enum FailureKind {
     Throttled,
     /// Missing or refused permission, or expired credentials.
     Denied,
+    /// The role through which the account is entered cannot be assumed: no call there can succeed
+    /// until that is put right, and calls elsewhere are not concerned.
+    RoleRefused,
     /// The request itself is wrong; repeating it cannot help.
     Rejected,
     /// The thing named does not exist (or no longer).
@@ -25,6 +28,7 @@ impl FailureKind {
         match self {
             FailureKind::Throttled => "throttled",
             FailureKind::Denied => "denied",
+            FailureKind::RoleRefused => "role-refused",
             FailureKind::Rejected => "rejected",
             FailureKind::NotFound => "not-found",
             FailureKind::Unavailable => "unavailable",
@@ -46,5 +50,18 @@ pub struct ServiceError {
 impl ServiceError {
     pub fn new(operation: &'static str, kind: FailureKind, message: impl Into<String>) -> Self {
         ServiceError { operation, kind, message: message.into() }
+    }
+
+    /// Which of two failures is told: one that may concern everything before one account's own.
+    pub fn over(self, earlier: Option<ServiceError>) -> ServiceError {
+        match earlier {
+            Some(earlier)
+                if self.kind == FailureKind::RoleRefused
+                    && earlier.kind != FailureKind::RoleRefused =>
+            {
+                earlier
+            }
+            _ => self,
+        }
     }
 }

@@ -33,6 +33,9 @@ pub struct ProbeAt {
 pub trait AccountInspector: Send + Sync {
     async fn identity(&self) -> Identity;
 
+    /// The account that calls at a place reach, which shows whether its role can be assumed.
+    async fn account_at(&self, site: &Site) -> Result<String, ServiceError>;
+
     /// Calls an operation without effect. What comes back matters only as far as it tells whether
     /// the call is allowed. Only for operations that can be tested.
     async fn probe(
@@ -74,6 +77,7 @@ impl From<ServiceError> for Unseen {
         match error.kind {
             FailureKind::Denied => Unseen::Denied,
             FailureKind::NotFound => Unseen::Missing,
+            FailureKind::RoleRefused => Unseen::Refused(error.message),
             _ => Unseen::Failed(error.to_string()),
         }
     }
@@ -87,9 +91,10 @@ impl From<Result<(), ServiceError>> for Access {
         match error.kind {
             FailureKind::Denied => Access::Denied(error.to_string()),
             FailureKind::Rejected | FailureKind::NotFound => Access::Allowed,
-            FailureKind::Throttled | FailureKind::Unavailable | FailureKind::BadResponse => {
-                Access::Unclear(error.to_string())
-            }
+            FailureKind::RoleRefused
+            | FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::BadResponse => Access::Unclear(error.to_string()),
         }
     }
 }

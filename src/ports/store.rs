@@ -41,10 +41,10 @@ pub enum Write {
     Shape(InstanceType, InstanceShape),
     /// Inserts or replaces the attempt's line.
     Entry(Entry),
-    /// Up to when a schedule is handled.
-    Handled(ScheduleKey, Timestamp),
-    /// Nobody has this schedule any more.
-    Forgotten(ScheduleKey),
+    /// Up to when schedules are handled. Many in one: a new catalogue has as many as jobs.
+    Handled(Vec<(ScheduleKey, Timestamp)>),
+    /// Nobody has these schedules any more.
+    Forgotten(Vec<ScheduleKey>),
     /// Scheduled times that have no run, and when that was found.
     Skipped(Timestamp, Skipped),
     Count(Counter, i128),

@@ -17,28 +17,38 @@ pub enum CronError {
 }
 
 /// A cron expression of five fields, or six with seconds first, or an alias such as `@daily`.
-#[derive(Clone)]
-pub struct Cron {
-    text: String,
-    /// Some 300 bytes; catalogues hold many thousands, and rules are kept small.
-    parsed: Box<croner::Cron>,
-}
+///
+/// Only its text is kept: croner's parsed form takes some 8 KB, most of it for the years, and a
+/// catalogue may hold a hundred thousand. Parsing takes microseconds, and a job is asked for its next
+/// time once a run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cron(Box<str>);
 
-impl Cron {
+/// An expression that is ready to be asked.
+pub struct CronReader(croner::Cron);
+
+impl CronReader {
     /// The first clock time after `after` that the expression names; with `inclusive`, `after`
     /// itself is one of them. `None` when no such time exists within the library's horizon (an
     /// impossible date such as 30 February).
     pub fn next_civil(&self, after: DateTime, inclusive: bool) -> Option<DateTime> {
         // In UTC every clock time exists once, so that the library sees no change of the clocks.
         let from = after.to_zoned(TimeZone::UTC).ok()?;
-        let next = self.parsed.find_next_occurrence(&from, inclusive).ok()?;
+        let next = self.0.find_next_occurrence(&from, inclusive).ok()?;
         Some(next.datetime())
+    }
+}
+
+impl Cron {
+    /// `None` never happens: the text was parsed when the expression was made.
+    pub fn reader(&self) -> Option<CronReader> {
+        parse(&self.0).ok().map(CronReader)
     }
 
     /// Whether the hour is a wildcard or a step (`*`, `*/2`): such a job runs so many times an hour
     /// or a day, where one with named hours runs at times of day. As Vixie cron tells them apart.
     pub fn follows_elapsed_time(&self) -> bool {
-        let fields: Vec<&str> = self.text.split_whitespace().collect();
+        let fields: Vec<&str> = self.0.split_whitespace().collect();
         match fields.as_slice() {
             [alias] => alias.eq_ignore_ascii_case("@hourly"),
             [_, hour, _, _, _] => hour.starts_with(['*', '?']),
@@ -48,38 +58,30 @@ impl Cron {
     }
 
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
+}
+
+fn parse(text: &str) -> Result<croner::Cron, CronError> {
+    let parser = CronParser::builder().seconds(Seconds::Optional).build();
+    parser.parse(text).map_err(|error| CronError::Syntax(error.to_string()))
 }
 
 impl FromStr for Cron {
     type Err = CronError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .build()
-            .parse(text)
-            .map_err(|error| CronError::Syntax(error.to_string()))?;
-        Ok(Cron { text: text.to_owned(), parsed: Box::new(parsed) })
+        parse(text).map(|_| Cron(text.into()))
     }
 }
-
-impl PartialEq for Cron {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for Cron {}
 
 impl fmt::Debug for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cron({:?})", self.text)
+        write!(f, "Cron({:?})", self.0)
     }
 }
 
 impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use serde::Serialize;
 
-use super::Cron;
+use super::{Cron, CronReader};
 
 /// Which rule holds on nights when clocks change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -34,15 +34,16 @@ pub fn next_after(
     rule: DstRule,
     after: Timestamp,
 ) -> Option<Timestamp> {
+    let reader = cron.reader()?;
     match rule {
-        DstRule::Vixie if cron.follows_elapsed_time() => by_elapsed_time(cron, zone, after),
-        _ => by_clock(cron, zone, rule, after),
+        DstRule::Vixie if cron.follows_elapsed_time() => by_elapsed_time(&reader, zone, after),
+        _ => by_clock(&reader, zone, rule, after),
     }
 }
 
 /// Between two changes of the offset, clock time and elapsed time go together: the search goes from
 /// one such stretch to the next.
-fn by_elapsed_time(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+fn by_elapsed_time(cron: &CronReader, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
     let (mut from, mut inclusive) = (after, false);
     loop {
         let offset = zone.to_offset(from);
@@ -56,7 +57,12 @@ fn by_elapsed_time(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Tim
 }
 
 /// Each clock time becomes at most one moment, and later ones never an earlier moment.
-fn by_clock(cron: &Cron, zone: &TimeZone, rule: DstRule, after: Timestamp) -> Option<Timestamp> {
+fn by_clock(
+    cron: &CronReader,
+    zone: &TimeZone,
+    rule: DstRule,
+    after: Timestamp,
+) -> Option<Timestamp> {
     let mut clock = whole_seconds(zone.to_datetime(after));
     loop {
         clock = cron.next_civil(clock, false)?;

@@ -109,7 +109,8 @@ toml_table! {
 }
 
 toml_table! {
-    /// Calls per second that spotcron allows itself, for the whole account.
+    /// Calls per second that spotcron allows itself, in each region of each account that it calls: AWS
+    /// counts so too.
     pub struct RawLimits {
         /// SubmitJob. AWS allows 50 per account and region.
         submit_per_second: PerSecond, default "25";

@@ -1,6 +1,6 @@
 //! Compute environments and job queues.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::domain::{Capacity, InstanceShape, InstanceType, Pool, Region, Zone};
 use crate::ports::{ComputeEnvironment, QueueDescription};
@@ -18,6 +18,7 @@ use super::scenario::{EnvironmentSpec, QueueSpec, Scenario};
 use super::strategy::{AllocationStrategy, Terms};
 use super::tasks::TaskKey;
 use super::time_limit::TimeLimit;
+use super::waiting::WaitingJobs;
 
 /// Index of a compute environment.
 pub(crate) type EnvironmentIx = usize;
@@ -78,8 +79,8 @@ pub(crate) struct Queue {
     pub(crate) arn: String,
     /// In the queue's order.
     pub(crate) environments: Vec<EnvironmentIx>,
-    /// RUNNABLE jobs by their place.
-    pub(crate) waiting: BTreeMap<i64, JobKey>,
+    /// RUNNABLE jobs.
+    pub(crate) waiting: WaitingJobs,
     pub(crate) positions: Positions,
     next_back: i64,
     next_front: i64,
@@ -232,7 +233,7 @@ impl Queue {
             arn,
             environments: spec.compute_environments.iter().filter_map(by_name).collect(),
             spec: spec.clone(),
-            waiting: BTreeMap::new(),
+            waiting: WaitingJobs::default(),
             positions: Positions::default(),
             next_back: 0,
             next_front: -1,
@@ -258,21 +259,19 @@ impl Queue {
     }
 
     pub(crate) fn enter(&mut self, order: i64, job: JobKey, now: Millis) {
-        self.waiting.insert(order, job);
+        self.waiting.enter(order, job);
         self.moved(order, now);
     }
 
     /// Takes a job out, if it is in.
     pub(crate) fn leave(&mut self, order: i64, job: JobKey, now: Millis) {
-        // A job that never entered has an order, too, which may be another's.
-        if self.waiting.get(&order) == Some(&job) {
-            self.waiting.remove(&order);
+        if self.waiting.leave(order, job) {
             self.moved(order, now);
         }
     }
 
     fn moved(&mut self, order: i64, now: Millis) {
-        self.positions.moved(order, now, &self.waiting);
+        self.positions.moved(order, now, self.waiting.all());
     }
 
     /// What Batch says of a job that is blocked at the head of this queue.

@@ -12,6 +12,7 @@ use super::instance_types::InstanceOffer;
 use super::instant::{Millis, timestamp};
 use super::job::JobKey;
 use super::market::PoolIx;
+use super::openings::{Opening, Openings};
 
 /// Index of an instance. Never used twice.
 pub(crate) type InstanceKey = u64;
@@ -89,6 +90,7 @@ pub(crate) struct Fleet {
     ids: HashMap<InstanceId, InstanceKey>,
     arns: HashMap<String, InstanceKey>,
     ended: VecDeque<(Millis, InstanceKey)>,
+    openings: Openings,
     next_key: InstanceKey,
 }
 
@@ -142,6 +144,7 @@ impl Fleet {
         self.next_key += 1;
         self.ids.insert(instance.id.clone(), key);
         self.arns.insert(instance.arn.clone(), key);
+        self.openings.moved(key, None, Opening::of(&instance));
         self.instances.insert(key, instance);
         key
     }
@@ -150,8 +153,41 @@ impl Fleet {
         self.instances.get(&key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: InstanceKey) -> Option<&mut Instance> {
-        self.instances.get_mut(&key)
+    /// The only way to change an instance: keeps it to be found by its room.
+    pub(crate) fn change<T>(
+        &mut self,
+        key: InstanceKey,
+        how: impl FnOnce(&mut Instance) -> T,
+    ) -> Option<T> {
+        let instance = self.instances.get_mut(&key)?;
+        let before = Opening::of(instance);
+        let outcome = how(instance);
+        self.openings.moved(key, before, Opening::of(instance));
+        Some(outcome)
+    }
+
+    /// An instance in the cluster with room: the fullest that holds the job, so that the others can
+    /// be given back.
+    pub(crate) fn joined_room(
+        &self,
+        environment: EnvironmentIx,
+        need: &Resources,
+    ) -> Option<InstanceKey> {
+        let mut fitting = self.openings.joined(environment, need);
+        fitting.find(|key| self.holds(*key, need))
+    }
+
+    /// The oldest instance on its way that has room.
+    pub(crate) fn coming_room(
+        &self,
+        environment: EnvironmentIx,
+        need: &Resources,
+    ) -> Option<InstanceKey> {
+        self.openings.coming(environment).find(|key| self.holds(*key, need))
+    }
+
+    fn holds(&self, key: InstanceKey, need: &Resources) -> bool {
+        self.get(key).is_some_and(|instance| instance.room.holds(need))
     }
 
     /// By EC2's id, once launched.
@@ -194,6 +230,7 @@ impl Fleet {
         if let Some(instance) = self.instances.remove(&key) {
             self.ids.remove(&instance.id);
             self.arns.remove(&instance.arn);
+            self.openings.moved(key, Opening::of(&instance), None);
         }
     }
 

@@ -43,23 +43,24 @@ impl State {
         let mut rng = self.seed.stream("boot", &key.to_string());
         let joins = self.now + between(&mut rng, self.scenario.timing.boot_secs);
         self.usages.push(usage);
-        if let Some(instance) = self.fleet.get_mut(key) {
+        let (now, usage) = (self.now, self.usages.len() - 1);
+        self.fleet.change(key, |instance| {
             instance.state = InstanceState::Booting;
-            instance.launched = self.now;
-            instance.usage = Some(self.usages.len() - 1);
-        }
+            instance.launched = now;
+            instance.usage = Some(usage);
+        });
         self.agenda.plan(joins, Event::InstanceJoins(key));
     }
 
     /// The instance joins its cluster and takes the jobs that wait for it.
     pub(crate) fn join(&mut self, key: InstanceKey) {
-        let Some(instance) = self.fleet.get_mut(key) else { return };
+        let Some(instance) = self.fleet.get(key) else { return };
         if instance.state != InstanceState::Booting {
             return;
         }
-        instance.state = InstanceState::Joined;
-        let environment = instance.environment;
-        for job in instance.jobs.clone() {
+        let (environment, jobs) = (instance.environment, instance.jobs.clone());
+        self.fleet.change(key, |instance| instance.state = InstanceState::Joined);
+        for job in jobs {
             self.unreserve(job);
             self.start_on(key, job);
         }
@@ -92,9 +93,11 @@ impl State {
 
     /// No more jobs for this instance; those that only waited for it wait again.
     pub(crate) fn drain(&mut self, key: InstanceKey) {
-        let Some(instance) = self.fleet.get_mut(key) else { return };
-        instance.state = InstanceState::Draining;
-        for job in instance.jobs.clone() {
+        let held = self.fleet.change(key, |instance| {
+            instance.state = InstanceState::Draining;
+            instance.jobs.clone()
+        });
+        for job in held.unwrap_or_default() {
             self.unreserve(job);
         }
     }
@@ -117,10 +120,13 @@ impl State {
     pub(crate) fn end_instance(&mut self, key: InstanceKey, end: InstanceEnd) {
         self.leave_environment(key);
         let now = self.now;
-        let Some(instance) = self.fleet.get_mut(key) else { return };
-        instance.state = InstanceState::Ended;
-        instance.ended = Some((now, end));
-        if let Some(usage) = instance.usage.and_then(|ix| self.usages.get_mut(ix)) {
+        let ended = self.fleet.change(key, |instance| {
+            instance.state = InstanceState::Ended;
+            instance.ended = Some((now, end));
+            instance.usage
+        });
+        let Some(usage) = ended else { return };
+        if let Some(usage) = usage.and_then(|ix| self.usages.get_mut(ix)) {
             usage.to = Some(now);
             usage.reclaimed = end == InstanceEnd::Reclaimed;
         }
@@ -235,9 +241,10 @@ impl State {
                 if let Some(arn) = self.task_arn(job) {
                     self.tasks.retire_hosted(arn, self.now);
                 }
-                let instance = self.fleet.get_mut(key)?;
-                instance.release(job, need);
-                let environment = instance.environment;
+                let environment = self.fleet.change(key, |instance| {
+                    instance.release(job, need);
+                    instance.environment
+                })?;
                 self.plan_idle_end(key);
                 Some(environment)
             }

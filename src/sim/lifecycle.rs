@@ -57,9 +57,11 @@ impl State {
     pub(crate) fn start_on(&mut self, instance: InstanceKey, key: JobKey) {
         let Some(job) = self.jobs.get(key) else { return };
         let need = job.spec.resources;
-        let Some(host) = self.fleet.get_mut(instance) else { return };
-        host.assign(key, &need);
-        let (environment, host_arn) = (host.environment, host.arn.clone());
+        let assigned = self.fleet.change(instance, |host| {
+            host.assign(key, &need);
+            (host.environment, host.arn.clone())
+        });
+        let Some((environment, host_arn)) = assigned else { return };
         let (_, arn) = self.new_task(environment, key);
         let now = self.now;
         self.tasks.host(arn.clone(), HostedTask { job: key, instance, placed: now });

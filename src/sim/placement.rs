@@ -11,6 +11,7 @@ use super::job::{JobKey, Placement, QueueIx};
 use super::random::between;
 use super::state::State;
 use super::strategy::Candidate;
+use super::waiting::Waiting;
 
 /// How many waiting jobs are looked at to size the next instance.
 const DEMAND_HORIZON: usize = 64;
@@ -28,7 +29,7 @@ impl State {
     pub(crate) fn schedule(&mut self, queue: QueueIx) {
         let mut from = i64::MIN;
         let mut blocked = None;
-        while let Some((order, job)) = self.next_waiting(queue, from) {
+        while let Some(Waiting { order, job }) = self.next_waiting(queue, from) {
             from = order + 1;
             match self.place(queue, job) {
                 Placed::Started | Placed::Reserved => {}
@@ -47,18 +48,27 @@ impl State {
         }
     }
 
-    fn next_waiting(&self, queue: QueueIx, from: i64) -> Option<(i64, JobKey)> {
-        self.queues[queue].waiting.range(from..).next().map(|(order, job)| (*order, *job))
+    /// The next job that can be placed or has no place. Those between, with room set aside on an
+    /// instance that is still coming up, wait for it as long as no other has room.
+    fn next_waiting(&self, queue: QueueIx, from: i64) -> Option<Waiting> {
+        self.queues[queue].waiting.next_placeable(from, |need| {
+            let room = |environment| self.fleet.joined_room(environment, need).is_some();
+            self.usable_environments(queue).any(room)
+        })
+    }
+
+    /// In the queue's order.
+    fn usable_environments(&self, queue: QueueIx) -> impl Iterator<Item = EnvironmentIx> {
+        let usable = |ix: &EnvironmentIx| self.environments[*ix].is_usable();
+        self.queues[queue].environments.iter().copied().filter(usable)
     }
 
     fn place(&mut self, queue: QueueIx, key: JobKey) -> Placed {
         let Some(job) = self.jobs.get(key) else { return Placed::Started };
         let (need, placement) = (job.spec.resources, job.placement);
-        let environments = self.queues[queue].environments.clone();
-        let usable = |state: &State, ix: &EnvironmentIx| state.environments[*ix].is_usable();
-        let usable: Vec<_> = environments.into_iter().filter(|ix| usable(self, ix)).collect();
+        let usable: Vec<_> = self.usable_environments(queue).collect();
         for environment in &usable {
-            if let Some(instance) = self.joined_room(*environment, &need) {
+            if let Some(instance) = self.fleet.joined_room(*environment, &need) {
                 self.unreserve(key);
                 self.start_on(instance, key);
                 return Placed::Started;
@@ -84,22 +94,6 @@ impl State {
         Placed::Blocked(why)
     }
 
-    /// An instance in the cluster with room: the fullest that holds the job, so that the others can
-    /// be given back.
-    fn joined_room(&self, environment: EnvironmentIx, need: &Resources) -> Option<InstanceKey> {
-        let joined = |key: InstanceKey| {
-            self.fleet.get(key).filter(|instance| instance.state == InstanceState::Joined)
-        };
-        let keys = self.environments[environment].instances.iter();
-        let candidates = keys.filter_map(|key| joined(*key).map(|instance| (*key, instance)));
-        candidates
-            .filter(|(_, instance)| instance.room.holds(need))
-            .min_by_key(|(key, instance)| {
-                (instance.room.vcpu_millis, instance.room.memory_mib, *key)
-            })
-            .map(|(key, _)| key)
-    }
-
     /// Sets room aside on an instance that is coming up, or asks for one more.
     fn reserve(
         &mut self,
@@ -108,21 +102,14 @@ impl State {
         key: JobKey,
         need: &Resources,
     ) -> Result<(), Blocked> {
-        let coming = |instance: &Instance| {
-            matches!(instance.state, InstanceState::Requested | InstanceState::Booting)
-                && instance.room.holds(need)
-        };
-        let keys = self.environments[environment].instances.iter().copied();
-        let found = keys.into_iter().find(|key| self.fleet.get(*key).is_some_and(coming));
-        let instance = match found {
+        let instance = match self.fleet.coming_room(environment, need) {
             Some(instance) => instance,
             None => self.request_instance(queue, environment, need)?,
         };
-        if let Some(host) = self.fleet.get_mut(instance) {
-            host.assign(key, need);
-        }
+        self.fleet.change(instance, |host| host.assign(key, need));
         if let Some(job) = self.jobs.get_mut(key) {
             job.placement = Placement::Reserved(instance);
+            self.queues[queue].waiting.reserve(job.order, need);
         }
         Ok(())
     }
@@ -133,9 +120,8 @@ impl State {
         let Placement::Reserved(instance) = job.placement else { return };
         job.placement = Placement::Nowhere;
         let need = job.spec.resources;
-        if let Some(host) = self.fleet.get_mut(instance) {
-            host.release(key, &need);
-        }
+        self.queues[job.queue].waiting.unreserve(job.order, &need);
+        self.fleet.change(instance, |host| host.release(key, &need));
     }
 
     fn request_instance(
@@ -245,8 +231,7 @@ impl State {
 
     /// vCPUs, in thousandths, that the next waiting jobs without a place need.
     fn demand(&self, queue: QueueIx, need: &Resources) -> u64 {
-        let waiting = self.queues[queue].waiting.values().filter_map(|key| self.jobs.get(*key));
-        let homeless = waiting.filter(|job| job.placement == Placement::Nowhere);
+        let homeless = self.queues[queue].waiting.homeless().filter_map(|key| self.jobs.get(key));
         let needs =
             homeless.take(DEMAND_HORIZON).map(|job| u64::from(job.spec.resources.vcpu_millis));
         needs.sum::<u64>().max(u64::from(need.vcpu_millis))

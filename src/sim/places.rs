@@ -119,7 +119,7 @@ impl State {
 
     /// Jobs of the queue with room set aside in one of `environments` wait again.
     fn take_back_reservations(&mut self, queue: QueueIx, environments: &[EnvironmentIx]) {
-        let waiting: Vec<_> = self.queues[queue].waiting.values().copied().collect();
+        let waiting: Vec<_> = self.queues[queue].waiting.all().values().copied().collect();
         for key in waiting {
             let Some(job) = self.jobs.get(key) else { continue };
             let Placement::Reserved(instance) = job.placement else { continue };

@@ -1,10 +1,12 @@
 //! What a simulated account looks like: its queues, compute environments and job definitions, how
 //! its market behaves and how long things take. From TOML or made in code.
 
+mod accounts;
 mod fit;
 mod settings;
 mod validate;
 
+pub use accounts::{AccountSpec, RoleSpec};
 pub use fit::ReplaySummary;
 pub use settings::{MarketSettings, PriceMode, Timing};
 
@@ -38,6 +40,12 @@ pub struct Scenario {
     /// What goes wrong between clients and the account, where it is served (`simulate-aws`).
     #[serde(default)]
     pub mishaps: Vec<MishapRule>,
+    /// Roles of this account that can be assumed, where it is served.
+    #[serde(default)]
+    pub roles: Vec<RoleSpec>,
+    /// Further accounts behind the same endpoint, where it is served.
+    #[serde(default)]
+    pub accounts: Vec<AccountSpec>,
     /// Recorded spot prices to replay; the pools are then exactly those recorded.
     #[serde(skip)]
     pub recorded: Option<Vec<PricePoint>>,
@@ -175,6 +183,8 @@ impl Scenario {
             default_definition: DefinitionSpec::default(),
             refuse_unknown_definitions: false,
             mishaps: Vec::new(),
+            roles: Vec::new(),
+            accounts: Vec::new(),
             recorded: None,
         }
     }

@@ -2,6 +2,7 @@
 //! own clients talk to it as they talk to AWS, with signed requests. It answers for Batch, ECS, EC2,
 //! STS and the Price List, as far as docs/concepts/simulated-aws.md says.
 
+mod accounts;
 mod batch;
 mod body;
 mod control;

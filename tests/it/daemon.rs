@@ -1,6 +1,7 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
 mod arrays;
+mod bursts;
 mod catching_up;
 mod dependencies;
 mod edges;
@@ -12,6 +13,8 @@ mod money;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;
+#[cfg(feature = "aws")]
+mod over_http_accounts;
 #[cfg(feature = "aws")]
 mod over_http_doctor;
 #[cfg(feature = "aws")]

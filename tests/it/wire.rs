@@ -41,7 +41,9 @@ async fn run_script(name: &str, cloud: SimCloud, clock: Arc<dyn Clock>, argument
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
-    let wire = Wire::new(cloud, clock, Keys::one("simulated", "simulated"));
+    let further = cloud.further_accounts().unwrap();
+    let keys = Keys::one("simulated", "simulated");
+    let wire = Wire::with_accounts(cloud, further, clock, keys);
     let server = tokio::spawn(serve(listener, wire, stopped));
     let path = format!("{}/tests/wire/{name}.py", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
@@ -76,6 +78,7 @@ async fn the_guides_examples_work_with_the_aws_command_line() {
 
 scripts!(
     identity,
+    accounts,
     mishaps,
     control,
     // Where jobs run, and what they are.

@@ -32,7 +32,7 @@ impl AwsCloud {
         let mut tokens = Tokens::of(OPERATION);
         let mut newest: Option<JobDefinition> = None;
         loop {
-            self.inner.pacing.describe().await;
+            self.inner.clients.of(site).pacing.describe().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
             tokens.follow(page.next_token())?;

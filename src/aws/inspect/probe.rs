@@ -55,7 +55,7 @@ impl AwsCloud {
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
-        self.inner.pacing.describe().await;
+        self.inner.clients.of(site).pacing.describe().await;
         let clients = self.inner.clients.of(site);
         let (batch, name) = (&clients.batch, operation.name());
         match operation {
@@ -78,7 +78,7 @@ impl AwsCloud {
     }
 
     async fn test_ec2(&self, site: &Site, operation: Operation) -> Result<(), ServiceError> {
-        self.inner.pacing.lookup().await;
+        self.inner.clients.of(site).pacing.lookup().await;
         let clients = self.inner.clients.of(site);
         let (ec2, name) = (&clients.ec2, operation.name());
         match operation {
@@ -104,7 +104,7 @@ impl AwsCloud {
         operation: Operation,
         at: &ProbeAt,
     ) -> Result<(), ServiceError> {
-        self.inner.pacing.lookup().await;
+        self.inner.clients.of(site).pacing.lookup().await;
         let clients = self.inner.clients.of(site);
         let (ecs, name) = (&clients.ecs, operation.name());
         let cluster = at.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
@@ -126,7 +126,7 @@ impl AwsCloud {
         let here = here.value(region.as_str()).build().map_err(|error| {
             ServiceError::new(name, FailureKind::BadResponse, error.to_string())
         })?;
-        self.inner.pacing.prices().await;
+        self.inner.pricing_pace.prices().await;
         let call = self.inner.clients.pricing(region).get_products().service_code("AmazonEC2");
         told(name, call.filters(here).max_results(1).send().await)
     }

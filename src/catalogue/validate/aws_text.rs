@@ -6,6 +6,7 @@ use crate::document::is_region;
 /// An ARN of AWS Batch, taken apart.
 pub(super) struct BatchArn<'a> {
     pub region: &'a str,
+    pub account: &'a str,
     /// What follows `job-queue/` or `job-definition/`.
     pub name: &'a str,
 }
@@ -22,7 +23,7 @@ pub(super) fn batch_arn<'a>(text: &'a str, kind: &str) -> Option<BatchArn<'a>> {
         && service == "batch"
         && is_region(region)
         && account_id;
-    (well_formed && !name.is_empty()).then_some(BatchArn { region, name })
+    (well_formed && !name.is_empty()).then_some(BatchArn { region, account, name })
 }
 
 /// A name of a queue or definition: at most 128 of Batch's letters.
@@ -46,22 +47,27 @@ pub(super) struct Definition<'a> {
     pub pinned: bool,
     /// Of an ARN.
     pub region: Option<&'a str>,
+    /// Of an ARN.
+    pub account: Option<&'a str>,
 }
 
 pub(super) fn definition(text: &str) -> Option<Definition<'_>> {
-    let (region, name) = if text.starts_with("arn:") {
+    let (region, account, name) = if text.starts_with("arn:") {
         let arn = batch_arn(text, "job-definition")?;
-        (Some(arn.region), arn.name)
+        (Some(arn.region), Some(arn.account), arn.name)
     } else {
-        (None, text)
+        (None, None, text)
     };
     let (name, revision) = match name.split_once(':') {
         Some((name, revision)) => (name, Some(revision)),
         None => (name, None),
     };
     let number = |text: &str| text.parse::<u32>().is_ok_and(|number| number > 0);
-    (is_batch_name(name) && revision.is_none_or(number))
-        .then(|| Definition { pinned: revision.is_some(), region })
+    (is_batch_name(name) && revision.is_none_or(number)).then(|| Definition {
+        pinned: revision.is_some(),
+        region,
+        account,
+    })
 }
 
 /// Letters of tags' keys and values, as AWS documents them for all services.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::aws_text::{self, batch_arn, is_batch_name, is_instance_type};
 use super::names::check_name;
+use super::role;
 use super::{Located, Scope, shown};
 use crate::catalogue::Environment;
 use crate::catalogue::raw::RawEnvironment;
 use crate::catalogue::read::Entry;
 use crate::diagnostic::Diagnostic;
 use crate::document::is_region;
-use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, Site, Zone};
+use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, RoleArn, Site, Zone};
 
 type Findings = Vec<Diagnostic>;
 
@@ -20,6 +21,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
     let mut scope = Scope::new(&entry.source, "environment", &raw.name, findings);
     let name = check_name(&raw.name, &mut scope);
     let region = check_region(raw, &mut scope);
+    let role = role::check(raw, region.as_deref(), &mut scope);
     let queue = check_queue(raw, region.as_deref(), &mut scope);
     let capacity = raw.capacity.as_ref().map(|capacity| capacity.value.0);
     let zones = check_zones(raw, region.as_deref(), &mut scope);
@@ -31,7 +33,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
         name: EnvironmentName::new(name?),
         queue: queue?,
         capacity: capacity?,
-        site: Site::from(Region::new(region?)),
+        site: Site { region: Region::new(region?), role: role? },
         instance_types,
         zones,
         definitions,
@@ -197,13 +199,15 @@ fn check_definitions(
 
 /// One queue cannot be two kinds of capacity: a decision between them would decide nothing.
 pub(super) fn check_queues(entries: &[Entry<RawEnvironment>], findings: &mut Findings) {
-    let mut first: HashMap<(&str, &str), &Entry<RawEnvironment>> = HashMap::new();
+    let mut first: HashMap<(&str, &str, Option<String>), &Entry<RawEnvironment>> = HashMap::new();
     for entry in entries {
         let raw = &entry.raw;
         let (Some(queue), Some(region)) = (&raw.queue, &raw.region) else { continue };
         let name = batch_arn(&queue.value, "job-queue").map_or(&*queue.value, |arn| arn.name);
-        let Some(other) = first.get(&(name, &region.value)) else {
-            first.insert((name, &region.value), entry);
+        let role = raw.assume_role.as_ref().and_then(|role| RoleArn::parse(&role.value));
+        let key = (name, &*region.value, role.map(|role| role.account().to_owned()));
+        let Some(other) = first.get(&key) else {
+            first.insert(key, entry);
             continue;
         };
         let Some(other_queue) = &other.raw.queue else { continue };

@@ -37,7 +37,9 @@ pub(super) fn check(
     let submission = submission::check(raw, &environments, &mut scope);
     let job = Job {
         name: JobName::new(name?),
-        class: ClassName::new(known_class?),
+        // One text for all jobs of a class.
+        class: class
+            .map_or_else(|| known_class.map(ClassName::new), |class| Some(class.name.clone()))?,
         schedule: schedule?,
         // Put in by `after`, when all jobs are known.
         after: Vec::new(),

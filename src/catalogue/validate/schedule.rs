@@ -136,7 +136,8 @@ fn ever_matches(cron: &Cron, known: &mut Known<'_>) -> bool {
         [_, _, _, dates @ ..] if dates.len() == 3 => dates.join(" "),
         _ => cron.as_str().to_owned(),
     };
-    let search = || cron.next_civil(date(1970, 1, 1).at(0, 0, 0, 0), true).is_some();
+    let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
+    let search = || cron.reader().and_then(|reader| reader.next_civil(epoch, true)).is_some();
     *known.dates.entry(dates).or_insert_with(search)
 }
 

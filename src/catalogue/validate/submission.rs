@@ -89,6 +89,17 @@ fn check_definition(
         let hint = "add the definition of that region to the environment's `definitions`";
         scope.error("definition-in-other-region", span, &problem, hint);
     }
+    let outside = |environment: &&Arc<Environment>| {
+        let entered = environment.site.role.as_ref().map(|role| role.arn.account());
+        definition.account.zip(entered).is_some_and(|(account, entered)| account != entered)
+            && !environment.definitions.contains_key(value)
+    };
+    if let Some(environment) = environments.iter().find(outside) {
+        let name = shown(environment.name.as_str());
+        let problem = format!("the definition is not in the account of environment {name}");
+        let hint = "add the definition of that account to the environment's `definitions`";
+        scope.error("definition-in-other-account", span, &problem, hint);
+    }
     Some(value.clone())
 }
 

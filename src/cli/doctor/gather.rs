@@ -8,7 +8,7 @@ use crate::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, LocalFacts, Look,
     Operation, Unseen,
 };
-use crate::domain::Site;
+use crate::domain::{Role, Site};
 use crate::ports::{AccountInspector, FailureKind, ProbeAt, ServiceError};
 
 /// The facts of an account and, as already seen, of this machine.
@@ -23,6 +23,7 @@ pub async fn gather(
         // In AWS's words, also where it refuses the credentials.
         account: identity.account.map_err(|error| Unseen::Failed(error.to_string())),
         aws_clock_ahead: identity.aws_clock_ahead.ok_or_else(no_answer),
+        roles: BTreeMap::new(),
         permissions: BTreeMap::new(),
         environments: BTreeMap::new(),
         definitions: BTreeMap::new(),
@@ -32,15 +33,40 @@ pub async fn gather(
         return facts;
     }
     let mut refusals = Refusals::default();
+    facts.roles = enter_accounts(inspector, catalogue).await;
     for environment in catalogue.environments.values() {
+        if !can_be_entered(&facts.roles, &environment.site) {
+            continue;
+        }
         let seen = look_at_environment(inspector, environment, &mut refusals).await;
         facts.environments.insert(environment.name.clone(), seen);
     }
-    facts.definitions = look_at_definitions(inspector, catalogue, &mut refusals).await;
+    facts.definitions =
+        look_at_definitions(inspector, catalogue, &facts.roles, &mut refusals).await;
     facts.permissions = test_permissions(inspector, catalogue, &facts).await;
     // A policy may allow the test and refuse the real thing.
     facts.permissions.extend(refusals.0);
     facts
+}
+
+type Roles = BTreeMap<Role, Look<String>>;
+
+/// Assumes each role once.
+async fn enter_accounts(inspector: &dyn AccountInspector, catalogue: &Catalogue) -> Roles {
+    let mut roles = BTreeMap::new();
+    for site in catalogue.environments.values().map(|environment| &environment.site) {
+        let Some(role) = &site.role else { continue };
+        if !roles.contains_key(role) {
+            let account = inspector.account_at(site).await;
+            roles.insert(role.clone(), account.map_err(Unseen::from));
+        }
+    }
+    roles
+}
+
+/// Where it cannot, every further look would fail for that one reason.
+fn can_be_entered(roles: &Roles, site: &Site) -> bool {
+    site.role.as_ref().is_none_or(|role| roles.get(role).is_none_or(Result::is_ok))
 }
 
 /// What was refused on the way.
@@ -88,12 +114,14 @@ async fn look_at_environment(
 async fn look_at_definitions(
     inspector: &dyn AccountInspector,
     catalogue: &Catalogue,
+    roles: &Roles,
     refusals: &mut Refusals,
 ) -> BTreeMap<(Site, String), Look<DefinitionFacts>> {
     let mut definitions = BTreeMap::new();
     for job in catalogue.jobs.values().filter(|job| job.enabled) {
         let Some(class) = catalogue.class_of(job) else { continue };
-        for environment in catalogue.environments_of(class) {
+        let known = catalogue.environments_of(class);
+        for environment in known.filter(|environment| can_be_entered(roles, &environment.site)) {
             let stated = &job.submission.definition;
             let definition = environment.definitions.get(stated).unwrap_or(stated);
             let key = (environment.site.clone(), definition.clone());
@@ -114,7 +142,7 @@ async fn test_permissions(
 ) -> BTreeMap<(Operation, Site), Access> {
     let mut permissions = BTreeMap::new();
     for (operation, sites) in Operation::needed(catalogue) {
-        for site in sites {
+        for site in sites.into_iter().filter(|site| can_be_entered(&facts.roles, site)) {
             let access = if operation.can_be_tested() {
                 let at = place(catalogue, facts, &site, operation);
                 Access::from(inspector.probe(&site, operation, &at).await)

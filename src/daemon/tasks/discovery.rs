@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalogue::Environment;
 use crate::daemon::{Activation, Discovered, FirstLook, Shared, Task, TaskError};
 use crate::domain::{InstanceShape, InstanceType};
-use crate::ports::{Activator, QueueDescription, ServiceError, Write};
+use crate::ports::{Activator, FailureKind, QueueDescription, ServiceError, Write};
 
 pub struct Discovery {
     shared: Arc<Shared>,
@@ -87,9 +87,13 @@ impl Task for Discovery {
             match self.discover(environment, &mut shapes).await {
                 Ok(changed) => wanted |= changed,
                 Err(TaskError::Service(error)) => {
-                    failure = Some(TaskError::Service(in_environment(environment, error)));
+                    if error.kind == FailureKind::RoleRefused {
+                        self.shared.desk.note_unreachable(&environment.name, error.message.clone());
+                    }
+                    let error = TaskError::Service(in_environment(environment, error));
+                    failure = Some(error.over(failure));
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(error.over(failure)),
             }
         }
         let fresh: Vec<Write> = shapes

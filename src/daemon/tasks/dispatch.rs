@@ -3,21 +3,21 @@
 
 mod answers;
 mod refusals;
+mod sending;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use self::answers::{becomes_uncertain, given_up, record_answer};
-use self::refusals::{Refusals, outdated, withdrawn};
+use self::answers::becomes_uncertain;
+use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
-use crate::daemon::{Activation, Change, Mode, Shared, Stopping, Task, TaskError};
+use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
-use crate::ports::{Activator, SubmitError};
+use crate::ports::Activator;
 use crate::run::{
     Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
     filled, note_deadline, submit_request,
@@ -26,8 +26,6 @@ use crate::template::FillError;
 
 /// Intents made durable in one transaction, at most.
 const DECISIONS_AT_ONCE: usize = 500;
-/// Calls under way at once; the cloud's adapter paces them.
-const CALLS_AT_ONCE: usize = 16;
 /// An uncertain submission is looked up so often.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// What a job reserves where nobody said: decisions need something to compare with.
@@ -185,77 +183,12 @@ impl Dispatch {
         }
     }
 
-    /// Sends every durable intent that was certainly not sent yet, or certainly not accepted.
-    async fn send_all(&mut self, now: Timestamp) -> Result<(), TaskError> {
-        let ready = RunState::Submitting { uncertain_since: None };
-        let mut intents = self.shared.book.open_where(|run| run.state == ready);
-        if self.shared.mode == Mode::Observe {
-            return self.only_observe(&intents, now).await;
-        }
-        self.refused.keep(&intents.iter().map(|run| &run.id).collect());
-        intents.retain(|run| self.refused.may_send(&run.id, now));
-        intents.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
-        for runs in intents.chunks(CALLS_AT_ONCE) {
-            if self.shared.stopping() == Stopping::Yes {
-                // What is left is durable, and goes out after the next start.
-                break;
-            }
-            let mut change = Change::default();
-            let mut calls = Vec::new();
-            for run in runs {
-                match self.request(run).filter(|_| !run.is_to_end()) {
-                    Some(request) => calls.push((run, request)),
-                    // It is to end, or what it was meant for left the catalogue: the next decision
-                    // knows.
-                    None => change.update(withdrawn(run, now)),
-                }
-            }
-            let batch = &self.shared.cloud.batch;
-            let answers = join_all(calls.iter().map(|(_, request)| batch.submit(request))).await;
-            let after = self.shared.clock.now().max(now);
-            for ((run, _), answer) in calls.iter().zip(answers) {
-                match &answer {
-                    Err(SubmitError::NotAccepted(error)) => {
-                        let waited = after.duration_since(run.scheduled_for);
-                        if waited >= self.shared.settings.submission.unknown_after {
-                            // Nobody wants yesterday's run when the permission comes at last.
-                            given_up(run, error, after, &mut change);
-                            continue;
-                        }
-                        let is_first = self.refused.note(&run.id, after);
-                        if outdated(run, after) {
-                            tracing::warn!(run = %run.id, %error,
-                                "the submission was refused for long; it is decided anew");
-                            change.update(withdrawn(run, after));
-                            continue;
-                        }
-                        if !is_first {
-                            // Told once: a refusal that lasts must not fill the store.
-                            tracing::debug!(run = %run.id, %error, "still refused");
-                            continue;
-                        }
-                    }
-                    _ => self.refused.forget(&run.id),
-                }
-                record_answer(&self.shared, run, answer, after, &mut change);
-            }
-            if let Err(error) = self.shared.book.commit(change).await {
-                // The calls were made and their answers are lost: look up before sending again.
-                self.inherited = true;
-                return Err(error.into());
-            }
-        }
-        if !intents.is_empty() {
-            self.shared.bells.watch.ring();
-        }
-        Ok(())
-    }
-
     /// Ends what an earlier process meant to send.
-    async fn only_observe(&self, intents: &[Arc<Run>], now: Timestamp) -> Result<(), TaskError> {
+    async fn only_observe(&self, now: Timestamp) -> Result<(), TaskError> {
         let mut change = Change::default();
-        for run in intents {
-            let mut next = Run::clone(run);
+        let ready = RunState::Submitting { uncertain_since: None };
+        for run in self.shared.book.open_where(|run| run.state == ready) {
+            let mut next = Run::clone(&run);
             next.version += 1;
             next.state = RunState::Ended { outcome: RunOutcome::Observed, at: now };
             let ended = RunEventKind::Ended { outcome: RunOutcome::Observed };
@@ -354,7 +287,10 @@ impl Task for Dispatch {
             self.distrust_inherited(now).await?;
         }
         self.decide_all(now).await?;
-        self.send_all(now).await?;
+        match self.shared.mode {
+            Mode::Observe => self.only_observe(now).await?,
+            Mode::Submit => self.send_all(now).await?,
+        }
         // After the sending: a look-up that hangs must not keep other runs waiting.
         let uncertain = lookup::resolve_all(&self.shared, now).await?;
         let held =

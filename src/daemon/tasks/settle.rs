@@ -91,7 +91,7 @@ impl Settle {
             for chunk in ids.chunks(PER_CALL) {
                 match self.shared.cloud.instances.instances(&site, chunk).await {
                     Ok(answer) => self.take_facts(chunk, answer, now, change),
-                    Err(error) => failure = Some(error),
+                    Err(error) => failure = Some(error.over(failure)),
                 }
             }
         }

@@ -165,11 +165,12 @@ impl Task for SpotPrices {
         let mut failure = None;
         for site in self.sites() {
             if let Err(error) = self.refresh(&site, now).await {
-                failure = Some(error);
+                failure = Some(error.over(failure));
             }
         }
         self.shared.refresh_market(now);
-        if complete && failure.is_none() {
+        // Where the role is refused nothing will be seen for long, and nothing is decided meanwhile.
+        if complete && failure.as_ref().is_none_or(TaskError::is_role_refused) {
             self.shared.note_look(FirstLook::SpotPrices);
         }
         self.write_quotes(now).await?;

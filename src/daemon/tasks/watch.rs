@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use self::context::{no_more_legs, step_context, waits_for_instance_end};
@@ -29,6 +30,11 @@ use crate::schedule::StopKind;
 
 /// DescribeJobs takes so many ids.
 const IDS_PER_CALL: usize = 100;
+/// Calls under way at once in a region; the cloud's adapter paces them. One by one they would take as
+/// long as AWS takes to answer, and with thousands of runs deadlines would be seen too late.
+const DESCRIBES_AT_ONCE: usize = 8;
+/// Stops under way at once, paced likewise.
+const STOPS_AT_ONCE: usize = 16;
 
 pub struct Watch {
     shared: Arc<Shared>,
@@ -84,25 +90,31 @@ impl Watch {
             by_site.entry(leg.site.clone()).or_default().extend(job_ids(leg));
         }
         // A place that hangs keeps only itself waiting.
-        let batch = &self.shared.cloud.batch;
-        let sites = by_site.iter().map(async |(site, ids)| {
-            let mut answers = Vec::new();
-            for chunk in ids.chunks(IDS_PER_CALL) {
-                answers.push((chunk, batch.describe(site, chunk).await));
-            }
-            answers
+        let sites = by_site.into_iter().map(|(site, ids)| {
+            let chunks = ids.chunks(IDS_PER_CALL).map(<[BatchJobId]>::to_vec);
+            let calls: Vec<_> = chunks.map(|ids| self.describe_some(site.clone(), ids)).collect();
+            stream::iter(calls).buffered(DESCRIBES_AT_ONCE).collect::<Vec<_>>()
         });
         let mut all = Answers::default();
         for (chunk, answer) in join_all(sites).await.into_iter().flatten() {
             match answer {
                 Ok(jobs) => all.jobs.extend(jobs.into_iter().map(|job| (job.id.clone(), job))),
                 Err(error) => {
-                    all.unanswered.extend(chunk.iter().cloned());
-                    all.failure = Some(error);
+                    all.unanswered.extend(chunk);
+                    all.failure = Some(error.over(all.failure.take()));
                 }
             }
         }
         all
+    }
+
+    async fn describe_some(
+        &self,
+        site: Site,
+        ids: Vec<BatchJobId>,
+    ) -> (Vec<BatchJobId>, Result<Vec<JobObservation>, ServiceError>) {
+        let answer = self.shared.cloud.batch.describe(&site, &ids).await;
+        (ids, answer)
     }
 
     /// One run: its attempts, its next state, and the call that follows.
@@ -392,7 +404,10 @@ impl Task for Watch {
         let shared = Arc::clone(&self.shared);
         let mut findings = Findings::default();
         let looked = self.hosts.look_up(&shared, &runs, &jobs, now, &mut findings.change).await;
-        let mut failure = failure.or(looked.err());
+        let mut failure = match looked {
+            Ok(()) => failure,
+            Err(error) => Some(error.over(failure)),
+        };
         let noted = findings.change.instances();
         if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
             // What was written is read again from the store, and what was not is found out again.
@@ -403,10 +418,10 @@ impl Task for Watch {
             return Err(error);
         }
         self.learn(&mut findings, now);
-        for call in findings.pending {
-            if let Err(error) = self.act(call).await {
-                failure = Some(error);
-            }
+        let acts = findings.pending.into_iter().map(|call| self.act(call));
+        let acts: Vec<_> = stream::iter(acts).buffered(STOPS_AT_ONCE).collect().await;
+        for error in acts.into_iter().filter_map(Result::err) {
+            failure = Some(error.over(failure));
         }
         if !shared.book.open_where(|run| needs_leg(run, now)).is_empty() {
             self.shared.bells.dispatch.ring();

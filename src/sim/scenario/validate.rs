@@ -9,6 +9,13 @@ impl Scenario {
     /// Checks everything that a simulation relies on, and reports all problems together.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         let mut problems = Vec::new();
+        self.check_itself(&mut problems);
+        self.check_accounts(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(ScenarioError::Invalid(problems)) }
+    }
+
+    /// This account, without the further ones.
+    pub(super) fn check_itself(&self, problems: &mut Vec<String>) {
         if self.zones.is_empty() {
             problems.push("zones is empty".to_owned());
         }
@@ -20,14 +27,14 @@ impl Scenario {
             if !names.insert(&environment.name) {
                 problems.push(format!("compute environment {} is there twice", environment.name));
             }
-            self.check_environment(environment, &mut problems);
+            self.check_environment(environment, problems);
         }
-        self.check_queues(&names, &mut problems);
-        self.check_market(&mut problems);
+        self.check_queues(&names, problems);
+        self.check_market(problems);
+        self.check_roles(problems);
         for definition in self.definitions.iter().chain([&self.default_definition]) {
-            check_definition(definition, &mut problems);
+            check_definition(definition, problems);
         }
-        if problems.is_empty() { Ok(()) } else { Err(ScenarioError::Invalid(problems)) }
     }
 
     fn check_environment(&self, environment: &EnvironmentSpec, problems: &mut Vec<String>) {

@@ -8,10 +8,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::accounts::Accounts;
 use super::mishap::{MishapRule, Mishaps};
 use crate::clock::Clock;
 use crate::domain::{InstanceId, Pool};
-use crate::sim::SimCloud;
+use crate::sim::{RoleSpec, SimCloud};
 
 /// Where the control endpoint's paths begin.
 pub(super) const PREFIX: &str = "/_spotcron/";
@@ -49,14 +50,42 @@ const fn two_minutes() -> u32 {
 
 /// Answers a request of the control endpoint; `path` is what follows the prefix.
 pub(super) fn control(
-    cloud: &SimCloud,
+    accounts: &Accounts,
     mishaps: &Arc<Mishaps>,
     clock: &dyn Clock,
     method: &Method,
     path: &str,
     body: &Bytes,
 ) -> Response<Bytes> {
-    let outcome = match (method, path) {
+    // `accounts/ID/…` is about that account, everything else about the first one.
+    let (account, path) = match path.strip_prefix("accounts/").and_then(|of| of.split_once('/')) {
+        Some(named) => named,
+        None => (accounts.home(), path),
+    };
+    let outcome = match accounts.cloud(account) {
+        Some(cloud) => act(accounts, cloud, (account, mishaps), clock, (method, path), body),
+        None => Err(format!("there is no account {account}")),
+    };
+    let (status, body) = match outcome {
+        Ok(value) => (StatusCode::OK, value),
+        Err(message) => (StatusCode::BAD_REQUEST, json!({ "error": message })),
+    };
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn act(
+    accounts: &Accounts,
+    cloud: &SimCloud,
+    (account, mishaps): (&str, &Arc<Mishaps>),
+    clock: &dyn Clock,
+    (method, path): (&Method, &str),
+    body: &Bytes,
+) -> Result<Value, String> {
+    match (method, path) {
         (&Method::PUT, "mishaps") => read(body).map(|rules: Vec<MishapRule>| {
             mishaps.set(rules);
             json!({})
@@ -78,17 +107,12 @@ pub(super) fn control(
         (&Method::PUT, "price") => read(body).and_then(|price| apply_price(cloud, &price)),
         (&Method::GET, "bill") => serde_json::to_value(cloud.bill(clock.now()))
             .map_err(|error| format!("the bill cannot be shown: {error}")),
+        (&Method::PUT, "roles") => read(body).map(|roles: Vec<RoleSpec>| {
+            accounts.set_roles(account, roles);
+            json!({})
+        }),
         _ => Err(format!("{method} {PREFIX}{path} is not known")),
-    };
-    let (status, body) = match outcome {
-        Ok(value) => (StatusCode::OK, value),
-        Err(message) => (StatusCode::BAD_REQUEST, json!({ "error": message })),
-    };
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    let json = header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
+    }
 }
 
 fn read<T: for<'a> Deserialize<'a>>(body: &Bytes) -> Result<T, String> {

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::accounts::Accounts;
 use super::batch;
 use super::body::{self, Body};
 use super::control;
@@ -25,19 +26,18 @@ use super::protocol::{Call, Fault, Output, Service, answer, refuse};
 use super::sigv4::{Keys, Refusal, Scope, verify};
 use super::{ec2, ecs, pricing, sts};
 use crate::clock::Clock;
-use crate::sim::SimCloud;
+use crate::sim::{RoleSpec, SimCloud};
 
 /// How long the requests that are being answered may take after the stop.
 const DRAIN: Duration = Duration::from_secs(2);
 /// No request of AWS's APIs is larger.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// A simulated account that is served.
+/// A simulated account that is served, and those that are entered from it.
 #[derive(Clone)]
 pub struct Wire {
-    cloud: SimCloud,
+    accounts: Arc<Accounts>,
     clock: Arc<dyn Clock>,
-    keys: Keys,
     mishaps: Arc<Mishaps>,
     requests: Arc<AtomicU64>,
 }
@@ -45,9 +45,30 @@ pub struct Wire {
 impl Wire {
     /// `cloud`, for whoever signs with one of `keys`. Job definitions must then exist, as at AWS.
     pub fn new(cloud: SimCloud, clock: Arc<dyn Clock>, keys: Keys) -> Self {
-        cloud.refuse_unknown_definitions();
+        Wire::with_accounts(cloud, Vec::new(), clock, keys)
+    }
+
+    /// The same, and `further` accounts for whoever assumes one of their roles.
+    pub fn with_accounts(
+        cloud: SimCloud,
+        further: Vec<SimCloud>,
+        clock: Arc<dyn Clock>,
+        keys: Keys,
+    ) -> Self {
         let mishaps = Arc::new(Mishaps::new(cloud.seed(), cloud.mishaps()));
-        Wire { cloud, clock, keys, mishaps, requests: Arc::default() }
+        let mut accounts = Accounts::new(&cloud, keys);
+        cloud.refuse_unknown_definitions();
+        for cloud in further {
+            cloud.refuse_unknown_definitions();
+            accounts.add(&cloud);
+        }
+        Wire { accounts: Arc::new(accounts), clock, mishaps, requests: Arc::default() }
+    }
+
+    /// Replaces the roles of an account; `false` where there is no such account. Sessions that were
+    /// given go on until they end.
+    pub fn set_roles(&self, account: &str, roles: Vec<RoleSpec>) -> bool {
+        self.accounts.set_roles(account, roles)
     }
 
     /// What goes wrong from now on.
@@ -126,11 +147,13 @@ async fn answered(wire: &Wire, request: Request<Incoming>) -> Reply {
         }
     };
     if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
-        let Wire { cloud, mishaps, clock, .. } = wire;
-        let reply = control::control(cloud, mishaps, &**clock, &parts.method, path, &body);
+        let Wire { accounts, mishaps, clock, .. } = wire;
+        let reply = control::control(accounts, mishaps, &**clock, &parts.method, path, &body);
         return Ok(reply.map(body::whole));
     }
-    let scope = match verify(&parts, &body, &wire.keys, wire.clock.now()) {
+    let now = wire.clock.now();
+    let secret_of = |key: &str, token: Option<&str>| wire.accounts.secret_of(key, token, now);
+    let scope = match verify(&parts, &body, secret_of, now) {
         Ok(scope) => scope,
         Err(refusal) => return Ok(refused(&refusal, &request_id)),
     };
@@ -174,11 +197,13 @@ async fn reply(wire: &Wire, scope: &Scope, mut call: Call, request_id: &str) -> 
     }
 }
 
-/// One operation on the account, in one piece.
+/// One operation on the caller's account, in one piece.
 fn carry_out(wire: &Wire, scope: &Scope, call: &Call) -> Result<Output, Fault> {
-    let mut state = wire.cloud.at_now();
+    let caller = wire.accounts.caller(&scope.access_key);
+    let cloud = wire.accounts.cloud(&caller.account).ok_or_else(|| unknown_key(&scope.service))?;
+    let mut state = cloud.at_now();
     match call.service {
-        Service::Sts => sts::call(&state, &scope.access_key, call),
+        Service::Sts => sts::call(&wire.accounts, &caller, call, wire.clock.now()),
         Service::Ec2 => ec2::call(&mut state, call),
         Service::Ecs => ecs::call(&state, call),
         Service::Pricing => pricing::call(&state, &scope.region, call),
@@ -195,6 +220,7 @@ fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
             return plain(StatusCode::FORBIDDEN, message);
         }
         Refusal::UnknownKey(scope) => (scope, unknown_key(&scope.service)),
+        Refusal::Expired(scope) => (scope, expired(&scope.service)),
         Refusal::Skewed(scope, message) => (scope, skewed(&scope.service, message)),
         Refusal::Mismatch(scope) => (scope, mismatch(&scope.service)),
     };
@@ -215,6 +241,15 @@ fn unknown_key(service: &str) -> Fault {
         ),
         "sts" => Fault::new(403, "InvalidClientTokenId", message),
         _ => Fault::new(403, "UnrecognizedClientException", message),
+    }
+}
+
+fn expired(service: &str) -> Fault {
+    let message = "The security token included in the request is expired";
+    match service {
+        "ec2" => Fault::new(400, "RequestExpired", "Request has expired."),
+        "sts" => Fault::new(403, "ExpiredToken", message),
+        _ => Fault::new(403, "ExpiredTokenException", message),
     }
 }
 

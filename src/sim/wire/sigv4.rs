@@ -28,6 +28,10 @@ impl Keys {
     pub fn one(access_key: &str, secret: &str) -> Self {
         Keys(BTreeMap::from([(access_key.to_owned(), secret.to_owned())]))
     }
+
+    pub(super) fn secret(&self, access_key: &str) -> Option<String> {
+        self.0.get(access_key).cloned()
+    }
 }
 
 /// Who signed a request, and for what.
@@ -44,9 +48,19 @@ pub(super) enum Refusal {
     /// No signature, or one that cannot be read.
     Missing,
     UnknownKey(Scope),
+    /// Temporary credentials past their end.
+    Expired(Scope),
     /// Signed too long ago, or in the future: a clock is wrong.
     Skewed(Scope, String),
     Mismatch(Scope),
+}
+
+/// Why an access key has no secret to check with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoSecret {
+    Unknown,
+    /// Its session has ended.
+    Expired,
 }
 
 struct Authorization<'a> {
@@ -56,11 +70,12 @@ struct Authorization<'a> {
     signature: &'a str,
 }
 
-/// Checks the signature of a request.
+/// Checks the signature of a request. `secret_of` knows the secret of an access key, which with
+/// temporary credentials is one of the key and its session token.
 pub(super) fn verify(
     parts: &Parts,
     body: &Bytes,
-    keys: &Keys,
+    secret_of: impl FnOnce(&str, Option<&str>) -> Result<String, NoSecret>,
     now: Timestamp,
 ) -> Result<Scope, Refusal> {
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -71,8 +86,10 @@ pub(super) fn verify(
         .and_then(|parsed| parsed.to_datetime()?.in_tz("UTC"))
         .map_err(|_| Refusal::Missing)?
         .timestamp();
-    let Some(secret) = keys.0.get(&scope.access_key) else {
-        return Err(Refusal::UnknownKey(scope));
+    let secret = match secret_of(&scope.access_key, header("x-amz-security-token")) {
+        Ok(secret) => secret,
+        Err(NoSecret::Unknown) => return Err(Refusal::UnknownKey(scope)),
+        Err(NoSecret::Expired) => return Err(Refusal::Expired(scope)),
     };
     if signed_at.duration_since(now).abs() > MAX_SKEW {
         let message = format!(
@@ -82,7 +99,7 @@ pub(super) fn verify(
         return Err(Refusal::Skewed(scope, message));
     }
     let canonical = canonical_request(parts, body, &authorization.signed_headers);
-    let expected = signature(&canonical, time, &scope, secret, authorization.date);
+    let expected = signature(&canonical, time, &scope, &secret, authorization.date);
     if authorization.signature == expected { Ok(scope) } else { Err(Refusal::Mismatch(scope)) }
 }
 
@@ -209,7 +226,10 @@ mod tests {
     }
 
     fn judged(parts: &Parts, body: &Bytes, now: &str) -> Result<Scope, Refusal> {
-        verify(parts, body, &Keys::one("key", "secret"), now.parse().unwrap())
+        let secret_of = |key: &str, _: Option<&str>| {
+            Keys::one("key", "secret").secret(key).ok_or(NoSecret::Unknown)
+        };
+        verify(parts, body, secret_of, now.parse().unwrap())
     }
 
     #[test]

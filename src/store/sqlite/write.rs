@@ -5,9 +5,10 @@ mod market;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::domain::InstanceFacts;
+use crate::domain::{InstanceFacts, ScheduleKey};
 use crate::ledger::{Counter, Entry, EntryState};
 use crate::ports::{StoreError, Write};
 use crate::run::{AttemptRecord, Run, RunEvent};
@@ -52,7 +53,7 @@ const fn doing(write: &Write) -> &'static str {
         Write::Instance(_) => "writing an instance",
         Write::Shape(..) => "writing an instance type",
         Write::Entry(_) => "writing a ledger entry",
-        Write::Handled(..) | Write::Forgotten(_) => "writing how far a schedule was handled",
+        Write::Handled(_) | Write::Forgotten(_) => "writing how far a schedule was handled",
         Write::Skipped(..) => "writing skipped times",
         Write::Count(..) => "writing a counter",
         Write::PricePoints(..) => "writing spot prices",
@@ -81,14 +82,10 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         Write::Instance(instance) => put_instance(db, instance),
         Write::Shape(instance_type, shape) => market::put_shape(db, instance_type, shape),
         Write::Entry(entry) => put_entry(db, entry),
-        Write::Handled(schedule, at) => run_cached(
-            db,
-            "INSERT INTO handled (schedule, at) VALUES (?1, ?2) \
-             ON CONFLICT DO UPDATE SET at = excluded.at",
-            params![schedule.as_str(), nanos(*at)?],
-        ),
-        Write::Forgotten(schedule) => {
-            run_cached(db, "DELETE FROM handled WHERE schedule = ?1", [schedule.as_str()])
+        Write::Handled(schedules) => put_handled(db, schedules),
+        Write::Forgotten(schedules) => {
+            let mut forget = db.prepare_cached("DELETE FROM handled WHERE schedule = ?1")?;
+            schedules.iter().try_for_each(|key| forget.execute([key.as_str()]).map(|_| ()))
         }
         Write::Skipped(at, skipped) => run_cached(
             db,
@@ -107,6 +104,16 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         ),
         Write::Experience(experience) => market::put_experience(db, experience),
     }
+}
+
+fn put_handled(db: &Connection, schedules: &[(ScheduleKey, Timestamp)]) -> rusqlite::Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO handled (schedule, at) VALUES (?1, ?2) \
+         ON CONFLICT DO UPDATE SET at = excluded.at",
+    )?;
+    schedules.iter().try_for_each(|(schedule, at)| {
+        put.execute(params![schedule.as_str(), nanos(*at)?]).map(|_| ())
+    })
 }
 
 fn run_cached(db: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {

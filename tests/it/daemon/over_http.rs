@@ -38,7 +38,7 @@ pub async fn served_by(
     cloud: &SimCloud,
     clock: Arc<dyn Clock>,
 ) -> (AwsCloud, Wire, watch::Sender<bool>) {
-    served_to(cloud, clock, Arc::new(|_: &ApiCall<'_>| {})).await
+    served_to(cloud, clock, nobody()).await
 }
 
 /// The same, with somebody who is told of every call.
@@ -47,10 +47,27 @@ async fn served_to(
     clock: Arc<dyn Clock>,
     observer: Arc<dyn CallObserver>,
 ) -> (AwsCloud, Wire, watch::Sender<bool>) {
+    let wire = Wire::new(cloud.clone(), clock, Keys::one("emulated", "emulated"));
+    let (aws, stop) = serving_to(&wire, observer).await;
+    (aws, wire, stop)
+}
+
+fn nobody() -> Arc<dyn CallObserver> {
+    Arc::new(|_: &ApiCall<'_>| {})
+}
+
+/// `wire` with the SDKs' clients of it.
+pub async fn serving(wire: &Wire) -> (AwsCloud, watch::Sender<bool>) {
+    serving_to(wire, nobody()).await
+}
+
+async fn serving_to(
+    wire: &Wire,
+    observer: Arc<dyn CallObserver>,
+) -> (AwsCloud, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = watch::channel(false);
-    let wire = Wire::new(cloud.clone(), clock, Keys::one("emulated", "emulated"));
     tokio::spawn(serve(listener, wire.clone(), stopped));
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
@@ -59,7 +76,7 @@ async fn served_to(
     };
     let limits =
         Limits { submit_per_second: 1000, stop_per_second: 1000, describe_per_second: 1000 };
-    (AwsCloud::emulated(&url, &settings, &limits, observer).await.unwrap(), wire, stop)
+    (AwsCloud::emulated(&url, &settings, &limits, observer).await.unwrap(), stop)
 }
 
 /// `world` with the SDKs between the daemon and its cloud.
@@ -427,8 +444,9 @@ async fn a_denied_optional_operation_is_one_and_zero_again_when_it_is_allowed() 
     let mut world = World::new(1, 0.0).await;
     let calls = Arc::new(CallLog::default());
     let counting = Arc::clone(&calls);
-    let observer =
-        move |call: &ApiCall<'_>| counting.note(call.operation, call.region, call.outcome);
+    let observer = move |call: &ApiCall<'_>| {
+        counting.note(call.operation, (call.account, call.region), call.outcome)
+    };
     let (aws, wire, _stop) = served_to(&world.cloud, Arc::new(WallClock), Arc::new(observer)).await;
     world.ports = cloud_of(aws);
     world.restart().await;

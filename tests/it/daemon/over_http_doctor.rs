@@ -34,7 +34,7 @@ fn healthy() -> Scenario {
     )
 }
 
-fn local() -> LocalFacts {
+pub fn local() -> LocalFacts {
     LocalFacts {
         store: StoreFacts::None,
         folder_exists: true,

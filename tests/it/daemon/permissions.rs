@@ -43,21 +43,24 @@ async fn a_denial_is_one_while_it_lasts_and_zero_once_it_is_permitted() {
     let line = |region: &str, value: u8| {
         format!(
             "spotcron_optional_permission_denied{{operation=\"DescribeSubnets\",\
-             region=\"{region}\"}} {value}\n"
+             account=\"\",region=\"{region}\"}} {value}\n"
         )
     };
     let shown = || metrics_text(&world.shared).unwrap();
     assert!(!shown().contains("spotcron_optional_permission_denied{"), "nothing was called yet");
-    calls.note("DescribeSubnets", "us-east-1", DENIED);
-    calls.note("DescribeSubnets", "eu-west-1", Ok(()));
+    calls.note("DescribeSubnets", ("", "us-east-1"), DENIED);
+    calls.note("DescribeSubnets", ("", "eu-west-1"), Ok(()));
     assert!(shown().contains(&line("us-east-1", 1)), "{}", shown());
     assert!(shown().contains(&line("eu-west-1", 0)), "regions are told apart: {}", shown());
+    // The role of another account may do what spotcron's own may not.
+    calls.note("DescribeSubnets", ("210987654321", "us-east-1"), Ok(()));
+    assert!(shown().contains(&line("us-east-1", 1)), "{}", shown());
     // What does not reach AWS, or is turned away before it is looked at, says nothing new.
     for silence in [FailureKind::Throttled, FailureKind::Unavailable, FailureKind::BadResponse] {
-        calls.note("DescribeSubnets", "us-east-1", Err(silence));
+        calls.note("DescribeSubnets", ("", "us-east-1"), Err(silence));
         assert!(shown().contains(&line("us-east-1", 1)), "{silence:?}");
     }
-    calls.note("DescribeSubnets", "us-east-1", Ok(()));
+    calls.note("DescribeSubnets", ("", "us-east-1"), Ok(()));
     assert!(shown().contains(&line("us-east-1", 0)), "{}", shown());
 }
 
@@ -66,11 +69,11 @@ fn a_denial_is_logged_when_it_begins_and_when_it_ends() {
     let log = CallLog::default();
     let text = logged(|| {
         for _ in 0..50 {
-            log.note("DescribeSubnets", "us-east-1", DENIED);
-            log.note("DescribeSubnets", "us-east-1", Err(FailureKind::Throttled));
+            log.note("DescribeSubnets", ("", "us-east-1"), DENIED);
+            log.note("DescribeSubnets", ("", "us-east-1"), Err(FailureKind::Throttled));
         }
         for _ in 0..50 {
-            log.note("DescribeSubnets", "us-east-1", Ok(()));
+            log.note("DescribeSubnets", ("", "us-east-1"), Ok(()));
         }
     });
     let lines: Vec<&str> = text.lines().collect();
@@ -83,7 +86,7 @@ fn a_denial_is_logged_when_it_begins_and_when_it_ends() {
 fn the_operations_are_those_that_doctor_calls_dispensable_and_the_prices() {
     for operation in Operation::ALL {
         let log = CallLog::default();
-        logged(|| log.note(operation.name(), "us-east-1", DENIED));
+        logged(|| log.note(operation.name(), ("", "us-east-1"), DENIED));
         let is_price =
             matches!(operation, Operation::DescribeSpotPriceHistory | Operation::GetProducts);
         // The daemon does not look at definitions.

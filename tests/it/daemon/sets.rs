@@ -119,10 +119,9 @@ async fn a_time_that_has_its_runs_never_gets_those_of_other_sets() {
     assert_eq!(world.runs().await.len(), 3);
     let store = std::sync::Arc::clone(&world.store);
     // As if the store had forgotten that the hour was dealt with.
-    for key in store.handled().await.unwrap().into_keys() {
-        let back = spotcron::ports::Write::Handled(key, at("2026-06-01T00:30:00Z"));
-        store.commit(vec![back]).await.unwrap();
-    }
+    let keys = store.handled().await.unwrap().into_keys();
+    let back = keys.map(|key| (key, at("2026-06-01T00:30:00Z"))).collect();
+    store.commit(vec![spotcron::ports::Write::Handled(back)]).await.unwrap();
     world.catalogue = world.catalogue.replace("\"us\"]", "\"us\", \"asia\"]");
     world.restart().await;
     world.run_for(mins(10)).await;

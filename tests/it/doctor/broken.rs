@@ -79,6 +79,16 @@ const PERMISSIONS: &[Case] = &[
         w.permit(Operation::DescribeJobDefinitions, Access::Denied(words()));
         w.facts.definitions.values_mut().for_each(|seen| *seen = Err(Unseen::Denied));
     }),
+    ("role-refused", |w| {
+        let role = w.moved_to_account("spot-a");
+        w.facts.environments.remove("spot-a");
+        w.facts.roles.insert(role, Err(Unseen::Refused("cannot be assumed".to_owned())));
+    }),
+    ("not-looked-at", |w| {
+        let role = w.moved_to_account("spot-a");
+        w.facts.environments.remove("spot-a");
+        w.facts.roles.insert(role, Err(failed()));
+    }),
     ("permission-unclear", |w| w.permit(Operation::GetProducts, Access::Unclear(words()))),
     ("permission-not-tested", |w| {
         w.permit(Operation::SubmitJob, Access::NotTested);

@@ -51,6 +51,11 @@ impl AccountInspector for Account {
         }
     }
 
+    async fn account_at(&self, site: &Site) -> Result<String, ServiceError> {
+        let role = site.role.as_ref().map(|role| role.arn.account().to_owned());
+        self.answer("AssumeRole", role)
+    }
+
     async fn probe(
         &self,
         site: &Site,
@@ -142,6 +147,18 @@ fn without_credentials_nothing_else_is_asked() {
 fn a_missing_queue_is_all_that_is_said_of_its_environment() {
     let (world, _) = gathered(|w| w.seen("spot-a").queue = Err(Unseen::Missing), &[]);
     assert_eq!(codes(&world), [Code::QueueMissing, Code::PermissionNotTested]);
+}
+
+/// Every look there would fail for the one reason; the other environments are looked at.
+#[test]
+fn where_the_role_is_refused_nothing_else_is_looked_at() {
+    let moved = |w: &mut World| _ = w.moved_to_account("spot-a");
+    let (world, calls) = gathered(moved, &[("AssumeRole", FailureKind::RoleRefused)]);
+    assert_eq!(codes(&world), [Code::RoleRefused, Code::PermissionNotTested]);
+    assert_eq!(calls.iter().filter(|(name, _)| *name == "AssumeRole").count(), 1);
+    let seen: Vec<&str> = world.facts.environments.keys().map(|name| name.as_str()).collect();
+    assert!(!seen.contains(&"spot-a") && seen.contains(&"demand-a"), "{seen:?}");
+    assert!(world.facts.permissions.keys().all(|(_, site)| site.role.is_none()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use spotcron::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, Finding, LocalFacts,
     Operation, Platform, QueueFacts, StoreFacts, WaitingJob, examine,
 };
-use spotcron::domain::{Capacity, InstanceShape, Resources, Site};
+use spotcron::domain::{Capacity, InstanceShape, Resources, Role, RoleArn, Site};
 use spotcron::settings::Settings;
 
 use crate::samples::{at, class, environment, job, mins};
@@ -44,6 +44,15 @@ impl World {
 
     pub fn definition(&mut self, name: &str) -> &mut DefinitionFacts {
         self.facts.definitions.get_mut(&(site(), name.to_owned())).unwrap().as_mut().unwrap()
+    }
+
+    /// Puts an environment into another account.
+    pub fn moved_to_account(&mut self, name: &str) -> Role {
+        let arn = RoleArn::parse("arn:aws:iam::210987654321:role/spotcron").unwrap();
+        let role = Role { arn, external_id: None };
+        let environment = Arc::make_mut(self.catalogue.environments.get_mut(name).unwrap());
+        environment.site.role = Some(role.clone());
+        role
     }
 
     pub fn job(&mut self, name: &str) -> &mut Job {
@@ -89,6 +98,7 @@ pub fn healthy() -> World {
     let facts = Facts {
         account: Ok(ACCOUNT.to_owned()),
         aws_clock_ahead: Ok(SignedDuration::from_secs(-1)),
+        roles: std::collections::BTreeMap::new(),
         permissions: permissions.collect(),
         environments: catalogue
             .environments

@@ -131,11 +131,13 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
         optional_permissions: vec![
             OptionalPermission {
                 operation: "DescribeSubnets",
+                account: String::new(),
                 region: "eu-central-1".into(),
                 denied: true,
             },
             OptionalPermission {
                 operation: "DescribeSubnets",
+                account: String::new(),
                 region: "us-east-1".into(),
                 denied: false,
             },
@@ -185,6 +187,7 @@ fn names_are_unique_and_no_label_can_carry_an_id() {
         "cause",
         "class",
         "direction",
+        "account",
         "end",
         "environment",
         "job",

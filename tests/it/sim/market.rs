@@ -194,5 +194,19 @@ fn a_scenario_that_does_not_hold_together_names_every_problem() {
     for part in ["m77i.xlarge", "notice_share", "no compute environment x"] {
         assert!(error.contains(part), "{error}");
     }
+    let accounts = "\n[[accounts]]\naccount_id = \"123456789012\"\n\n[[accounts.queues]]\n\
+                    name = \"q\"\ncompute_environments = [\"nowhere\"]\n\n[[accounts.roles]]\n\
+                    name = \"a b\"\nmax_session_secs = 60\n\n[[accounts]]\naccount_id = \"12\"\n";
+    let text = format!("{}{accounts}", include_str!("../../../config/demo/cloud.toml"));
+    let error = Scenario::parse(&text).unwrap_err().to_string();
+    for part in [
+        "account 123456789012 is there twice",
+        "account 123456789012: queue q: no compute environment nowhere",
+        "role a b: that is no name of a role",
+        "role a b: max_session_secs",
+        "account_id 12 is not twelve digits",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
     assert!(Scenario::parse("zones = 3").unwrap_err().to_string().contains("TOML"));
 }

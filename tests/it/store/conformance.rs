@@ -106,7 +106,7 @@ pub async fn a_batch_with_a_conflict_writes_nothing(store: &dyn Store) {
             Write::InsertRun(fresh.clone()),
             Write::Event(samples::event(&fresh, 0, RunEventKind::Due)),
             Write::Count(samples::runs_counter("fresh"), 1),
-            Write::Handled("fresh".into(), at(0)),
+            Write::Handled(vec![("fresh".into(), at(0))]),
             Write::InsertRun(taken.clone()),
         ])
         .await;
@@ -346,7 +346,7 @@ pub async fn numbers_that_do_not_fit_are_refused(store: &dyn Store) {
     refused(vec![Write::Count(samples::runs_counter("x"), by + 1)]).await;
     let huge = EntryState::Final(samples::priced(i128::from(i64::MAX) * 2));
     refused(vec![Write::Entry(samples::entry(&attempt, huge))]).await;
-    refused(vec![Write::Handled("extract".into(), Timestamp::MAX)]).await;
+    refused(vec![Write::Handled(vec![("extract".into(), Timestamp::MAX)])]).await;
     refused(vec![Write::InsertRun(Run { version: u64::MAX, ..samples::run("late", 1) })]).await;
 
     let mut counters = store.counters().await.unwrap();
@@ -356,7 +356,7 @@ pub async fn numbers_that_do_not_fit_are_refused(store: &dyn Store) {
 }
 
 pub async fn schedules_are_handled_up_to_a_time(store: &dyn Store) {
-    let put = |job: &str, secs| Write::Handled(job.into(), at(secs));
+    let put = |job: &str, secs| Write::Handled(vec![(job.into(), at(secs))]);
     store.commit(vec![put("a", 1), put("b", 2)]).await.unwrap();
     store.commit(vec![put("a", 3)]).await.unwrap();
     let expected = BTreeMap::from([("a".into(), at(3)), ("b".into(), at(2))]);

@@ -120,7 +120,7 @@ impl Model {
                 Write::Count(samples::runs_counter(&format!("job-{job}")), i128::from(by))
             }
             Step::Handled { job, secs } => {
-                Write::Handled(format!("job-{job}").into(), samples::at(secs))
+                Write::Handled(vec![(format!("job-{job}").into(), samples::at(secs))])
             }
         }
     }
@@ -170,9 +170,7 @@ impl Model {
                 self.entries.insert(entry.key.clone(), entry.clone());
             }
             Write::Count(counter, by) => *self.counters.entry(counter.clone()).or_default() += by,
-            Write::Handled(job, at) => {
-                self.handled.insert(job.clone(), *at);
-            }
+            Write::Handled(schedules) => self.handled.extend(schedules.iter().cloned()),
             other => panic!("no step makes {other:?}"),
         }
         Outcome::Done

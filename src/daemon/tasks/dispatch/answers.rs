@@ -6,7 +6,7 @@ use super::lookup;
 use crate::catalogue::Catalogue;
 use crate::daemon::{Change, Shared};
 use crate::domain::{BatchJobId, LegCause, RunOutcome};
-use crate::ports::{ServiceError, SubmitError};
+use crate::ports::{FailureKind, ServiceError, SubmitError};
 use crate::run::{Run, RunEventKind, RunState};
 
 /// Takes the answer of one SubmitJob call into the run.
@@ -21,6 +21,9 @@ pub(super) fn record_answer(
     next.version += 1;
     match answer {
         Ok(job_id) => lookup::accepted(&mut next, job_id, now, change),
+        Err(SubmitError::NotAccepted(error)) if leaves_account(shared, &next, &error) => {
+            refused(shared, &mut next, &error, now, change);
+        }
         Err(SubmitError::NotAccepted(error)) => {
             let (leg, error) = (last_leg(&next), error.to_string());
             change.event(&next, now, RunEventKind::SubmitFailed { leg, error, will_repeat: true });
@@ -57,7 +60,7 @@ fn refused(
     if !another_environment(&shared.catalogue.load(), run) {
         return reject(run, error, now, change);
     }
-    tracing::error!(run = %run.id, %error, "Batch refused the submission; trying elsewhere");
+    tracing::error!(run = %run.id, %error, "the submission was refused; trying elsewhere");
     // What was moved away from spot stays away.
     let moved = run.last_leg().map(|leg| leg.cause).filter(|cause| cause.moves_away());
     let cause = moved.unwrap_or(LegCause::Refused);
@@ -88,6 +91,14 @@ fn reject(run: &mut Run, error: &ServiceError, now: Timestamp, change: &mut Chan
     let (leg, error) = (last_leg(run), error.to_string());
     change.event(run, now, RunEventKind::SubmitFailed { leg, error, will_repeat: false });
     change.event(run, now, RunEventKind::Ended { outcome: RunOutcome::Rejected });
+}
+
+/// Whether the run goes elsewhere because its environment's account cannot be entered. One that was
+/// ever uncertain keeps its name and its queue, which is where it may still turn up.
+pub(super) fn leaves_account(shared: &Shared, run: &Run, error: &ServiceError) -> bool {
+    error.kind == FailureKind::RoleRefused
+        && run.last_leg().is_some_and(|leg| !leg.was_uncertain)
+        && another_environment(&shared.catalogue.load(), run)
 }
 
 /// Whether the run's class has an environment that did not refuse it yet.

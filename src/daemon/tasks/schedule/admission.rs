@@ -52,11 +52,12 @@ pub(super) fn change_of(
         tell_skipped(skipped, now, &mut change);
     }
     jobs.into_change(now, &mut change);
-    for (key, at) in &report.handled {
-        change.write(Write::Handled(key.clone(), *at));
+    if !report.handled.is_empty() {
+        let handled = report.handled.iter().map(|(key, at)| (key.clone(), *at));
+        change.write(Write::Handled(handled.collect()));
     }
-    for key in &report.forgotten {
-        change.write(Write::Forgotten(key.clone()));
+    if !report.forgotten.is_empty() {
+        change.write(Write::Forgotten(report.forgotten.iter().cloned().collect()));
     }
     change
 }

@@ -58,7 +58,7 @@ impl LateHosts {
                 let (hosts, facts) = match known_machines_behind(shared, &site, chunk).await {
                     Ok(found) => found,
                     Err(error) => {
-                        failure = Some(error);
+                        failure = Some(ServiceError::over(error, failure));
                         break;
                     }
                 };

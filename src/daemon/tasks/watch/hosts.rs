@@ -105,7 +105,9 @@ impl Hosts {
             let arns: Vec<String> = arns.into_iter().collect();
             for chunk in arns.chunks(PER_CALL) {
                 let looked = self.look_up_hosts(shared, &site, chunk, now, change).await;
-                failure = looked.err().or(failure);
+                if let Err(error) = looked {
+                    failure = Some(error.over(failure));
+                }
             }
         }
         for (site, ids) in lost {
@@ -113,7 +115,7 @@ impl Hosts {
             for chunk in ids.chunks(PER_CALL) {
                 match shared.cloud.instances.instances(&site, chunk).await {
                     Ok(facts) => self.note_ends(shared, facts, change),
-                    Err(error) => failure = Some(error),
+                    Err(error) => failure = Some(error.over(failure)),
                 }
             }
         }
@@ -153,7 +155,7 @@ impl Hosts {
                 let tasks = match shared.cloud.instances.fargate_tasks(&site, chunk).await {
                     Ok(tasks) => tasks,
                     Err(error) => {
-                        failure = Some(error);
+                        failure = Some(error.over(failure));
                         continue;
                     }
                 };

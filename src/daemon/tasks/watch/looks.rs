@@ -32,8 +32,9 @@ impl Looks {
             .is_none_or(|look| look.at <= now || look.at.duration_since(now) > self.furthest)
     }
 
-    /// Often while something may change, seldom while a container just runs; and at the moments at
-    /// which the state machine may want to move the run.
+    /// Often while something may change, seldom while a container just runs, whether its end is still
+    /// far away or should have come long ago; and at the moments at which the state machine may want
+    /// to move the run.
     pub(super) fn plan(&mut self, run: &Run, class: &Class, periods: &Periods, now: Timestamp) {
         self.furthest = periods.watch_slowest.max(periods.watch);
         let leg = run.last_leg();
@@ -42,7 +43,7 @@ impl Looks {
         let wait = match leg.and_then(|leg| leg.started_at).filter(|_| runs) {
             Some(started) => {
                 let left = class.expected_duration - now.duration_since(started);
-                (left / 2).clamp(periods.watch, self.furthest)
+                (left.abs() / 2).clamp(periods.watch, self.furthest)
             }
             None => periods.watch,
         };

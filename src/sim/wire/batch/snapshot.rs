@@ -23,7 +23,7 @@ pub(super) fn get_job_queue_snapshot(state: &State, call: &Call) -> Result<Outpu
     let ix = state.find_queue(&name);
     let queue = ix.and_then(|ix| state.queues.get(ix));
     let queue = queue.ok_or_else(|| Fault::client(format!("JobQueue {name} not found")))?;
-    let waiting = queue.waiting.iter().take(FRONT);
+    let waiting = queue.waiting.all().iter().take(FRONT);
     let front = waiting.filter_map(|(order, key)| {
         let job = state.jobs.get(*key)?;
         Some(json!({
