@@ -115,6 +115,7 @@ fn ended_run(job: usize, at: Timestamp) -> Run {
         set: None,
         indices: None,
         previous_success: None,
+        by_hand: Default::default(),
         version: 0,
     }
 }

@@ -143,6 +143,7 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool) {
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: mins(15),
+        forced: None,
     };
     assert_eq!(decide(&question).chosen, Some("spot".into()));
     bencher.bench(|| decide(divan::black_box(&question)));

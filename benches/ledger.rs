@@ -142,6 +142,8 @@ fn render_metrics_of_ten_thousand_jobs(bencher: Bencher<'_, '_>) {
         optional_permissions: vec![],
         custom_endpoint: false,
         version: "0.1.0",
+        paused_jobs: 3,
+        forced_on_demand: vec!["nightly".into()],
         next_wake: None,
         ready: true,
     };

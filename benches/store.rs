@@ -51,6 +51,7 @@ fn new_run(number: i64) -> Run {
         set: None,
         indices: None,
         previous_success: None,
+        by_hand: Default::default(),
         version: 1,
     }
 }

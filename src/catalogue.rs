@@ -20,7 +20,7 @@ pub use portion::{IndexMap, Portion};
 pub use schema::{reference_markdown, schema};
 pub use templates::{Filled, Templates};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -159,6 +159,8 @@ pub struct Submission {
     /// `name`, `name:revision` or ARN.
     pub definition: String,
     pub parameters: BTreeMap<String, Redacted>,
+    /// Parameters that a trigger by hand may give other values.
+    pub overridable_parameters: BTreeSet<String>,
     pub environment: BTreeMap<String, Redacted>,
     pub command: Option<Vec<String>>,
     /// Overrides of the definition's resources; also what decisions use for the job's share.

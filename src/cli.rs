@@ -2,6 +2,7 @@
 //! `render` prints.
 
 pub mod args;
+pub mod audit;
 pub mod check;
 pub mod demo;
 mod dispatch;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod explain;
 pub mod live;
 pub mod open;
+pub mod operate;
 pub mod plan;
 pub mod plan_diff;
 pub mod prices;
@@ -22,6 +24,7 @@ mod simulate_aws;
 pub mod skipped;
 pub mod store;
 pub mod summary;
+pub mod token;
 
 pub use error::CliError;
 
@@ -80,6 +83,27 @@ pub enum Verb {
     Savings(savings::SavingsArgs),
     /// Tell one run's story: every decision, attempt and cent
     Explain(explain::ExplainArgs),
+    /// Let nothing of a job start any more
+    Pause(operate::PauseArgs),
+    /// End a pause
+    Resume(operate::ResumeArgs),
+    /// Start a run of a job now
+    Trigger(operate::TriggerArgs),
+    /// Run scheduled times that have passed and have no run
+    Backfill(operate::BackfillArgs),
+    /// Open a run again that ended without success
+    Retry(operate::RetryArgs),
+    /// End a run, and terminate what of it is at Batch
+    Cancel(operate::CancelArgs),
+    /// Let a run go on elsewhere
+    Move(operate::MoveArgs),
+    /// Keep a class on capacity that is not taken back
+    ForceOnDemand(operate::ForceArgs),
+    /// List who asked the daemon for what
+    Audit(audit::AuditArgs),
+    /// Make a token that may operate the daemon
+    #[command(subcommand)]
+    Token(token::TokenVerb),
     /// Copy the store to a file, or put a copy back
     #[command(subcommand)]
     Store(store::StoreVerb),

@@ -36,6 +36,29 @@ pub struct Question<'a> {
     pub progress: SignedDuration,
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
+    /// Somebody asked for capacity that is not taken back.
+    pub forced: Option<&'a ForcedOnDemand>,
+}
+
+/// Somebody's word that only capacity that is not taken back is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForcedOnDemand {
+    /// Who: the name of a token.
+    pub by: String,
+    /// For what.
+    pub scope: ForcedScope,
+    /// Until when; `None` until somebody ends it, or for the rest of the run.
+    pub until: Option<Timestamp>,
+}
+
+/// What somebody's word holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForcedScope {
+    /// Every run of the class.
+    Class,
+    /// This one run.
+    Run,
 }
 
 /// Why a candidate may not be chosen.
@@ -72,6 +95,8 @@ pub enum Guard {
     LastLeg,
     /// The leg was moved away from interruptible capacity for the deadline or for want of capacity.
     MovedAway,
+    /// Somebody asked for capacity that is not taken back.
+    ForcedOnDemand(ForcedOnDemand),
 }
 
 impl Guard {
@@ -88,6 +113,7 @@ impl Guard {
             Guard::CoolingDown { .. } => "cooling-down",
             Guard::LastLeg => "last-leg",
             Guard::MovedAway => "moved-away",
+            Guard::ForcedOnDemand(_) => "forced-on-demand",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod domain;
 
 // Layer 1: the pure core. No I/O, no async, no clock: values in, values and reasons out.
 pub mod catalogue;
+pub mod control;
 pub mod cost;
 pub mod decision;
 pub mod doctor;

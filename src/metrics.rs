@@ -14,6 +14,7 @@ pub use reference::reference_page;
 
 use jiff::Timestamp;
 
+use crate::domain::ClassName;
 use crate::ledger::{Summary, Tally};
 
 use families::Families;
@@ -39,6 +40,10 @@ pub struct Snapshot<'a> {
     /// An endpoint that is not AWS's own is in force.
     pub custom_endpoint: bool,
     pub version: &'a str,
+    /// Enabled jobs of which nothing starts.
+    pub paused_jobs: u64,
+    /// Classes that somebody keeps on capacity that is not taken back.
+    pub forced_on_demand: Vec<ClassName>,
     /// When the schedule wakes next.
     pub next_wake: Option<Timestamp>,
     pub ready: bool,

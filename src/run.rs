@@ -2,8 +2,10 @@
 //! that says what it does next.
 
 mod attempt;
+mod by_hand;
 mod classify;
 mod event;
+mod fresh;
 mod indices;
 mod intent;
 mod moment;
@@ -13,8 +15,10 @@ mod terms;
 mod wait;
 
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
+pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
+pub use fresh::run_of;
 pub use indices::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, progress};
 pub use intent::{
     MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
@@ -23,7 +27,9 @@ pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
-pub use wait::{StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release};
+pub use wait::{
+    StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
+};
 
 use std::sync::Arc;
 
@@ -41,6 +47,10 @@ use crate::domain::{
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     Schedule,
+    /// Somebody asked for a run now.
+    Manual,
+    /// Somebody asked for scheduled times that have passed.
+    Backfill,
 }
 
 impl Trigger {
@@ -48,6 +58,8 @@ impl Trigger {
     pub const fn label(self) -> &'static str {
         match self {
             Trigger::Schedule => "schedule",
+            Trigger::Manual => "manual",
+            Trigger::Backfill => "backfill",
         }
     }
 }
@@ -193,6 +205,9 @@ pub struct Run {
     /// Work saved by checkpoints so far, in milliseconds of the expected duration.
     #[serde(default)]
     pub progress_millis: i64,
+    /// What people asked of it.
+    #[serde(default, skip_serializing_if = "ByHand::is_untouched")]
+    pub by_hand: ByHand,
     /// Raised by one with every change; a write that expected another version is refused.
     pub version: u64,
 }
@@ -203,14 +218,31 @@ impl Run {
         self.stop.as_ref().is_some_and(|stop| stop.then == Then::End)
     }
 
+    /// Its id, or what it begins with where the run is one of several with parameter sets.
+    pub fn group(&self) -> RunId {
+        let id = self.id.as_str();
+        let key = self.set.as_ref().map_or(0, |set| set.key.len() + 1);
+        RunId::new(&id[..id.len().saturating_sub(key)])
+    }
+
     pub fn last_leg(&self) -> Option<&Leg> {
         self.legs.last()
     }
 
+    /// The legs that count against `max_legs`: those since somebody last asked for a retry.
+    pub fn counted_legs(&self) -> &[Leg] {
+        self.legs.get(usize::from(self.by_hand.legs_before)..).unwrap_or_default()
+    }
+
+    /// Since when somebody wants it: its scheduled time, or when it was last opened by hand.
+    pub fn wanted_since(&self) -> Timestamp {
+        self.by_hand.opened_at.unwrap_or(self.scheduled_for)
+    }
+
     /// Whether Batch refused the run for this environment since a leg of it was last at Batch. A
-    /// refusal hours ago says nothing of the queue now.
+    /// refusal hours ago says nothing of the queue now, and one before a retry is what that is for.
     pub fn was_refused_by(&self, environment: &EnvironmentName) -> bool {
-        let refused = self.legs.iter().rev().take_while(|leg| leg.never_was_at_batch());
+        let refused = self.counted_legs().iter().rev().take_while(|leg| leg.never_was_at_batch());
         refused.into_iter().any(|leg| leg.environment == *environment)
     }
 

@@ -3,6 +3,7 @@
 mod load;
 mod raw;
 mod schema;
+pub mod tokens;
 
 pub use load::{load, load_source};
 pub use schema::{reference_markdown, schema};
@@ -51,6 +52,10 @@ pub struct AwsSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     pub listen: SocketAddr,
+    /// Who may operate the daemon; without it nobody.
+    pub tokens: Option<PathBuf>,
+    /// Whether pages that only show need a token too.
+    pub protect_reads: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +135,11 @@ impl Default for Settings {
                 operation_timeout: secs(60),
             },
             store_path: PathBuf::from("spotcron.db"),
-            http: HttpSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9188)) },
+            http: HttpSettings {
+                listen: SocketAddr::from(([127, 0, 0, 1], 9188)),
+                tokens: None,
+                protect_reads: false,
+            },
             log: LogSettings { format: LogFormat::Human, level: "info".to_owned() },
             periods: Periods {
                 spot_prices: secs(300),

@@ -180,6 +180,9 @@ toml_table! {
         /// those of `environment`, `command` and `tags`, may hold templates such as
         /// `{{ date - 1d | strftime('%Y/%m/%d') }}`.
         parameters: Entries<SecretText>, default "{}";
+        /// Names of parameters that whoever triggers the job by hand may give other values for that run.
+        /// Commands and environment variables cannot be overridden.
+        overridable_parameters: List<String>, default "[]";
         /// Environment variables of the container. Never shown in any output; secrets belong into
         /// the definition's `secrets`, not here.
         environment: Entries<SecretText>, default "{}";

@@ -86,6 +86,18 @@ pub fn when(text: &str) -> Result<When, String> {
     })
 }
 
+/// Reads a moment or a date (its midnight in UTC), and no distance: whoever answers may live in another
+/// time than this machine.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    match when(text) {
+        Ok(When::At(at)) => Ok(at),
+        _ => {
+            Err("expected a time such as 2026-11-21T02:00Z, or a date such as 2026-11-21"
+                .to_owned())
+        }
+    }
+}
+
 /// Reads a positive duration such as `90s`, `36h`, `3d` or `1d 12h`; a day is 24 hours.
 pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let expected = || "expected a duration such as 90s, 36h, 3d or \"1d 12h\"".to_owned();

@@ -56,6 +56,9 @@ pub struct DemoArgs {
     /// Without it: 127.0.0.1:9188, or any free port where that is taken; nothing at `--speed max`.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Let whoever has a token of this file operate the demo (see `spotcron token new`)
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
     /// Run these jobs instead of the built-in ones: a file, or a directory of *.toml
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
@@ -131,6 +134,7 @@ pub fn picture() -> Result<super::live::LiveModel, CliError> {
         format: Format::Table,
         store: None,
         listen: None,
+        tokens: None,
         catalogue: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -10,8 +10,9 @@ use super::{
     Cli, CliError, Verb, args, check, demo, doctor, explain, open, plan, plan_diff, prices,
     reference,
 };
-use super::{run, runs, savings, simulate_aws, skipped, store};
+use super::{audit, operate, run, runs, savings, simulate_aws, skipped, store, token};
 use crate::clock::{Clock, WallClock};
+use crate::control::Command;
 use crate::decision;
 use crate::ledger::GroupBy;
 use crate::ports::Store;
@@ -28,30 +29,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             show.report(&doctor::run_live(&args, cli.color)?, args.format.format)?
         }
         Verb::Doctor(args) => show.report(&doctor::run(&args)?, args.format.format)?,
-        Verb::Plan(args) => {
-            let settings = open::settings(args.source.config.as_deref())?;
-            if !args.diff.is_empty() {
-                let report = plan_diff::run(&args, &settings, WallClock.now())?;
-                return Ok(ExitCode::from(show.report(&report, args.format.format)?));
-            }
-            let catalogue = open::catalogue(&settings)?;
-            let store = open::store_if_any(&args.source)?;
-            let now = match &store {
-                Some(store) => {
-                    wait(open::belongs_to(&catalogue, &**store, &args.source))??;
-                    wait(open::time_of(&args.source, &**store))??
-                }
-                None => WallClock.now(),
-            };
-            let inputs = plan::Inputs {
-                catalogue: &catalogue,
-                cooldown: settings.decision.cooldown,
-                now,
-                decide: decision::decide,
-            };
-            let report = wait(plan::run(&args, store.as_deref(), inputs))??;
-            show.report(&report, args.format.format)?
-        }
+        Verb::Plan(args) => plan(&show, &args)?,
         Verb::Prices(args) => {
             let store = open::store(&args.source)?;
             let now = wait(open::time_of(&args.source, &*store))??;
@@ -79,10 +57,45 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let report = wait(explain::run(&args, &*store))??;
             show.report(&report, args.format.format)?
         }
+        Verb::Pause(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Resume(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Trigger(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Backfill(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Retry(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Cancel(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Move(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::ForceOnDemand(args) => show.sent(&args.remote, &args.key, &args.command())?,
+        Verb::Audit(args) => show.report(&wait(audit::run(&args))??, args.remote.format.format)?,
+        Verb::Token(verb) => show.text(&token::run(&verb)?)?,
         Verb::Store(verb) => show.text(&store::run(&verb)?)?,
         Verb::Reference(verb) => show.text(&reference::run(&verb)?)?,
     };
     Ok(ExitCode::from(code))
+}
+
+fn plan(show: &Shower, args: &plan::PlanArgs) -> Result<u8, CliError> {
+    let settings = open::settings(args.source.config.as_deref())?;
+    if !args.diff.is_empty() {
+        let report = plan_diff::run(args, &settings, WallClock.now())?;
+        return show.report(&report, args.format.format);
+    }
+    let catalogue = open::catalogue(&settings)?;
+    let store = open::store_if_any(&args.source)?;
+    let now = match &store {
+        Some(store) => {
+            wait(open::belongs_to(&catalogue, &**store, &args.source))??;
+            wait(open::time_of(&args.source, &**store))??
+        }
+        None => WallClock.now(),
+    };
+    let inputs = plan::Inputs {
+        catalogue: &catalogue,
+        cooldown: settings.decision.cooldown,
+        now,
+        decide: decision::decide,
+    };
+    let report = wait(plan::run(args, store.as_deref(), inputs))??;
+    show.report(&report, args.format.format)
 }
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {
@@ -115,6 +128,15 @@ struct Shower {
 }
 
 impl Shower {
+    fn sent(
+        &self,
+        remote: &operate::Remote,
+        key: &operate::Key,
+        command: &Command,
+    ) -> Result<u8, CliError> {
+        self.report(&wait(operate::run(remote, key, command))??, remote.format.format)
+    }
+
     fn report<R: Report>(&self, report: &R, format: args::Format) -> Result<u8, CliError> {
         render::show(report, format, self.color)
     }

@@ -16,6 +16,7 @@ use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::doctor::StoreFacts;
 use crate::ports::{RunQuery, Store, StoreIdentity};
+use crate::settings::tokens::{self, Tokens};
 use crate::settings::{self, Settings};
 use crate::store::{self, SqliteStore};
 use crate::telemetry;
@@ -30,6 +31,18 @@ pub fn settings(named: Option<&Path>) -> Result<Settings, CliError> {
             Ok(settings)
         }
         None => Err(refused("the settings have errors", &diagnostics)),
+    }
+}
+
+/// The tokens of the file at `path`, whole and valid.
+pub fn tokens(path: &Path) -> Result<Tokens, CliError> {
+    let (tokens, diagnostics) = tokens::load(path);
+    match tokens {
+        Some(tokens) => {
+            warn(&diagnostics);
+            Ok(tokens)
+        }
+        None => Err(refused("the file of tokens has errors", &diagnostics)),
     }
 }
 

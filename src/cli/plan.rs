@@ -14,6 +14,7 @@ use super::explain::nearest;
 use super::render::decision::DecisionView;
 use super::render::{self, FAINT, Page, STRONG, value};
 use crate::catalogue::{Catalogue, Job};
+use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
 use crate::experience::Experience;
@@ -99,7 +100,17 @@ pub struct PlannedRun {
     pub resources_assumed: bool,
     /// How many runs the scheduled time has: one for each parameter set and chunk of an array.
     pub runs: usize,
+    /// While this lasts, the job's times pass without a run.
+    pub paused: Option<Pause>,
     pub decision: DecisionView,
+}
+
+/// What the store knows.
+#[derive(Default)]
+struct Known {
+    market: Market,
+    experience: Experience,
+    controls: Controls,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -108,9 +119,13 @@ pub async fn run(
     store: Option<&dyn Store>,
     inputs: Inputs<'_>,
 ) -> Result<Report, CliError> {
-    let (market, experience) = match store {
-        Some(store) => (market_of(store).await?, store.experience().await?),
-        None => (Market::default(), Experience::default()),
+    let known = match store {
+        Some(store) => Known {
+            market: market_of(store).await?,
+            experience: store.experience().await?,
+            controls: store.controls().await?,
+        },
+        None => Known::default(),
     };
     let jobs = selected(args, inputs.catalogue)?;
     let enabled = jobs.len();
@@ -127,11 +142,11 @@ pub async fn run(
     let mut runs = Vec::new();
     for (times, job) in upcoming {
         for at in times {
-            runs.push(planned(job, at, &inputs, &market, &experience)?);
+            runs.push(planned(job, at, &inputs, &known)?);
         }
     }
     runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
-    Ok(Report { now: inputs.now, prices_at: market.refreshed_at, runs, jobs_not_shown })
+    Ok(Report { now: inputs.now, prices_at: known.market.refreshed_at, runs, jobs_not_shown })
 }
 
 /// The market as the store last saw it; refreshed when its newest price was seen.
@@ -181,8 +196,7 @@ fn planned(
     job: &Job,
     scheduled_for: Timestamp,
     inputs: &Inputs<'_>,
-    market: &Market,
-    experience: &Experience,
+    known: &Known,
 ) -> Result<PlannedRun, CliError> {
     let Some(class) = inputs.catalogue.class_of(job) else {
         return Err(CliError::input(format!("job {} names no class of the catalogue", job.name)));
@@ -192,14 +206,15 @@ fn planned(
         class,
         environments: inputs.catalogue.environments_of(class).map(|env| &**env).collect(),
         resources: job.submission.resources.unwrap_or(ASSUMED),
-        market,
-        experience,
+        market: &known.market,
+        experience: &known.experience,
         now: inputs.now,
         deadline_at: after(inputs.now),
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: inputs.cooldown,
+        forced: known.controls.forced(&class.name, inputs.now).as_ref(),
     });
     let local = scheduled_for.to_zoned(job.schedule.time_zone.clone());
     Ok(PlannedRun {
@@ -212,6 +227,7 @@ fn planned(
         time_zone: job.schedule.zone_name().to_owned(),
         deadline_at: after(scheduled_for),
         resources_assumed: job.submission.resources.is_none(),
+        paused: known.controls.pause_of(&job.name).cloned(),
         decision: DecisionView::of(&decision),
     })
 }
@@ -264,6 +280,15 @@ impl PlannedRun {
             value::time(self.scheduled_for),
             self.class,
         ));
+        if let Some(pause) = &self.paused {
+            let note = if pause.note.is_empty() { "" } else { ": " };
+            page.line(format!(
+                "  Paused by {} since {}{note}{}. Until that ends it will not start.",
+                pause.by,
+                value::time(pause.since),
+                pause.note
+            ));
+        }
         self.decision.write(page, 2);
         if self.resources_assumed {
             page.styled(

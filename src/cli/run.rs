@@ -72,6 +72,7 @@ mod real {
     /// Everything is validated before the first thing is bound.
     async fn start(settings: Settings, mode: Mode) -> Result<(), CliError> {
         let catalogue = open::catalogue(&settings)?;
+        let tokens = settings.http.tokens.as_deref().map(open::tokens).transpose()?;
         let calls = Arc::new(CallLog::default());
         let counting = Arc::clone(&calls);
         let observer = move |call: &ApiCall<'_>| {
@@ -113,6 +114,12 @@ mod real {
             settings,
         }));
         shared.restore().await?;
+        if let Some(tokens) = tokens {
+            if !listen.ip().is_loopback() {
+                tracing::warn!(%listen, "tokens travel unencrypted; put TLS in front of the daemon");
+            }
+            shared.tokens.store(Some(Arc::new(tokens)));
+        }
         tracing::info!(account = %account_id, %listen, jobs = shared.catalogue.load().jobs.len(),
             observe = mode == Mode::Observe, "spotcron runs");
         serve(shared, listener)

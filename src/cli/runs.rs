@@ -175,7 +175,7 @@ impl RunLine {
             scheduled_for: run.scheduled_for,
             started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
             ended_at,
-            duration_secs: elapsed(run.scheduled_for, ended_at, now),
+            duration_secs: elapsed(run.wanted_since(), ended_at, now),
             deadline_at: run.deadline_at,
             deadline_missed: run.deadline_missed,
             cost_usd: priced().map(|priced| priced.cost).sum(),

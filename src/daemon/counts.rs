@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use crate::decision::Decision;
 use crate::domain::{LegCause, RunOutcome};
 use crate::ledger::Counter;
-use crate::run::{Run, RunEventKind};
+use crate::run::{Run, RunEventKind, Trigger};
 
 /// The counters that `kind`, told of `run` (as it is after the event), raises.
 pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter, i128)> {
@@ -13,17 +14,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
     let leg = |index: &u16| run.legs.get(usize::from(*index));
     match kind {
         RunEventKind::Decided { leg, cause, decision } => {
-            let reason = decision.reasons.first().map_or("none", |reason| reason.label());
-            let environment = decision.chosen.clone();
-            let first = *leg == 0 && *cause == LegCause::Scheduled && environment.is_some();
-            let mut counts =
-                vec![(Counter::Decisions { class, environment, reason: reason.to_owned() }, 1)];
-            if first {
-                let lag = at.duration_since(run.scheduled_for).as_millis();
-                counts.push((Counter::ScheduleLagMillis, lag.max(0)));
-                counts.push((Counter::ScheduleLags, 1));
-            }
-            counts
+            decided(run, at, *leg == 0 && *cause == LegCause::Scheduled, decision)
         }
         RunEventKind::Submitted { leg: index, environment, capacity, .. } => {
             let Some(leg) = leg(index) else { return Vec::new() };
@@ -66,6 +57,9 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
+        | RunEventKind::Triggered { .. }
+        | RunEventKind::Backfilled { .. }
+        | RunEventKind::Retried { .. }
         | RunEventKind::Waits { .. }
         | RunEventKind::Released
         | RunEventKind::Skipped { .. }
@@ -75,6 +69,21 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         | RunEventKind::StopRequested { .. }
         | RunEventKind::Settled { .. } => Vec::new(),
     }
+}
+
+fn decided(run: &Run, at: Timestamp, is_first: bool, decision: &Decision) -> Vec<(Counter, i128)> {
+    let class = run.class.clone();
+    let environment = decision.chosen.clone();
+    let reason = decision.reasons.first().map_or("none", |reason| reason.label()).to_owned();
+    // Whoever asks for a run by hand measures nothing of the schedule.
+    let is_timed = is_first && environment.is_some() && run.trigger == Trigger::Schedule;
+    let mut counts = vec![(Counter::Decisions { class, environment, reason }, 1)];
+    if is_timed {
+        let lag = at.duration_since(run.scheduled_for).as_millis();
+        counts.push((Counter::ScheduleLagMillis, lag.max(0)));
+        counts.push((Counter::ScheduleLags, 1));
+    }
+    counts
 }
 
 fn ended(run: &Run, outcome: RunOutcome) -> Vec<(Counter, i128)> {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::shared::Stopping;
 use super::{LastReload, Shared, TaskStatus};
-use crate::domain::{Capacity, UsdPerHour};
+use crate::control::Controls;
+use crate::domain::{Capacity, ClassName, UsdPerHour};
 use crate::ledger::Summary;
 use crate::market::EnvironmentMarket;
 use crate::metrics::{
@@ -44,9 +45,24 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
         optional_permissions: shared.calls.optional_permissions(),
         custom_endpoint: shared.custom_endpoint,
         version: env!("CARGO_PKG_VERSION"),
+        paused_jobs: paused_jobs(shared),
+        forced_on_demand: forced_on_demand(shared, now),
         next_wake: shared.next_due(),
         ready: is_ready(shared) && shared.stopping() == Stopping::No,
     })
+}
+
+/// Enabled jobs of which nothing starts.
+fn paused_jobs(shared: &Shared) -> u64 {
+    let (catalogue, controls) = (shared.catalogue.load(), shared.controls.load());
+    let paused = |name| controls.pause_of(name).is_some();
+    catalogue.jobs.values().filter(|job| job.enabled && paused(&job.name)).count() as u64
+}
+
+fn forced_on_demand(shared: &Shared, now: Timestamp) -> Vec<ClassName> {
+    let (catalogue, controls) = (shared.catalogue.load(), shared.controls.load());
+    let forced = |class: &&ClassName| controls.override_of(class, now).is_some();
+    catalogue.classes.keys().filter(forced).cloned().collect()
 }
 
 fn open_runs(shared: &Shared) -> Vec<OpenRuns> {
@@ -172,6 +188,8 @@ pub struct StatusPage {
     pub jobs: usize,
     pub open_runs: BTreeMap<&'static str, usize>,
     pub next_due: Option<Timestamp>,
+    /// What people paused, and classes that they keep on demand.
+    pub controls: Controls,
     /// Tasks that are stuck.
     pub ailments: Vec<String>,
     /// The last reload of the catalogue; `null` until one was tried.
@@ -195,6 +213,7 @@ pub fn status_page(shared: &Shared) -> StatusPage {
         jobs: catalogue.jobs.len(),
         open_runs: open,
         next_due: shared.next_due(),
+        controls: shared.controls.load().in_force(shared.clock.now()),
         ailments: ailments(shared),
         reload: shared.reloads.last(),
         tasks: shared.status.snapshot(),

@@ -1,9 +1,15 @@
-//! Metrics, health and status over HTTP, on loopback by default.
+//! Metrics, health, status and commands over HTTP, on loopback by default.
+
+mod access;
+mod api;
+mod problem;
+
+pub use problem::Problem;
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -26,6 +32,9 @@ pub async fn serve(
         .await
 }
 
+/// A page, or why it is not shown.
+type Shown = Result<Response, Box<Problem>>;
+
 /// The routes, for a server or a test.
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -34,13 +43,18 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .route("/status", get(status))
+        .merge(api::routes())
         .with_state(shared)
 }
 
-async fn index() -> &'static str {
-    "spotcron\n\n/metrics  Prometheus\n/status   tasks, runs, catalogue (JSON)\n/healthz  \
-     fails when a task is stuck\n/readyz   fails until all that is needed to submit is in place\n"
+async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Shown {
+    access::may_look(&shared, &headers)?;
+    Ok(INDEX.into_response())
 }
+
+const INDEX: &str = "spotcron\n\n/metrics  Prometheus\n/status   tasks, runs, catalogue (JSON)\n/healthz  \
+     fails when a task is stuck\n/readyz   fails until all that is needed to submit is in place\n\
+     /api/v1  commands, for whoever has a token\n";
 
 /// Fails when a task is stuck, so that a supervisor restarts the process; never for what a restart
 /// does not cure.
@@ -63,13 +77,15 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
 }
 
-async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
-    match metrics_text(&shared) {
+async fn metrics_page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Shown {
+    access::may_look(&shared, &headers)?;
+    Ok(match metrics_text(&shared) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, telemetry::chain(&error)).into_response(),
-    }
+    })
 }
 
-async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    Json(status_page(&shared)).into_response()
+async fn status(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Shown {
+    access::may_look(&shared, &headers)?;
+    Ok(Json(status_page(&shared)).into_response())
 }

@@ -15,6 +15,7 @@ use super::Shared;
 use super::realtime::told_to_stop;
 use super::shared::lock;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::settings::tokens;
 
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,6 +75,27 @@ pub fn reload(shared: &Shared) {
     }
 }
 
+/// Reads the file of tokens again. One with errors changes nothing: who may operate still may.
+pub fn reload_tokens(shared: &Shared) {
+    let Some(path) = &shared.settings.http.tokens else { return };
+    let (tokens, findings) = tokens::load(path);
+    let report = crate::diagnostic::render(&findings, false);
+    match tokens {
+        Some(tokens) => {
+            if shared.tokens.load().as_deref() != Some(&tokens) {
+                tracing::info!(tokens = tokens.count(), "a changed file of tokens was taken over");
+                shared.tokens.store(Some(Arc::new(tokens)));
+            }
+            if !report.is_empty() {
+                tracing::warn!("the file of tokens has warnings\n{report}");
+            }
+        }
+        None => {
+            tracing::error!("the changed file of tokens has errors; the old one stays\n{report}")
+        }
+    }
+}
+
 /// Every error in a sentence. A catalogue is refused for one error at least.
 fn errors_of(diagnostics: &[Diagnostic]) -> Vec<String> {
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
@@ -87,7 +109,9 @@ pub async fn watch_catalogue(
 ) -> Result<(), String> {
     let (changed, mut changes) = mpsc::channel::<()>(1);
     let told = changed.clone();
-    let named = shared.settings.catalogue.clone();
+    let mut named = shared.settings.catalogue.clone();
+    named.extend(shared.settings.http.tokens.clone());
+    let mut watched: BTreeSet<PathBuf> = directories(&named).into_iter().collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = |event: &notify::Event| {
             !event.kind.is_access()
@@ -99,12 +123,10 @@ pub async fn watch_catalogue(
         }
     })
     .map_err(|error| format!("catalogue changes cannot be watched: {error}"))?;
-    let mut watched = BTreeSet::new();
-    for directory in directories(&shared.settings.catalogue) {
+    for directory in &watched {
         watcher
-            .watch(&directory, RecursiveMode::NonRecursive)
+            .watch(directory, RecursiveMode::NonRecursive)
             .map_err(|error| format!("{} cannot be watched: {error}", directory.display()))?;
-        watched.insert(directory);
     }
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
         .map_err(|error| format!("SIGHUP cannot be handled: {error}"))?;
@@ -127,7 +149,12 @@ pub async fn watch_catalogue(
             }
         }
         let shared = Arc::clone(&shared);
-        if let Err(error) = tokio::task::spawn_blocking(move || reload(&shared)).await {
+        if let Err(error) = tokio::task::spawn_blocking(move || {
+            reload_tokens(&shared);
+            reload(&shared);
+        })
+        .await
+        {
             return Err(format!("the reload died: {error}"));
         }
     }

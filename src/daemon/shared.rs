@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Book, CallLog, Desk, Reloads, Status};
 use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
+use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::Experience;
 use crate::market::Market;
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
 use crate::run::{AttemptRecord, PriceTerms};
 use crate::settings::Settings;
+use crate::settings::tokens::Tokens;
 
 /// The cloud, behind its ports.
 #[derive(Clone)]
@@ -104,6 +106,13 @@ pub struct Shared {
     pub reloads: Reloads,
     /// An endpoint that is not AWS's own is in force.
     pub custom_endpoint: bool,
+    /// What commands left in force.
+    pub controls: ArcSwap<Controls>,
+    /// Who may operate the daemon; `None` where nobody may.
+    pub tokens: ArcSwapOption<Tokens>,
+    /// Held by whoever makes runs, so that the schedule and a command never work from each other's
+    /// past: a pause that was answered holds for every time from then on.
+    pub making_runs: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
     started_at: Timestamp,
     /// When the catalogue was last replaced.
@@ -166,6 +175,9 @@ impl Shared {
             calls: parts.calls,
             reloads: Reloads::default(),
             custom_endpoint: parts.custom_endpoint,
+            controls: ArcSwap::default(),
+            tokens: ArcSwapOption::empty(),
+            making_runs: tokio::sync::Mutex::default(),
             stopping: AtomicBool::new(false),
             next_due: Mutex::default(),
             experience: Mutex::default(),
@@ -179,6 +191,7 @@ impl Shared {
     /// Takes back what the store remembers. Called once, before any task runs.
     pub async fn restore(&self) -> Result<(), crate::ports::StoreError> {
         let store = self.book.store();
+        self.controls.store(Arc::new(store.controls().await?));
         *self.experience() = store.experience().await?;
         let unsettled = store.unsettled_attempts().await?.into_iter();
         *self.settling() =

@@ -16,6 +16,8 @@ pub use machines::machines_behind;
 
 use std::sync::Arc;
 
+pub(super) use previous::of_groups;
+
 use super::{Shared, Task};
 
 /// How many tasks there are.

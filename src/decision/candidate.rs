@@ -255,6 +255,9 @@ fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool)
 
 fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> Vec<Guard> {
     let mut guards = Vec::new();
+    if let Some(forced) = question.forced {
+        guards.push(Guard::ForcedOnDemand(forced.clone()));
+    }
     if question.cause.moves_away() {
         guards.push(Guard::MovedAway);
     }

@@ -80,7 +80,12 @@ impl RunId {
 
     /// The id of `job`'s run for `scheduled_for` with the parameter set of this key.
     pub fn of_set(job: &JobName, scheduled_for: Timestamp, key: &str) -> Self {
-        RunId::new(format!("{}-{key}", RunId::of(job, scheduled_for)))
+        RunId::of(job, scheduled_for).with_set(key)
+    }
+
+    /// The id of the run with the parameter set of this key, among those whose ids begin with this one.
+    pub fn with_set(&self, key: &str) -> Self {
+        RunId::new(format!("{self}-{key}"))
     }
 
     /// Whether it is the run that `group` names, or one of its parameter sets.

@@ -22,6 +22,8 @@ pub enum LegCause {
     NeverArrived,
     /// Batch refused the last submission; another environment may take it.
     Refused,
+    /// Somebody asked for a retry of a run that had ended.
+    Retried,
     /// Somebody asked for the run to end: a person, or a later run of its job.
     Stopped,
     /// Somebody asked for the run to go on elsewhere.
@@ -44,6 +46,7 @@ impl LegCause {
             LegCause::Failed => "failed",
             LegCause::NeverArrived => "never-arrived",
             LegCause::Refused => "refused",
+            LegCause::Retried => "retried",
             LegCause::Stopped => "stopped",
             LegCause::Moved => "moved",
         }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A parameter's or environment variable's value. `Debug`, `Display` and `Serialize` print `***`;
-/// only [`Redacted::expose`] gives the text, and only the submission and the search for secrets in the
-/// catalogue call it.
+/// only [`Redacted::expose`] gives the text, and only the submission, the search for secrets in the
+/// catalogue and the store's row of a run that carries overrides call it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Redacted(String);

@@ -35,11 +35,15 @@ macro_rules! descriptors {
 
 descriptors! {
     RUNS = Counter "spotcron_runs_total" ["job", "class", "environment", "outcome"]
-        "Runs that ended, by outcome and the environment of the last submission (empty: none).";
+        "Runs that ended, by outcome and the environment of the last submission (empty: none). A run that was retried counts with each of its ends.";
     RUNS_SKIPPED = Counter "spotcron_runs_skipped_total" ["job", "reason"]
         "Scheduled times that were not run, and why.";
     OPEN_RUNS = Gauge "spotcron_open_runs" ["class", "state"]
         "Runs that have not ended, by state.";
+    PAUSED_JOBS = Gauge "spotcron_paused_jobs" []
+        "Enabled jobs that somebody paused, by themselves or with all.";
+    FORCED_ON_DEMAND = Gauge "spotcron_class_forced_on_demand" ["class"]
+        "1 while somebody keeps the class on capacity that is not taken back.";
     SUBMISSIONS = Counter "spotcron_submissions_total" ["class", "environment", "capacity", "cause"]
         "Submissions to AWS Batch, by what made them necessary.";
     ATTEMPTS = Counter "spotcron_attempts_total" ["class", "environment", "capacity", "end"]

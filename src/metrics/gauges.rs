@@ -103,6 +103,10 @@ pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> 
         to.add(&metric::RELOAD_SUCCESS, &[], flag(reload.succeeded))?;
         to.add(&metric::RELOAD_TIME, &[], unix_seconds(reload.at))?;
     }
+    to.add(&metric::PAUSED_JOBS, &[], snapshot.paused_jobs as f64)?;
+    for class in &snapshot.forced_on_demand {
+        to.add(&metric::FORCED_ON_DEMAND, &[class.as_str()], 1.0)?;
+    }
     if let Some(at) = snapshot.next_wake {
         to.add(&metric::NEXT_WAKE, &[], unix_seconds(at))?;
     }

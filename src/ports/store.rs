@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::control::{AuditQuery, AuditRecord, ClassOverride, Controls, Jobs, Pause};
 use crate::domain::{
     AccountRegion, ClassName, EnvironmentName, InstanceFacts, InstanceId, InstanceShape,
     InstanceType, JobName, Pool, Region, RunId, ScheduleKey, Window,
@@ -57,6 +58,12 @@ pub enum Write {
     EnvironmentMarket(EnvironmentMarket),
     /// Replaces all of it.
     Experience(Experience),
+    /// Begins a pause, or with `None` ends it.
+    Pause(Jobs, Option<Pause>),
+    /// Keeps a class on capacity that is not taken back, or with `None` no longer.
+    ClassOverride(ClassName, Option<ClassOverride>),
+    /// One command and what came of it. One person's second record of the same key is refused.
+    Audit(Box<AuditRecord>),
 }
 
 /// Why the store did not do it.
@@ -113,9 +120,10 @@ pub trait Store: Send + Sync {
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
     async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError>;
     /// How many of the runs of one scheduled time are in each state, by its label: the run that is
-    /// called so, or those of its parameter sets.
+    /// called `group`, or those of its parameter sets.
     async fn group_states(
         &self,
+        group: &RunId,
         job: &JobName,
         scheduled_for: Timestamp,
     ) -> Result<BTreeMap<String, u64>, StoreError>;
@@ -175,4 +183,10 @@ pub trait Store: Send + Sync {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError>;
     async fn experience(&self) -> Result<Experience, StoreError>;
+    /// What commands left in force.
+    async fn controls(&self) -> Result<Controls, StoreError>;
+    /// Commands and what came of them, newest first.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
+    /// What came of the request that this person named `key`.
+    async fn audited(&self, by: &str, key: &str) -> Result<Option<AuditRecord>, StoreError>;
 }

@@ -23,6 +23,18 @@ pub struct RunEvent {
 pub enum RunEventKind {
     /// The run was created.
     Due,
+    /// Somebody started the run by hand.
+    Triggered {
+        by: String,
+    },
+    /// Somebody asked for a scheduled time that had passed.
+    Backfilled {
+        by: String,
+    },
+    /// Somebody opened the run again after it had ended.
+    Retried {
+        by: String,
+    },
     /// An environment was chosen, or the run was held back.
     Decided {
         leg: u16,

@@ -92,7 +92,9 @@ pub fn submit_request(
     environment: &Environment,
 ) -> Result<SubmitRequest, FillError> {
     let template = &job.submission;
-    let Filled { parameters, environment: mut variables, command, mut tags } = filled(run, job)?;
+    let Filled { mut parameters, environment: mut variables, command, mut tags } =
+        filled(run, job)?;
+    parameters.extend(run.by_hand.parameters.clone());
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());

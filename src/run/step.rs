@@ -221,14 +221,15 @@ fn go_on(
         return;
     }
     let batch_retries = context.class.retry_owner == RetryOwner::Batch || context.is_array;
-    let spent = usize::from(context.class.max_legs) <= run.legs.len();
+    let spent = usize::from(context.class.max_legs) <= run.counted_legs().len();
     if spent || (batch_retries && asked.is_none() && cause != LegCause::Starved) {
         run.state = over(RunOutcome::Failed);
         return;
     }
     let not_before = match cause {
         LegCause::Infrastructure | LegCause::Failed => {
-            let doubled = INFRASTRUCTURE_BACKOFF * (1 << (run.legs.len().clamp(1, 7) - 1));
+            let doubled =
+                INFRASTRUCTURE_BACKOFF * (1 << (run.counted_legs().len().clamp(1, 7) - 1));
             context.now.checked_add(doubled).unwrap_or(context.now)
         }
         _ => context.now,
@@ -363,7 +364,7 @@ fn reason_to_stop(
             Then::MoveOnDemand => LegCause::Moved,
         });
     }
-    let legs_left = run.legs.len() < usize::from(context.class.max_legs);
+    let legs_left = run.counted_legs().len() < usize::from(context.class.max_legs);
     if !leg.capacity.is_interruptible() || !context.has_steady_capacity || !legs_left {
         return None;
     }

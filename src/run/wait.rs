@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Run, RunState};
+use crate::catalogue::Job;
 use crate::domain::{Condition, JobName, RunId, RunOutcome};
 use crate::schedule::StopKind;
 
@@ -18,6 +19,25 @@ pub enum Wait {
     /// The end of another job's run of the same scheduled time, or of all its runs of that time where
     /// it has parameter sets; their ids begin with `run` then.
     Upstream { job: JobName, run: RunId, when: Condition },
+    /// A place among the runs of one backfill, which start in order of their scheduled times.
+    Place {
+        /// Which backfill.
+        backfill: String,
+        /// So many of its runs are under way at once, at most.
+        at_once: u16,
+    },
+}
+
+impl Wait {
+    /// What `job`'s run of `scheduled_for` waits for, besides its turn: the runs that it comes after.
+    pub fn upstream_of(job: &Job, scheduled_for: Timestamp) -> Vec<Wait> {
+        let upstream = job.after.iter().map(|after| Wait::Upstream {
+            job: after.job.clone(),
+            run: RunId::of(&after.job, scheduled_for),
+            when: after.when,
+        });
+        upstream.collect()
+    }
 }
 
 /// What is to become of a run, besides what it would do by itself.
@@ -91,33 +111,70 @@ const WORST_LAST: [RunOutcome; 7] = [
 ];
 
 /// The open runs of one job, as far as the turn of one of them depends on them. Runs of one scheduled
-/// time are one: none waits for another.
+/// time that differ in their parameter sets are one: none waits for another. What waits for its place in a backfill lets all others go
+/// first.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// Scheduled times of runs that do not wait for their turn, which go before all that do.
-    going: BTreeSet<Timestamp>,
-    /// The earliest scheduled time of those that wait.
-    next: Option<Timestamp>,
+    scheduled: Line,
+    backfilled: Line,
+}
+
+/// Runs that go one after another.
+#[derive(Debug, Default)]
+struct Line {
+    /// Those that do not wait for their turn, which go before all that do.
+    going: BTreeSet<Place>,
+    /// The first of those that wait.
+    next: Option<Place>,
+}
+
+/// A run's place in its line: its scheduled time and its group, since triggers of one second are no
+/// group.
+type Place = (Timestamp, RunId);
+
+fn place_of(run: &Run) -> Place {
+    (run.scheduled_for, run.group())
+}
+
+impl Line {
+    fn add(&mut self, run: &Run) {
+        let place = place_of(run);
+        if !waits_for_turn(run) {
+            self.going.insert(place);
+        } else if self.next.as_ref().is_none_or(|next| place < *next) {
+            self.next = Some(place);
+        }
+    }
+
+    fn goes_before(&self, place: &Place) -> bool {
+        self.going.iter().any(|other| other != place)
+            || self.next.as_ref().is_some_and(|next| next < place)
+    }
+
+    fn has_other_than(&self, place: &Place) -> bool {
+        self.going.iter().chain(&self.next).any(|other| other != place)
+    }
 }
 
 impl Turns {
     pub fn of<'a>(open: impl Iterator<Item = &'a Run>) -> Self {
         let mut turns = Turns::default();
         for run in open {
-            if waits_for_turn(run) {
-                let earlier = turns.next.map_or(run.scheduled_for, |at| at.min(run.scheduled_for));
-                turns.next = Some(earlier);
-            } else {
-                turns.going.insert(run.scheduled_for);
+            match waits_for_place(run) {
+                true => turns.backfilled.add(run),
+                false => turns.scheduled.add(run),
             }
         }
         turns
     }
 
-    /// Whether some other run goes before those of `scheduled_for`.
-    fn block(&self, scheduled_for: Timestamp) -> bool {
-        self.going.iter().any(|at| *at != scheduled_for)
-            || self.next.is_some_and(|at| at < scheduled_for)
+    /// Whether some other run goes before `run`.
+    fn block(&self, run: &Run) -> bool {
+        let place = place_of(run);
+        match waits_for_place(run) {
+            true => self.scheduled.has_other_than(&place) || self.backfilled.goes_before(&place),
+            false => self.scheduled.goes_before(&place),
+        }
     }
 }
 
@@ -131,14 +188,15 @@ pub enum Verdict {
     End,
 }
 
-/// What `run`, which waits, does now. `turns` is of the open runs of its job; `upstream` says what is
-/// known of what it waits for.
+/// What `run`, which waits, does now. `turns` is of the open runs of its job; `has_place` says whether its
+/// backfill, if it belongs to one, lets it go; `upstream` says what is known of what it waits for.
 ///
 /// Of runs that wait for their turn the one with the earliest scheduled time is first; runs of the job
 /// that do not wait for a turn go before all of them.
 pub fn release(
     run: &Run,
     turns: &Turns,
+    has_place: bool,
     mut upstream: impl FnMut(&JobName, &RunId) -> Upstream,
 ) -> Verdict {
     if run.is_to_end() {
@@ -148,10 +206,12 @@ pub fn release(
     for wait in &run.waits {
         match wait {
             Wait::Turn => {
-                if turns.block(run.scheduled_for) {
+                if turns.block(run) {
                     verdict = Verdict::Wait;
                 }
             }
+            Wait::Place { .. } if has_place => {}
+            Wait::Place { .. } => verdict = Verdict::Wait,
             Wait::Upstream { job, run, when } => match upstream(job, run) {
                 Upstream::Open => verdict = Verdict::Wait,
                 Upstream::Ended(outcome) if when.is_met_by(outcome) => {}
@@ -172,6 +232,12 @@ pub fn release(
 
 fn waits_for_turn(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
+}
+
+/// Whether it belongs to a backfill and waits: until then it is in nobody's way.
+pub fn waits_for_place(run: &Run) -> bool {
+    let place = |wait: &Wait| matches!(wait, Wait::Place { .. });
+    matches!(run.state, RunState::Waiting { .. }) && run.waits.iter().any(place)
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn resolve(raw: RawSettings, check: &mut Check<'_>) -> Settings {
     settings.store_path = folder.join(&settings.store_path);
     check.duration("shutdown_grace", raw.shutdown_grace, &mut settings.shutdown_grace);
     resolve_aws(value(raw.aws), &mut settings, check);
-    resolve_http(value(raw.http), &mut settings, check);
+    resolve_http(value(raw.http), &folder, &mut settings, check);
     resolve_log(value(raw.log), &mut settings, check);
     resolve_periods(value(raw.periods), &mut settings, check);
     let limits = value(raw.limits);
@@ -151,7 +151,20 @@ fn resolve_aws(raw: RawAws, settings: &mut Settings, check: &mut Check<'_>) {
     }
 }
 
-fn resolve_http(raw: RawHttp, settings: &mut Settings, check: &mut Check<'_>) {
+fn resolve_http(raw: RawHttp, folder: &Path, settings: &mut Settings, check: &mut Check<'_>) {
+    if let Some(Located { value, span }) = raw.tokens {
+        if value.is_empty() {
+            check.error(&span, "`http.tokens` is empty", "name the file, or leave the key out");
+        }
+        settings.http.tokens = Some(folder.join(value));
+    }
+    if let Some(Located { value, span }) = raw.protect_reads {
+        if value && settings.http.tokens.is_none() {
+            let hint = "name the file of tokens with `tokens`";
+            check.error(&span, "`http.protect_reads` needs tokens to ask for", hint);
+        }
+        settings.http.protect_reads = value;
+    }
     let Some(Located { value, span }) = raw.listen else { return };
     match value.parse() {
         Ok(address) => settings.http.listen = address,

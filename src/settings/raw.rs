@@ -25,7 +25,7 @@ toml_table! {
         aws: RawAws, optional "";
         /// What the daemon remembers.
         store: RawStore, optional "";
-        /// Metrics, health and status over HTTP.
+        /// Metrics, health, status and commands over HTTP.
         http: RawHttp, optional "";
         /// Logs.
         log: RawLog, optional "";
@@ -70,11 +70,16 @@ toml_table! {
 }
 
 toml_table! {
-    /// Metrics, health and status over HTTP.
+    /// Metrics, health, status and commands over HTTP.
     pub struct RawHttp {
         /// Address and port. Anyone who reaches it can read what runs where: keep it on loopback, or
         /// behind something that asks who is there.
         listen: String, default "\"127.0.0.1:9188\"";
+        /// The file of tokens that may operate the daemon (`spotcron token new --name alice --scope operate` makes one). Without it
+        /// nothing can be changed over HTTP. Relative paths start at this file's directory.
+        tokens: String, optional "\"tokens.toml\"";
+        /// Whether `/`, `/metrics` and `/status` ask for a token too. The health pages never do.
+        protect_reads: bool, default "false";
     }
 }
 

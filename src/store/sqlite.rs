@@ -26,6 +26,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use crate::control::{AuditQuery, AuditRecord, Controls};
 use crate::domain::ScheduleKey;
 use crate::domain::{
     AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType,
@@ -173,12 +174,13 @@ impl Store for SqliteStore {
 
     async fn group_states(
         &self,
+        group: &RunId,
         job: &JobName,
         scheduled_for: Timestamp,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let job = job.clone();
+        let (group, job) = (group.clone(), job.clone());
         self.read("counting the runs of a scheduled time", move |db| {
-            queries::group_states(db, &job, scheduled_for)
+            queries::group_states(db, &group, &job, scheduled_for)
         })
         .await
     }
@@ -303,6 +305,20 @@ impl Store for SqliteStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         self.read("reading the environments' markets", queries::environment_markets).await
+    }
+
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        self.read("reading what commands left in force", queries::controls).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let query = query.clone();
+        self.read("reading the audit", move |db| queries::audit(db, &query)).await
+    }
+
+    async fn audited(&self, by: &str, key: &str) -> Result<Option<AuditRecord>, StoreError> {
+        let (by, key) = (by.to_owned(), key.to_owned());
+        self.read("reading the audit", move |db| queries::audited(db, &by, &key)).await
     }
 
     async fn experience(&self) -> Result<Experience, StoreError> {

@@ -5,3 +5,4 @@ mod fixtures;
 mod generated;
 mod hostile;
 mod settings;
+mod tokens;

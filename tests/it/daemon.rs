@@ -10,6 +10,10 @@ mod fargate;
 mod http;
 mod kill;
 mod money;
+mod operating;
+mod operating_deaths;
+mod operating_http;
+mod operating_turns;
 mod outages;
 #[cfg(feature = "aws")]
 mod over_http;

@@ -71,6 +71,7 @@ impl Case {
             legs: self.legs,
             progress: self.progress,
             cooldown: samples::mins(15),
+            forced: None,
         }
     }
 

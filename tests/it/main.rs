@@ -4,6 +4,7 @@
 mod aws;
 mod catalogue;
 mod cli;
+mod control;
 mod daemon;
 mod decision;
 mod doctor;

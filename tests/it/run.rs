@@ -59,6 +59,7 @@ fn run(capacity: Capacity) -> Run {
         set: None,
         indices: None,
         previous_success: None,
+        by_hand: Default::default(),
         version: 3,
     }
 }

@@ -3,12 +3,13 @@
 //! against a plain model (`model`).
 
 mod backup;
+mod commands;
 mod conformance;
 mod crash;
 mod files;
 mod groups;
 mod model;
-mod samples;
+pub mod samples;
 
 use spotcron::ports::StoreIdentity;
 use spotcron::store::SqliteStore;

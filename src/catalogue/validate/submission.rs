@@ -1,6 +1,6 @@
 //! What a job may submit: SubmitJob's limits (AWS Batch API reference).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -32,6 +32,7 @@ pub(super) fn check(
     let definition = check_definition(raw, environments, scope);
     let environment = check_environment(raw, scope);
     let parameters = check_values("parameters", &raw.parameters, scope);
+    let overridable_parameters = check_overridable(raw, scope);
     let command = check_command(raw, scope);
     let resources = check_resources(raw, environments, scope);
     let (array_size, index_map) = array::check(raw, scope);
@@ -44,6 +45,7 @@ pub(super) fn check(
     Some(Submission {
         definition: definition?,
         parameters,
+        overridable_parameters,
         environment,
         command,
         resources,
@@ -141,6 +143,23 @@ fn warn_of_secret(what: &str, kind: &str, span: &std::ops::Range<usize>, scope: 
     let hint = "put it into AWS Secrets Manager and the job definition's `secrets`; everyone who may \
                 describe the job can read it here";
     scope.warning("secret-in-catalogue", span, &problem, hint);
+}
+
+/// They need not be among the job's `parameters`: the definition may have a default.
+fn check_overridable(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeSet<String> {
+    let names = raw.overridable_parameters.as_ref().map_or(&[][..], |names| &names.value);
+    let mut overridable = BTreeSet::new();
+    for Located { value, span } in names {
+        if value.is_empty() || value.contains(char::is_control) {
+            let problem = format!("{} is no name of a parameter", shown(value));
+            let hint = "write it as in the definition's `Ref::name`";
+            scope.error("invalid-parameter", span, &problem, hint);
+        } else if !overridable.insert(value.clone()) {
+            let problem = format!("{} is named twice", shown(value));
+            scope.error("duplicate-parameter", span, &problem, "name it once");
+        }
+    }
+    overridable
 }
 
 fn check_command(raw: &RawJob, scope: &mut Scope<'_>) -> Option<Vec<String>> {

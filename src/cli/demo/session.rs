@@ -12,9 +12,9 @@ use super::pace::{Headless, Live};
 use super::reckoning::reckon;
 use super::{DemoArgs, Speed};
 use crate::catalogue::{self, Catalogue};
-use crate::cli::CliError;
 use crate::cli::live::{LiveModel, LiveView};
 use crate::cli::summary::{DemoSummary, Facts};
+use crate::cli::{CliError, open};
 use crate::clock::{Clock, VirtualClock};
 use crate::cost::PriceMode;
 use crate::daemon::{Book, Cloud, Mode, Pace, Parts, Shared, all_tasks, http, run_virtual};
@@ -93,6 +93,9 @@ impl Session {
             custom_endpoint: false,
         });
         shared.restore().await.map_err(CliError::from)?;
+        if let Some(path) = &args.tokens {
+            shared.tokens.store(Some(Arc::new(open::tokens(path)?)));
+        }
         Ok(Session { shared: Arc::new(shared), cloud, clock, begin, end, seed: args.seed })
     }
 

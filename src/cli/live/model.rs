@@ -138,7 +138,10 @@ impl LiveModel {
                 self.open.remove(&event.run);
                 return;
             }
-            RunEventKind::Due => {
+            RunEventKind::Due
+            | RunEventKind::Triggered { .. }
+            | RunEventKind::Backfilled { .. }
+            | RunEventKind::Retried { .. } => {
                 self.open.insert(event.run.clone(), fresh);
                 return;
             }
@@ -186,7 +189,11 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::Released
         | RunEventKind::LookedUp { .. }
         | RunEventKind::Settled { .. } => Tone::Faint,
-        RunEventKind::Submitted { .. } | RunEventKind::Started { .. } => Tone::Plain,
+        RunEventKind::Triggered { .. }
+        | RunEventKind::Backfilled { .. }
+        | RunEventKind::Retried { .. }
+        | RunEventKind::Submitted { .. }
+        | RunEventKind::Started { .. } => Tone::Plain,
         RunEventKind::Decided { cause: LegCause::Scheduled, decision, .. }
             if decision.chosen.is_some() =>
         {

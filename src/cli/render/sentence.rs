@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 
 use super::value::{clock, duration, price, seconds, time, usd};
-use crate::decision::{Decision, Guard, Reason};
+use crate::decision::{Decision, ForcedScope, Guard, Reason};
 use crate::domain::{AttemptEnd, LegCause, RunOutcome};
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
@@ -39,6 +39,14 @@ pub fn guard(guard: &Guard) -> String {
                 .to_owned()
         }
         Guard::MovedAway => "the run was moved away from interruptible capacity".to_owned(),
+        Guard::ForcedOnDemand(forced) => {
+            let what = match forced.scope {
+                ForcedScope::Class => "the class",
+                ForcedScope::Run => "the run",
+            };
+            let until = forced.until.map_or_else(String::new, |at| format!(" until {}", time(at)));
+            format!("{} keeps {what} on capacity that is not taken back{until}", forced.by)
+        }
     }
 }
 
@@ -89,6 +97,7 @@ pub fn cause(cause: LegCause) -> &'static str {
         LegCause::Failed => "the application failed and may be tried again",
         LegCause::NeverArrived => "the last submission never reached Batch",
         LegCause::Refused => "Batch refused the last submission",
+        LegCause::Retried => "somebody asked for a retry",
         LegCause::Stopped => "it is to end",
         LegCause::Moved => "it is to go on where capacity is not taken back",
     }
@@ -169,6 +178,9 @@ pub fn wait(wait: &Wait) -> String {
     match wait {
         Wait::Turn => "no earlier run of its job is open".to_owned(),
         Wait::Upstream { run, when, .. } => format!("{run} has {}", when.label()),
+        Wait::Place { at_once, .. } => {
+            format!("its backfill, of which {at_once} may be under way at once, has a place for it")
+        }
     }
 }
 
@@ -202,6 +214,9 @@ fn stop_wanted(request: &StopRequest) -> String {
 pub const fn event_label(kind: &RunEventKind) -> &'static str {
     match kind {
         RunEventKind::Due => "due",
+        RunEventKind::Triggered { .. } => "triggered",
+        RunEventKind::Backfilled { .. } => "backfilled",
+        RunEventKind::Retried { .. } => "retried",
         RunEventKind::Waits { .. } => "waits",
         RunEventKind::Released => "released",
         RunEventKind::Skipped { .. } => "skipped",
@@ -225,6 +240,11 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
 pub fn event(kind: &RunEventKind) -> String {
     match kind {
         RunEventKind::Due => "The run was due and was created.".to_owned(),
+        RunEventKind::Triggered { by } => format!("{by} started the run by hand."),
+        RunEventKind::Backfilled { by } => {
+            format!("{by} asked for this time in a backfill.")
+        }
+        RunEventKind::Retried { by } => format!("{by} opened the run again."),
         RunEventKind::Waits { waits } => {
             let all: Vec<String> = waits.iter().map(wait).collect();
             format!("It waits until {}.", all.join(" and "))

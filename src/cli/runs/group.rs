@@ -30,9 +30,10 @@ impl GroupLine {
         if run.set.is_none() {
             return Ok(None);
         }
-        let states = store.group_states(&run.job, run.scheduled_for).await?;
+        let id = run.group();
+        let states = store.group_states(&id, &run.job, run.scheduled_for).await?;
         Ok(Some(GroupLine {
-            id: RunId::of(&run.job, run.scheduled_for),
+            id,
             job: run.job.clone(),
             class: run.class.clone(),
             scheduled_for: run.scheduled_for,

@@ -101,6 +101,7 @@ impl Dispatch {
             return tell(change, next, now, late);
         }
         let market = self.shared.market.load();
+        let of_class = self.shared.controls.load().forced(&class.name, now);
         let decision = {
             let experience = self.shared.experience();
             decide(&Question {
@@ -116,9 +117,10 @@ impl Dispatch {
                 now,
                 deadline_at: run.deadline_at,
                 cause,
-                legs: run.legs.len() as u16,
+                legs: run.counted_legs().len() as u16,
                 progress: SignedDuration::from_millis(run.progress_millis),
                 cooldown: self.shared.settings.decision.cooldown,
+                forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
             })
         };
         let leg_index = next.legs.len() as u16;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::catalogue::Job;
-use crate::domain::RunId;
+use crate::catalogue::{Catalogue, Job};
+use crate::domain::{JobName, RunId};
 use crate::ports::{Store, StoreError};
 use crate::run::Run;
 
@@ -26,4 +26,22 @@ pub(super) async fn previous_successes(
     let found = store.previous_successes(&job.name, &keys, first.scheduled_for).await?;
     let pairs = runs.iter().zip(found);
     Ok(pairs.filter_map(|(run, at)| Some((run.id.clone(), at?))).collect())
+}
+
+/// The same for runs of any jobs and times.
+pub(in crate::daemon) async fn of_groups<'a>(
+    store: &Arc<dyn Store>,
+    catalogue: &Catalogue,
+    runs: impl Iterator<Item = &'a Run>,
+) -> Result<BTreeMap<RunId, Timestamp>, StoreError> {
+    let mut groups: BTreeMap<(&JobName, Timestamp), Vec<&Run>> = BTreeMap::new();
+    for run in runs {
+        groups.entry((&run.job, run.scheduled_for)).or_default().push(run);
+    }
+    let mut found = BTreeMap::new();
+    for ((job, _), runs) in groups {
+        let Some(job) = catalogue.jobs.get(job) else { continue };
+        found.extend(previous_successes(store, job, &runs).await?);
+    }
+    Ok(found)
 }

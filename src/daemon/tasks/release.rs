@@ -6,12 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::previous::previous_successes;
+use super::previous::of_groups;
+use crate::catalogue::Catalogue;
+use crate::control::without_place;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, LegCause, RunId, RunOutcome, ScheduleKey};
 use crate::ports::Activator;
 use crate::run::{
     Run, RunEventKind, RunState, Turns, Upstream, Verdict, Wait, note_deadline, release,
+    waits_for_place,
 };
 use crate::schedule::schedule_key;
 
@@ -50,7 +53,7 @@ impl Release {
             if self.ended.contains_key(id) || open.contains(id) {
                 continue;
             }
-            match Upstream::of_states(&store.group_states(job, scheduled_for).await?) {
+            match Upstream::of_states(&store.group_states(id, job, scheduled_for).await?) {
                 Some(Upstream::Ended(outcome)) => {
                     self.ended.insert(id.clone(), outcome);
                 }
@@ -97,37 +100,24 @@ impl Release {
             _ => Upstream::Open,
         }
     }
-
-    /// The previous success of each run that is let go, where its templates name it: of a run that
-    /// waited for the one before, only now that is known.
-    async fn previous_successes(
-        &self,
-        released: &[Arc<Run>],
-    ) -> Result<BTreeMap<RunId, Timestamp>, TaskError> {
-        let catalogue = self.shared.catalogue.load_full();
-        let mut groups: BTreeMap<(&JobName, Timestamp), Vec<&Run>> = BTreeMap::new();
-        for run in released {
-            groups.entry((&run.job, run.scheduled_for)).or_default().push(run);
-        }
-        let mut found = BTreeMap::new();
-        for ((job, _), runs) in groups {
-            let Some(job) = catalogue.jobs.get(job) else { continue };
-            found.extend(previous_successes(self.shared.book.store(), job, &runs).await?);
-        }
-        Ok(found)
-    }
 }
 
 /// What `run` waits for: the ids' beginning, the job and the scheduled time.
 fn upstream_of(run: &Run) -> impl Iterator<Item = (&RunId, (&JobName, Timestamp))> {
     run.waits.iter().filter_map(|wait| match wait {
         Wait::Upstream { run: id, job, .. } => Some((id, (job, run.scheduled_for))),
-        Wait::Turn => None,
+        Wait::Turn | Wait::Place { .. } => None,
     })
 }
 
 /// The run after `verdict`; `None` while it goes on waiting and nothing is new.
-fn after(run: &Run, verdict: Verdict, now: Timestamp, change: &mut Change) -> Option<Run> {
+fn after(
+    run: &Run,
+    verdict: Verdict,
+    catalogue: &Catalogue,
+    now: Timestamp,
+    change: &mut Change,
+) -> Option<Run> {
     let mut next = run.clone();
     next.version += 1;
     let mut events = Vec::new();
@@ -137,7 +127,15 @@ fn after(run: &Run, verdict: Verdict, now: Timestamp, change: &mut Change) -> Op
     };
     match verdict {
         Verdict::Go => {
-            next.state = RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now };
+            let cause = if run.legs.is_empty() { LegCause::Scheduled } else { LegCause::Retried };
+            next.state = RunState::NeedsLeg { cause, not_before: now };
+            if waits_for_place(run) {
+                // A time that has passed is not late by birth: now it begins.
+                let class = catalogue.class_of_run(&run.class, &run.job);
+                let deadline = class.and_then(|class| class.deadline);
+                next.by_hand.opened_at = Some(now);
+                next.deadline_at = deadline.and_then(|span| now.checked_add(span).ok());
+            }
             events.push(RunEventKind::Released);
         }
         Verdict::Wait => note_deadline(&mut next, now, &mut events),
@@ -177,6 +175,9 @@ impl Task for Release {
         let sight = self.look(&waiting).await?;
         let jobs: BTreeSet<&JobName> = waiting.iter().map(|run| &run.job).collect();
         let open = self.shared.book.open_where(|run| jobs.contains(&run.job));
+        let controls = self.shared.controls.load_full();
+        let held = without_place(open.iter().map(Arc::as_ref), &controls);
+        let catalogue = self.shared.catalogue.load_full();
         let mut by_job: BTreeMap<&JobName, Vec<&Run>> = BTreeMap::new();
         for run in &open {
             by_job.entry(&run.job).or_default().push(run);
@@ -188,15 +189,20 @@ impl Task for Release {
             .iter()
             .map(|run| {
                 let turns = turns.get(&run.job).unwrap_or(&free);
-                release(run, turns, |job, id| self.upstream(&sight, job, id, run.scheduled_for))
+                let has_place = !held.contains(&run.id);
+                release(run, turns, has_place, |job, id| {
+                    self.upstream(&sight, job, id, run.scheduled_for)
+                })
             })
             .collect();
         let goes = waiting.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Go);
         let released: Vec<Arc<Run>> = goes.map(|(run, _)| Arc::clone(run)).collect();
-        let previous = self.previous_successes(&released).await?;
+        // Of a run that waited for the one before, only now its success is known.
+        let goes = released.iter().map(Arc::as_ref);
+        let previous = of_groups(self.shared.book.store(), &catalogue, goes).await?;
         let mut change = Change::default();
         for (run, verdict) in waiting.iter().zip(verdicts) {
-            if let Some(mut next) = after(run, verdict, now, &mut change) {
+            if let Some(mut next) = after(run, verdict, &catalogue, now, &mut change) {
                 next.previous_success = previous.get(&next.id).copied().or(next.previous_success);
                 change.update(next);
             }

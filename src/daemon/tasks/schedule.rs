@@ -12,7 +12,7 @@ use self::admission::{Group, change_of, groups_of};
 use super::previous::previous_successes;
 use crate::catalogue::Catalogue;
 use crate::daemon::{Activation, Shared, Task, TaskError};
-use crate::domain::RunId;
+use crate::domain::{JobName, RunId};
 use crate::ports::{Activator, StoreError};
 use crate::run::Run;
 use crate::schedule::{CatchUpTerms, DueReport, Timetable};
@@ -41,20 +41,18 @@ impl Schedule {
             if timetable.catalogue().fingerprint == catalogue.fingerprint {
                 return Ok(timetable);
             }
-            let report = timetable.conclude(catalogue, now, self.terms());
+            let controls = self.shared.controls.load_full();
+            let is_paused = |job: &JobName| controls.pause_of(job).is_some();
+            let report = timetable.conclude(catalogue, now, self.terms(&is_paused));
             self.write_down(catalogue, report, now).await?;
         }
         let handled = self.shared.book.store().handled().await?;
         Ok(Timetable::new(Arc::clone(catalogue), &handled, now))
     }
 
-    fn terms(&self) -> CatchUpTerms<'static> {
+    fn terms<'a>(&self, is_paused: &'a dyn Fn(&JobName) -> bool) -> CatchUpTerms<'a> {
         let settings = &self.shared.settings.schedule;
-        CatchUpTerms {
-            window: settings.catch_up_window,
-            limit: settings.catch_up_limit,
-            is_paused: &|_| false,
-        }
+        CatchUpTerms { window: settings.catch_up_window, limit: settings.catch_up_limit, is_paused }
     }
 
     /// The runs of the report's due times.
@@ -128,11 +126,15 @@ impl Task for Schedule {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let shared = Arc::clone(&self.shared);
+        let _making_runs = shared.making_runs.lock().await;
         let catalogue = self.shared.catalogue.load_full();
         // On an error it is not put back: it has moved on and the store has not, so that the next
         // activation begins again from the store.
         let mut timetable = self.timetable(&catalogue, now).await?;
-        let report = timetable.due(now, self.terms());
+        let controls = self.shared.controls.load_full();
+        let is_paused = |job: &JobName| controls.pause_of(job).is_some();
+        let report = timetable.due(now, self.terms(&is_paused));
         let next_wake = report.next_wake;
         self.write_down(&catalogue, report, now).await?;
         self.timetable = Some(timetable);

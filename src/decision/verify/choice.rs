@@ -21,7 +21,8 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     };
     found.rule(
         !chosen.guards.iter().any(never_yields),
-        "neither a price cap, nor a cooldown, nor what cannot take the job is overridden",
+        "neither a person's word, nor a price cap, nor a cooldown, nor what cannot take the job is \
+         overridden",
     );
     if chosen.guards.is_empty() {
         let cheapest = allowed(decision).min_by_key(|other| other.expected_cost);
@@ -62,9 +63,12 @@ fn check_reasons(decision: &Decision, found: &mut Findings) {
     found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
 }
 
-/// Guards that nothing overrides: they protect money, or there is no capacity.
+/// Guards that nothing overrides: they protect money, or there is no capacity, or a person said so.
 fn never_yields(guard: &Guard) -> bool {
-    matches!(guard.label(), "unusable" | "does-not-fit" | "above-max-price" | "cooling-down")
+    matches!(
+        guard.label(),
+        "unusable" | "does-not-fit" | "above-max-price" | "cooling-down" | "forced-on-demand"
+    )
 }
 
 fn is_about_prices(guard: &Guard) -> bool {

@@ -51,6 +51,7 @@ pub(super) fn check(
         ("cooling-down", (spot && cools_until(question, candidate).is_some()).into()),
         ("last-leg", (spot && is_last_leg(question)).into()),
         ("moved-away", (spot && question.cause.moves_away()).into()),
+        ("forced-on-demand", (spot && question.forced.is_some()).into()),
     ];
     for (label, due) in rules {
         let said = candidate.guards.iter().filter(|guard| guard.label() == label).count();
@@ -152,6 +153,7 @@ fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guar
             let market = question.market.environments.get(&candidate.environment);
             market.and_then(|market| market.unusable.as_ref()) == Some(reason)
         }
+        Guard::ForcedOnDemand(forced) => question.forced == Some(forced),
         Guard::DoesNotFit | Guard::PriceUnknown | Guard::LastLeg | Guard::MovedAway => true,
     }
 }

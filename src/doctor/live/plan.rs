@@ -205,6 +205,7 @@ fn run(environment: &Environment, definition: &str, now: Timestamp) -> Run {
         set: None,
         indices: None,
         previous_success: None,
+        by_hand: Default::default(),
         version: 0,
     }
 }

@@ -18,7 +18,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_first_tables.sql"),
     include_str!("../../../migrations/0002_price_coverage.sql"),
     include_str!("../../../migrations/0003_skipped_times.sql"),
-    include_str!("../../../migrations/0004_parameter_sets.sql"),
+    include_str!("../../../migrations/0004_operator_commands.sql"),
+    include_str!("../../../migrations/0005_parameter_sets.sql"),
 ];
 
 /// The version of the tables that this program works with.

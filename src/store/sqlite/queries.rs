@@ -1,7 +1,9 @@
 //! What is read, one function a question. Each is one statement, so it sees one moment.
 
+mod control;
 mod market;
 
+pub(super) use control::{audit, audited, controls};
 pub(super) use market::{
     environment_markets, experience, fargate_prices, latest_prices, list_prices, price_coverage,
     price_series, shapes,
@@ -53,10 +55,12 @@ pub(super) fn run(db: &Connection, id: &RunId) -> Reading<Option<Run>> {
 /// Of a scheduled time's parameter sets one stands for all.
 const FIRST_OF_ITS_SETS: &str = " AND (set_key = '' OR NOT EXISTS (SELECT 1 FROM runs AS other \
     WHERE other.scheduled_for = runs.scheduled_for AND other.job = runs.job \
-    AND other.set_key <> '' AND other.set_key < runs.set_key))";
+    AND other.set_key < runs.set_key AND other.set_key <> '' \
+    AND substr(other.id, 1, length(other.id) - 12) = substr(runs.id, 1, length(runs.id) - 12)))";
 const FIRST_OPEN_OF_ITS_SETS: &str = " AND (set_key = '' OR NOT EXISTS (SELECT 1 FROM runs AS other \
     WHERE other.scheduled_for = runs.scheduled_for AND other.job = runs.job AND other.is_open = 1 \
-    AND other.set_key <> '' AND other.set_key < runs.set_key))";
+    AND other.set_key < runs.set_key AND other.set_key <> '' \
+    AND substr(other.id, 1, length(other.id) - 12) = substr(runs.id, 1, length(runs.id) - 12)))";
 
 /// Newest first by scheduled time; the window is half-open like every other.
 pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
@@ -117,14 +121,15 @@ pub(super) fn skips(db: &Connection, query: &SkipQuery) -> Reading<Vec<Skipped>>
 
 pub(super) fn group_states(
     db: &Connection,
+    group: &RunId,
     job: &JobName,
     scheduled_for: Timestamp,
 ) -> Reading<BTreeMap<String, u64>> {
-    let group = RunId::of(job, scheduled_for);
     let counted = rows(
         db,
         "SELECT state, COUNT(*) FROM runs \
-         WHERE scheduled_for = ?1 AND job = ?2 AND (id = ?3 OR set_key <> '') GROUP BY state",
+         WHERE scheduled_for = ?1 AND job = ?2 AND (id = ?3 OR id = ?3 || '-' || set_key) \
+         GROUP BY state",
         (nanos_bound(scheduled_for), job.as_str(), group.as_str()),
         |row| Ok((row.get(0)?, unsigned(row, 1)?)),
     )?;
@@ -252,6 +257,7 @@ mod tests {
     use super::super::connection::open_in_memory;
     use super::super::create::create_tables;
     use super::*;
+    use crate::control::AuditQuery;
     use crate::domain::Pool;
     use crate::ports::StoreIdentity;
 
@@ -286,7 +292,7 @@ mod tests {
         runs(&db, &RunQuery { since: Some(Timestamp::MIN), ..RunQuery::default() }).unwrap();
         runs(&db, &RunQuery { open_only: true, ..RunQuery::default() }).unwrap();
         runs(&db, &RunQuery { fold_sets: true, ..RunQuery::default() }).unwrap();
-        group_states(&db, &"a".into(), Timestamp::MIN).unwrap();
+        group_states(&db, &id, &"a".into(), Timestamp::MIN).unwrap();
         previous_successes(&db, &"a".into(), &["b".to_owned()], Timestamp::MAX).unwrap();
         events(&db, &id).unwrap();
         attempts(&db, &id).unwrap();
@@ -298,8 +304,10 @@ mod tests {
         recent_instances(&db, Timestamp::UNIX_EPOCH).unwrap();
         price_series(&db, &"eu-west-1".into(), &pool, window).unwrap();
         latest_prices(&db, &"eu-west-1".into()).unwrap();
+        audit(&db, &AuditQuery::default()).unwrap();
+        audited(&db, "alice", "key").unwrap();
         let asked: Vec<String> = asked.try_iter().collect();
-        assert_eq!(asked.len(), 19, "{asked:#?}");
+        assert_eq!(asked.len(), 21, "{asked:#?}");
         for sql in asked {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let unknown = vec![Value::Null; db.prepare(&sql).unwrap().parameter_count()];

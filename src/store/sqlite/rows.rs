@@ -8,6 +8,7 @@ use rusqlite::types::Type;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::control::Jobs;
 use crate::domain::{Usd, UsdPerHour};
 use crate::run::AttemptKey;
 
@@ -85,4 +86,14 @@ const NO_CHILD: i64 = -1;
 pub(super) fn key_columns(key: &AttemptKey) -> (&str, i64, i64, i64) {
     let child = key.child.map_or(NO_CHILD, i64::from);
     (key.run.as_str(), i64::from(key.leg), child, i64::from(key.number))
+}
+
+/// The pause of all jobs. No job is called so: names begin with a letter or digit.
+pub(super) const ALL_JOBS: &str = "*";
+
+pub(super) fn scope(jobs: &Jobs) -> &str {
+    match jobs {
+        Jobs::All => ALL_JOBS,
+        Jobs::Job(job) => job.as_str(),
+    }
 }

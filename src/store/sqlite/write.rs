@@ -1,6 +1,7 @@
 //! A batch of writes as statements. Runs go first, then attempts, then what belongs to them, so
 //! that a batch may name them in any order.
 
+mod control;
 mod market;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ const fn doing(write: &Write) -> &'static str {
         Write::FargatePrice(_) => "writing a Fargate price",
         Write::EnvironmentMarket(_) => "writing an environment's market",
         Write::Experience(_) => "writing the experience",
+        Write::Pause(..) => "writing a pause",
+        Write::ClassOverride(..) => "writing a class's override",
+        Write::Audit(_) => "writing down a command",
     }
 }
 
@@ -103,6 +107,9 @@ fn apply_plain(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             params![market.environment.as_str(), to_json(market)?],
         ),
         Write::Experience(experience) => market::put_experience(db, experience),
+        Write::Pause(jobs, pause) => control::put_pause(db, jobs, pause.as_ref()),
+        Write::ClassOverride(class, forced) => control::put_override(db, class, forced.as_ref()),
+        Write::Audit(record) => control::insert_audit(db, record),
     }
 }
 

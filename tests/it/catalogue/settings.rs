@@ -34,6 +34,8 @@ fn every_key_arrives() {
         path = "x.db"
         [http]
         listen = "[::1]:80"
+        tokens = "who.toml"
+        protect_reads = true
         [log]
         format = "json"
         level = "spotcron=debug,warn"
@@ -68,6 +70,8 @@ fn every_key_arrives() {
     let timeouts = [read.aws.connect_timeout, read.aws.attempt_timeout, read.aws.operation_timeout];
     assert_eq!(timeouts, [2, 3, 4].map(secs));
     assert_eq!(read.http.listen.to_string(), "[::1]:80");
+    assert_eq!(read.http.tokens, Some(PathBuf::from("etc/who.toml")));
+    assert!(read.http.protect_reads);
     assert_eq!(
         (read.log.format, read.log.level.as_str()),
         (LogFormat::Json, "spotcron=debug,warn")

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
     AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType,
     JobName, Pool, Region, RunId, ScheduleKey, Window,
@@ -26,6 +27,7 @@ pub struct MemoryStore {
     pub entries: Vec<Entry>,
     pub markets: BTreeMap<EnvironmentName, EnvironmentMarket>,
     pub experience: Experience,
+    pub controls: Controls,
 }
 
 fn picked<T: Clone>(all: &[T], keep: impl Fn(&T) -> bool) -> Result<Vec<T>, StoreError> {
@@ -62,12 +64,13 @@ impl Store for MemoryStore {
     }
     async fn group_states(
         &self,
+        group: &RunId,
         job: &JobName,
         scheduled_for: Timestamp,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let group = RunId::of(job, scheduled_for);
+        let _ = (job, scheduled_for);
         let mut states = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| run.id.is_of(&group)) {
+        for run in self.runs.iter().filter(|run| run.id.is_of(group)) {
             *states.entry(run.state.label().to_owned()).or_default() += 1;
         }
         Ok(states)
@@ -147,6 +150,15 @@ impl Store for MemoryStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         Ok(self.markets.clone())
+    }
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        Ok(self.controls.clone())
+    }
+    async fn audit(&self, _: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        not_asked("the audit")
+    }
+    async fn audited(&self, _: &str, _: &str) -> Result<Option<AuditRecord>, StoreError> {
+        not_asked("the audit")
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         Ok(self.experience.clone())

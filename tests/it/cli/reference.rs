@@ -3,7 +3,7 @@
 use anstream::adapter::strip_str;
 use spotcron::cli::reference::command_line;
 use spotcron::cli::render::sentence;
-use spotcron::decision::{Guard, Reason};
+use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Reason};
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome};
 use spotcron::ledger::Unpriced;
 use spotcron::run::{RunEventKind, RunState};
@@ -14,6 +14,10 @@ use super::story::at;
 #[test]
 fn the_reference_of_the_command_line_is_current() {
     assert_file("docs/reference/cli.md", &strip_str(&command_line()).to_string());
+}
+
+fn forced(scope: ForcedScope, until: Option<jiff::Timestamp>) -> Guard {
+    Guard::ForcedOnDemand(ForcedOnDemand { by: "alice".to_owned(), scope, until })
 }
 
 fn guards() -> Vec<Guard> {
@@ -32,6 +36,8 @@ fn guards() -> Vec<Guard> {
         Guard::CoolingDown { until: at("02:15:00") },
         Guard::LastLeg,
         Guard::MovedAway,
+        forced(ForcedScope::Class, None),
+        forced(ForcedScope::Run, Some(at("02:15:00"))),
     ]
 }
 
@@ -61,6 +67,9 @@ fn events() -> Vec<RunEventKind> {
     };
     let mut events = vec![
         RunEventKind::Due,
+        RunEventKind::Triggered { by: "alice".to_owned() },
+        RunEventKind::Backfilled { by: "alice".to_owned() },
+        RunEventKind::Retried { by: "alice".to_owned() },
         RunEventKind::Submitted {
             leg: 0,
             environment: "spot-a".into(),
@@ -98,6 +107,7 @@ fn events() -> Vec<RunEventKind> {
         LegCause::Failed,
         LegCause::NeverArrived,
         LegCause::Refused,
+        LegCause::Retried,
     ];
     events.extend(causes.map(|cause| RunEventKind::StopRequested { leg: 1, cause }));
     events.extend(AttemptEnd::ALL.map(|end| ended(None, end, None)));

@@ -14,7 +14,7 @@ use spotcron::domain::{
     RunId, Site,
 };
 use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
-use spotcron::run::{Run, RunState, SubmitRequest, Trigger};
+use spotcron::run::{ByHand, Run, RunState, SubmitRequest, Trigger};
 use tokio::sync::{Barrier, Notify};
 
 use super::world::{CATALOGUE, World, scenario};
@@ -183,6 +183,7 @@ impl Gate for Interrupted {
                 deadline_missed: false,
                 state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
                 legs: Vec::new(),
+                by_hand: ByHand::default(),
                 waits: Vec::new(),
                 stop: None,
                 failures: 0,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
     AccountRegion, BatchJobId, BatchJobName, EnvironmentName, InstanceFacts, InstanceId,
     InstanceShape, InstanceType, JobName, JobObservation, Pool, Region, RunId, ScheduleKey, Site,
@@ -30,15 +31,32 @@ type Choice = Box<dyn Fn(&[Write]) -> bool + Send>;
 pub struct FailingStore {
     inner: Arc<dyn Store>,
     refuse: Mutex<Option<Choice>>,
+    lose: Mutex<Option<Choice>>,
+    conflict: Mutex<Option<(Choice, RunId)>>,
 }
 
 impl FailingStore {
     pub fn over(inner: &Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(FailingStore { inner: Arc::clone(inner), refuse: Mutex::default() })
+        Arc::new(FailingStore {
+            inner: Arc::clone(inner),
+            refuse: Mutex::default(),
+            lose: Mutex::default(),
+            conflict: Mutex::default(),
+        })
     }
 
     pub fn refuse_once(&self, choice: impl Fn(&[Write]) -> bool + Send + 'static) {
         *self.refuse.lock().unwrap() = Some(Box::new(choice));
+    }
+
+    /// Writes the next such batch and never says so, as for a process that dies right after it.
+    pub fn lose_the_answer_once(&self, choice: impl Fn(&[Write]) -> bool + Send + 'static) {
+        *self.lose.lock().unwrap() = Some(Box::new(choice));
+    }
+
+    /// Refuses the next such batch because somebody else changed `run` first.
+    pub fn conflict_once(&self, choice: impl Fn(&[Write]) -> bool + Send + 'static, run: RunId) {
+        *self.conflict.lock().unwrap() = Some((Box::new(choice), run));
     }
 
     pub fn has_refused(&self) -> bool {
@@ -53,7 +71,16 @@ impl Store for FailingStore {
             let source = "the disk is full".into();
             return Err(StoreError::Failed { doing: "committing", source });
         }
-        self.inner.commit(writes).await
+        let conflict = self.conflict.lock().unwrap().take_if(|(choice, _)| choice(&writes));
+        if let Some((_, run)) = conflict {
+            return Err(StoreError::Conflict(run));
+        }
+        let lost = self.lose.lock().unwrap().take_if(|lose| lose(&writes)).is_some();
+        let answer = self.inner.commit(writes).await;
+        if lost {
+            std::future::pending::<()>().await;
+        }
+        answer
     }
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
         self.inner.open_runs().await
@@ -66,10 +93,11 @@ impl Store for FailingStore {
     }
     async fn group_states(
         &self,
+        group: &RunId,
         job: &JobName,
         scheduled_for: Timestamp,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        self.inner.group_states(job, scheduled_for).await
+        self.inner.group_states(group, job, scheduled_for).await
     }
     async fn previous_successes(
         &self,
@@ -152,6 +180,15 @@ impl Store for FailingStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         self.inner.environment_markets().await
+    }
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        self.inner.controls().await
+    }
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner.audit(query).await
+    }
+    async fn audited(&self, by: &str, key: &str) -> Result<Option<AuditRecord>, StoreError> {
+        self.inner.audited(by, key).await
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         self.inner.experience().await

@@ -5,14 +5,17 @@ use std::time::Instant;
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use spotcron::cli::args::Format;
 use spotcron::cli::{Cli, Verb, explain, render, runs};
 use spotcron::clock::Clock;
+use spotcron::control::{Answer, Refusal};
 use spotcron::domain::{Capacity, RunOutcome};
 use spotcron::ports::{RunQuery, SkipQuery};
 use spotcron::run::{Run, RunState, filled};
 use spotcron::sim::{DefinitionSpec, Scenario};
 
+use super::operating::tell;
 use super::world::{World, parse};
 use crate::samples::{at, mins};
 
@@ -205,6 +208,47 @@ async fn a_run_whose_values_cannot_be_made_is_rejected_with_the_reason() {
 }
 
 #[tokio::test]
+async fn triggers_and_backfills_run_every_set_once() {
+    let mut world = world(&[job("report", "ten", MATRIX)]).await;
+    world.run_for(mins(90)).await;
+    let ids = async |world: &World| -> BTreeSet<String> {
+        world.runs().await.iter().map(|run| run.id.to_string()).collect()
+    };
+    let before = ids(&world).await;
+    let trigger = json!({ "command": "trigger", "job": "report" });
+    let Answer::Triggered { run, .. } = tell(&world, trigger).await.unwrap() else {
+        panic!("a trigger is answered as one")
+    };
+    assert_eq!(run.as_str(), "report-20260601T013000Z-t1");
+    let made = ids(&world).await;
+    let made: Vec<&String> = made.difference(&before).collect();
+    assert_eq!(made.len(), 3);
+    assert!(made.iter().all(|id| id.starts_with(&format!("{run}-"))), "{made:?}");
+    let catalogue = world.shared.catalogue.load_full();
+    for id in made {
+        let run = world.store.run(&id.as_str().into()).await.unwrap().unwrap();
+        let values = filled(&run, &catalogue.jobs["report"]).unwrap();
+        assert_eq!(values.environment["SINCE"].expose(), "2026-06-01T01:00:00Z");
+    }
+    // The hour at which the world began has no runs yet, and the next one has.
+    let backfill = json!({
+        "command": "backfill", "job": "report",
+        "from": "2026-06-01T00:00:00Z", "to": "2026-06-01T01:00:00Z",
+    });
+    let answer = tell(&world, backfill.clone()).await.unwrap();
+    let Answer::Backfilled { runs, existing: 1, .. } = answer else { panic!("{answer:?}") };
+    let group = "report-20260601T000000Z".into();
+    assert!(runs.len() == 3 && runs.iter().all(|run| run.is_of(&group)), "{runs:?}");
+    assert!(matches!(tell(&world, backfill).await, Err(Refusal::NothingToBackfill { .. })));
+    world.run_for(mins(60)).await;
+    for hour in ["2026-06-01T00:00:00Z", "2026-06-01T01:00:00Z", "2026-06-01T01:30:00Z"] {
+        let runs = runs_of(&world, "report", hour).await;
+        assert_eq!(runs.len(), 3, "{hour}");
+        assert!(runs.iter().all(|run| outcome(run) == Some(RunOutcome::Succeeded)), "{hour}");
+    }
+}
+
+#[tokio::test]
 async fn lists_show_the_sets_of_a_time_as_one_line() {
     let array = "cron = \"30 1 * * *\"\narray_size = 2\nindex_map = true";
     let mut world = world(&[job("report", "ten", MATRIX), job("wide", "ten", array)]).await;
@@ -263,6 +307,9 @@ async fn ten_thousand_sets_become_durable_in_one_commit() {
     // Lists are not flooded: one stands for all.
     let folded = RunQuery { fold_sets: true, ..RunQuery::default() };
     assert_eq!(world.store.runs(&folded).await.unwrap().len(), 1);
-    let states = world.store.group_states(&"reports".into(), at("2026-06-01T01:00:00Z")).await;
+    let states = world
+        .store
+        .group_states(&open[0].group(), &"reports".into(), at("2026-06-01T01:00:00Z"))
+        .await;
     assert_eq!(states.unwrap()["needs-leg"], SETS as u64);
 }

@@ -144,6 +144,8 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
         ],
         custom_endpoint: true,
         version: "0.1.0",
+        paused_jobs: 3,
+        forced_on_demand: vec!["nightly".into()],
         next_wake: Some(after(3600)),
         ready: true,
     }

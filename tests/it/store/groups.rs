@@ -38,11 +38,11 @@ pub async fn sets_of_one_time_are_counted_and_folded(store: &dyn Store) {
     let id = RunId::new(format!("{}-t1", RunId::of(&eu.job, eu.scheduled_for)));
     put(store, (Run { id, ..samples::run("report", 3) }, None)).await;
 
-    let states = store.group_states(&eu.job, eu.scheduled_for).await.unwrap();
+    let states = store.group_states(&eu.group(), &eu.job, eu.scheduled_for).await.unwrap();
     assert_eq!(states, BTreeMap::from([("needs-leg".into(), 1), ("succeeded".into(), 2)]));
-    let states = store.group_states(&alone.job, alone.scheduled_for).await.unwrap();
+    let states = store.group_states(&alone.id, &alone.job, alone.scheduled_for).await.unwrap();
     assert_eq!(states, BTreeMap::from([("needs-leg".into(), 1)]));
-    assert!(store.group_states(&alone.job, eu.created_at).await.unwrap().is_empty());
+    assert!(store.group_states(&alone.id, &alone.job, eu.created_at).await.unwrap().is_empty());
 
     let folded = RunQuery { fold_sets: true, ..RunQuery::default() };
     let times: Vec<(String, Timestamp, bool)> = store

@@ -38,6 +38,7 @@ pub fn run(job: &str, hour: i64) -> Run {
         set: None,
         indices: None,
         previous_success: None,
+        by_hand: Default::default(),
         version: 1,
     }
 }

@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
+    ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
     // is a run like any other, with a price.
     ("doctor", &["domain", "catalogue", "market", "cost", "run", "ledger", "settings"]),
@@ -51,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "doctor",
         ],
     ),
@@ -59,7 +61,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["domain", "clock", "document", "diagnostic", "catalogue", "market", "run", "ports"]),
     (
         "store",
-        &["domain", "schedule", "market", "experience", "decision", "run", "ledger", "ports"],
+        &[
+            "domain",
+            "schedule",
+            "market",
+            "experience",
+            "decision",
+            "run",
+            "ledger",
+            "control",
+            "ports",
+        ],
     ),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
     ("settings", &["domain", "diagnostic", "document", "cost"]),
@@ -80,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "ports",
             "settings",
             "telemetry",
@@ -102,6 +115,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "run",
             "ledger",
+            "control",
             "doctor",
             "ports",
             "aws",
@@ -137,6 +151,7 @@ const CORE: &[&str] = &[
     "decision",
     "run",
     "ledger",
+    "control",
     "doctor",
 ];
 

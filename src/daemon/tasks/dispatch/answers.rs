@@ -104,7 +104,7 @@ pub(super) fn leaves_account(shared: &Shared, run: &Run, error: &ServiceError) -
 /// Whether the run's class has an environment that did not refuse it yet.
 fn another_environment(catalogue: &Catalogue, run: &Run) -> bool {
     catalogue.class_of_run(&run.class, &run.job).is_some_and(|class| {
-        run.legs.len() < usize::from(class.max_legs)
+        run.counted_legs().len() < usize::from(class.max_legs)
             && catalogue.environments_of(class).any(|other| !run.was_refused_by(&other.name))
     })
 }

@@ -151,7 +151,7 @@ impl Dispatch {
                 return record_answer(&self.shared, run, answer, after, change);
             }
         };
-        let waited = after.duration_since(run.scheduled_for);
+        let waited = after.duration_since(run.wanted_since());
         if waited >= self.shared.settings.submission.unknown_after {
             // Nobody wants yesterday's run when the permission comes at last.
             return given_up(run, error, after, change);

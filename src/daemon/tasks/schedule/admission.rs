@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::catalogue::{Catalogue, Class, Job, Portion};
+use crate::catalogue::{Catalogue, Job};
 use crate::daemon::{Book, Change};
-use crate::domain::{JobName, LegCause, RunId};
+use crate::domain::{JobName, RunId};
 use crate::ledger::Counter;
 use crate::ports::Write;
-use crate::run::{Indices, Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait};
+use crate::run::{
+    Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, run_of, waits_for_place,
+};
 use crate::schedule::{
     Admission, Due, DueReport, OpenRuns, Overlap, SkipReason, Skipped, StopKind, admit,
 };
@@ -28,8 +30,13 @@ pub(super) fn groups_of(catalogue: &Catalogue, report: &DueReport, now: Timestam
     let group = |due: &Due| {
         let job = catalogue.jobs.get(&due.job)?;
         let class = catalogue.class_of(job)?;
-        let portions = job.portions().into_iter();
-        let runs = portions.map(|portion| new_run(class, job, due, portion, now)).collect();
+        let upstream = Wait::upstream_of(job, due.scheduled_for);
+        let run = |portion| Run {
+            deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
+            waits: upstream.clone(),
+            ..run_of(job, Trigger::Schedule, due.scheduled_for, &due.group(), portion, now)
+        };
+        let runs = job.portions().into_iter().map(run).collect();
         Some(Group { job: Arc::clone(job), runs })
     };
     report.start.iter().filter_map(group).collect()
@@ -96,7 +103,9 @@ impl Jobs {
             }
         }
         if !jobs.open.is_empty() {
-            for run in book.open_where(|run| jobs.open.contains_key(&run.job)) {
+            // What waits in a backfill is in nobody's way.
+            let counts = |run: &Run| jobs.open.contains_key(&run.job) && !waits_for_place(run);
+            for run in book.open_where(counts) {
                 if let Some(open) = jobs.open.get_mut(&run.job) {
                     open.push(Open { run, stop: None });
                 }
@@ -108,11 +117,11 @@ impl Jobs {
     fn open_runs(&self, job: &JobName) -> OpenRuns {
         let before = self.open.get(job).into_iter().flatten().map(|open| &*open.run);
         let all = before.chain(self.new.iter().filter(|run| run.job == *job));
-        let mut times: BTreeMap<Timestamp, bool> = BTreeMap::new();
+        let mut groups: BTreeMap<RunId, bool> = BTreeMap::new();
         for run in all {
-            *times.entry(run.scheduled_for).or_default() |= is_buffered(run);
+            *groups.entry(run.group()).or_default() |= is_buffered(run);
         }
-        OpenRuns { open: times.len(), buffered: times.values().filter(|waits| **waits).count() }
+        OpenRuns { open: groups.len(), buffered: groups.values().filter(|waits| **waits).count() }
     }
 
     fn admit(&mut self, job: &Job, mut runs: Vec<Run>, now: Timestamp) {
@@ -183,38 +192,4 @@ impl Jobs {
 
 fn is_buffered(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
-}
-
-fn new_run(class: &Class, job: &Job, due: &Due, portion: Portion, now: Timestamp) -> Run {
-    let Portion { set, indices } = portion;
-    let of = job.submission.index_map.map_or(0, |map| map.count);
-    let id = match &set {
-        Some(set) => RunId::of_set(&job.name, due.scheduled_for, &set.key),
-        None => RunId::of(&job.name, due.scheduled_for),
-    };
-    let upstream = job.after.iter().map(|after| Wait::Upstream {
-        job: after.job.clone(),
-        run: RunId::of(&after.job, due.scheduled_for),
-        when: after.when,
-    });
-    Run {
-        id,
-        job: job.name.clone(),
-        class: class.name.clone(),
-        trigger: Trigger::Schedule,
-        scheduled_for: due.scheduled_for,
-        created_at: now,
-        deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
-        deadline_missed: false,
-        state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
-        waits: upstream.collect(),
-        stop: None,
-        legs: Vec::new(),
-        failures: 0,
-        progress_millis: 0,
-        set,
-        indices: indices.map(|assigned| Indices::new(of, assigned)),
-        previous_success: None,
-        version: 0,
-    }
 }

@@ -79,7 +79,7 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         start_up: SignedDuration::ZERO,
         restart: Restart::FromZero,
         retry_owner: RetryOwner::Spotcron,
-        max_legs: run.legs.len() as u16,
+        max_legs: run.counted_legs().len() as u16,
         failure_retries: 0,
         wait_budget: SignedDuration::ZERO,
         max_price: None,

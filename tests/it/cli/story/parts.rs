@@ -55,6 +55,7 @@ impl Teller {
             set: None,
             indices: None,
             previous_success: None,
+            by_hand: Default::default(),
             version: 1,
         });
     }
