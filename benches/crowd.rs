@@ -63,6 +63,16 @@ pub fn due_text(jobs: usize, clock: &str) -> String {
     text
 }
 
+/// One job with `sets` parameter sets, due at `clock`.
+pub fn sets_text(sets: usize, clock: &str) -> String {
+    let mut text = HEAD.to_owned();
+    job(&mut text, 0, &format!("{clock} * * *"));
+    let values: Vec<String> = (0..sets).map(|index| format!("\"report-{index}\"")).collect();
+    text.push_str("command = [\"report\", \"{{ set.report }}\"]\n");
+    writeln!(text, "matrix = {{ report = [{}] }}", values.join(", ")).expect("a string");
+    text
+}
+
 fn parse(text: String) -> Catalogue {
     let loaded = catalogue::load_sources(vec![Source::new("crowd.toml", text)]);
     loaded.catalogue.expect("a valid catalogue")
@@ -102,6 +112,9 @@ fn ended_run(job: usize, at: Timestamp) -> Run {
         legs: Vec::new(),
         failures: 0,
         progress_millis: 0,
+        set: None,
+        indices: None,
+        previous_success: None,
         by_hand: Default::default(),
         version: 0,
     }
@@ -159,6 +172,19 @@ impl Daemon {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Daemon { shared, stop, running, _folder: folder }
+    }
+
+    /// How long after `at` the last of `count` runs was seen durable, whatever it does next.
+    pub async fn created_after(&self, at: Timestamp, count: usize) -> Duration {
+        let patience = at + SignedDuration::from_secs(60);
+        loop {
+            let created = self.shared.book.open_where(|_| true).len();
+            let now = Timestamp::now();
+            if created >= count || now > patience {
+                return Duration::try_from(now.duration_since(at)).unwrap_or_default();
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// How long after `at` each of `count` intents was seen durable, and the first 500 of them.

@@ -39,6 +39,7 @@ fn attempt(number: u32) -> AttemptRecord {
     let team = number % 100;
     AttemptRecord {
         key: AttemptKey { run: "extract-1".into(), leg: 0, child: None, number },
+        index: None,
         job: format!("job-{}", number % 1000).into(),
         class: format!("team-{team}").into(),
         batch_job_id: "job-1".into(),

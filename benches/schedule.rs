@@ -23,7 +23,9 @@ fn main() {
     let Some(measure) = measure else {
         // Each in a process of its own.
         let program = std::env::current_exe().expect("a program");
-        for measure in ["timetable", "idle", "idle-beside", "burst", "burst-beside", "restart"] {
+        for measure in
+            ["timetable", "idle", "idle-beside", "burst", "burst-sets", "burst-beside", "restart"]
+        {
             let ended = std::process::Command::new(&program).arg(measure).status();
             assert!(ended.expect("a process").success(), "{measure} failed");
         }
@@ -40,6 +42,7 @@ fn main() {
             "idle" => idle().await,
             "idle-beside" => idle_beside().await,
             "burst" => burst().await,
+            "burst-sets" => burst_sets().await,
             "burst-beside" => burst_beside().await,
             "restart" => restart().await,
             other => panic!("there is no measurement {other}"),
@@ -108,6 +111,18 @@ async fn burst() {
     let (durable, _) = daemon.intents_after(at, 500).await;
     let p99 = durable.get(durable.len() * 99 / 100).copied().unwrap_or_default();
     println!("five_hundred_p99_ms {}", p99.as_millis());
+    daemon.stop().await;
+}
+
+/// One job with as many parameter sets.
+async fn burst_sets() {
+    let (at, second) = soon(25);
+    let daemon = Daemon::start(crowd::sets_text(BURST, &second), None).await;
+    let created = daemon.created_after(at, BURST).await;
+    println!("sets_all_created_ms {}", created.as_millis());
+    let (durable, _) = daemon.intents_after(at, BURST).await;
+    println!("sets_intents {}", durable.len());
+    println!("sets_all_intents_ms {}", durable.last().copied().unwrap_or_default().as_millis());
     daemon.stop().await;
 }
 

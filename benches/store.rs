@@ -48,6 +48,9 @@ fn new_run(number: i64) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        set: None,
+        indices: None,
+        previous_success: None,
         by_hand: Default::default(),
         version: 1,
     }
@@ -105,6 +108,7 @@ fn leg(run: &Run) -> Leg {
         ended_at: None,
         reason: None,
         missing_since: None,
+        indices: None,
         was_uncertain: false,
         array_size: None,
         terms: None,
@@ -114,6 +118,7 @@ fn leg(run: &Run) -> Leg {
 fn attempt(run: &Run) -> AttemptRecord {
     AttemptRecord {
         key: AttemptKey { run: run.id.clone(), leg: 0, child: None, number: 1 },
+        index: None,
         job: run.job.clone(),
         class: run.class.clone(),
         batch_job_id: "0f7b3c1e-0000-4000-8000-000000000000".into(),

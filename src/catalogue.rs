@@ -4,16 +4,24 @@
 mod aws_cron;
 mod economics;
 mod load;
+mod parameter_set;
+mod parameters_file;
+mod portion;
 mod raw;
 mod read;
 mod schema;
 mod secrets;
+mod templates;
 mod validate;
 
 pub use load::{Loaded, load, load_sources};
+pub use parameter_set::ParameterSet;
+pub use portion::{IndexMap, Portion};
 pub use schema::{reference_markdown, schema};
+pub use templates::{Filled, Templates};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -31,6 +39,8 @@ pub struct Catalogue {
     pub environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     pub classes: BTreeMap<ClassName, Arc<Class>>,
     pub jobs: BTreeMap<JobName, Arc<Job>>,
+    /// Files of parameter sets that belong to it.
+    pub parameter_files: Vec<PathBuf>,
     /// Hex SHA-256 over the files' contents: which catalogue made a decision.
     pub fingerprint: String,
 }
@@ -131,6 +141,8 @@ pub struct Job {
     pub after: Vec<After>,
     pub overlap: Overlap,
     pub enabled: bool,
+    /// Each scheduled time has one run for each of these; one run where there are none.
+    pub sets: Vec<Arc<ParameterSet>>,
     pub submission: Submission,
 }
 
@@ -153,8 +165,10 @@ pub struct Submission {
     pub command: Option<Vec<String>>,
     /// Overrides of the definition's resources; also what decisions use for the job's share.
     pub resources: Option<Resources>,
-    /// 2..=10,000.
+    /// 2..=10,000. `None` also for a job with `index_map`.
     pub array_size: Option<u16>,
+    /// An array whose indices may be spread over runs and legs.
+    pub index_map: Option<IndexMap>,
     /// Only sent where the class's `retry_owner` is Batch.
     pub retry_strategy: Option<RetryStrategy>,
     /// Per attempt, at least 60 s.
@@ -162,6 +176,8 @@ pub struct Submission {
     pub share_identifier: Option<String>,
     pub scheduling_priority: Option<u16>,
     pub tags: BTreeMap<String, String>,
+    /// Those of the values above that are made anew for each run.
+    pub templates: Templates,
 }
 
 /// Batch's `retryStrategy`.

@@ -2,6 +2,7 @@
 
 pub mod amount;
 pub mod capacity;
+mod index_set;
 mod moment;
 pub mod name;
 pub mod observation;
@@ -14,6 +15,7 @@ pub mod window;
 
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
 pub use capacity::{Architecture, Capacity, Lifecycle};
+pub use index_set::IndexSet;
 pub use moment::Moment;
 pub use name::{
     BatchJobId, BatchJobName, CalendarName, ClassName, EnvironmentName, InstanceId, InstanceType,

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod market;
 pub mod run;
 pub mod schedule;
+pub mod template;
 
 // Layer 2: what the core needs of the world, as traits in domain types.
 pub mod ports;

@@ -5,6 +5,8 @@ mod attempt;
 mod by_hand;
 mod classify;
 mod event;
+mod fresh;
+mod indices;
 mod intent;
 mod moment;
 mod records;
@@ -17,22 +19,29 @@ pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
+pub use fresh::run_of;
+pub use indices::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, progress};
 pub use intent::{
-    MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, submit_request,
+    MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
 };
 pub use moment::must_look_at;
-pub use records::{LegFacts, array_as_one, attempt_records, worst_end};
+pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
-pub use wait::{StopRequest, Then, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place};
+pub use wait::{
+    StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
+};
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::ParameterSet;
 use crate::domain::{
-    BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, JobName, LegCause,
-    RunId, RunOutcome, Site,
+    BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, IndexSet, JobName,
+    LegCause, RunId, RunOutcome, Site,
 };
 
 /// What made a run exist.
@@ -141,6 +150,10 @@ pub struct Leg {
     /// Children of an array job, as it was submitted.
     #[serde(default)]
     pub array_size: Option<u16>,
+    /// With mapped indices, those that it carries: child `n` has the `n`-th. Of a single one it is no
+    /// array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indices: Option<IndexSet>,
     /// Whether a call for it was ever made without its outcome being known.
     #[serde(default)]
     pub was_uncertain: bool,
@@ -181,6 +194,16 @@ pub struct Run {
     /// Application failures so far.
     #[serde(default)]
     pub failures: u16,
+    /// What tells it apart from the other runs of its scheduled time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<Arc<ParameterSet>>,
+    /// With mapped indices: which it has to do, and which are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indices: Option<Indices>,
+    /// The scheduled time of the last run of the job (with the same set) before this one that had
+    /// succeeded when this one was let go. Only looked up where a template names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_success: Option<Timestamp>,
     /// Work saved by checkpoints so far, in milliseconds of the expected duration.
     #[serde(default)]
     pub progress_millis: i64,
@@ -195,6 +218,13 @@ impl Run {
     /// Whether somebody wants it to end.
     pub fn is_to_end(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.then == Then::End)
+    }
+
+    /// Its id, or what it begins with where the run is one of several with parameter sets.
+    pub fn group(&self) -> RunId {
+        let id = self.id.as_str();
+        let key = self.set.as_ref().map_or(0, |set| set.key.len() + 1);
+        RunId::new(&id[..id.len().saturating_sub(key)])
     }
 
     pub fn last_leg(&self) -> Option<&Leg> {

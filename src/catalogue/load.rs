@@ -57,7 +57,7 @@ pub fn load_sources(sources: Vec<Source>) -> Loaded {
 fn finish(sources: Vec<Source>, mut findings: Vec<Diagnostic>) -> Loaded {
     // A file that cannot be read may define what the others name.
     let complete = !has_errors(&findings);
-    let catalogue = read::read(sources, complete, &mut findings);
+    let catalogue = read::read(sources, complete, read_file, &mut findings);
     let catalogue = if has_errors(&findings) { None } else { Some(catalogue) };
     Loaded { catalogue, diagnostics: findings }
 }

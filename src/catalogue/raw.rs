@@ -10,7 +10,7 @@ use crate::domain::Moment;
 
 pub use choices::{
     ActionText, AfterText, ArchitectureText, CapacityText, CatchUpText, ConditionText, DstText,
-    OverlapText, RestartText, RetryOwnerText, WeekdayText, WhenPriceUnknownText,
+    OverlapText, RestartText, RetryOwnerText, ScalarText, WeekdayText, WhenPriceUnknownText,
 };
 
 type List<T> = Vec<Located<T>>;
@@ -162,12 +162,23 @@ toml_table! {
         catch_up: CatchUpText, default "\"all\"";
         /// How far back missed times still run, instead of the settings' `schedule.catch_up_window`.
         catch_up_window: DurationText, optional "\"6h\"";
+        /// Runs the job once for each combination of these values, at every scheduled time. Templates call
+        /// them `{{ set.NAME }}`.
+        matrix: Entries<OneOrMany<ScalarText>>, optional "{ region = [\"eu\", \"us\"], size = [1, 2] }";
+        /// Combinations of `matrix` that are left out: every one that has all these values.
+        matrix_exclude: List<Entries<ScalarText>>, default "[]";
+        /// Runs the job once for each line of a file, at every scheduled time: CSV with a header
+        /// (`.csv`), or JSON Lines (`.jsonl`, `.ndjson`). Its path begins where this file is. At most
+        /// 50,000 lines, all different. Instead of `matrix`.
+        parameters_file: String, optional "\"reports.csv\"";
         /// `false` keeps the job in the catalogue without running it.
         enabled: bool, default "true";
         /// The Batch job definition: `name:revision`, a name or an ARN. Without a revision the newest
         /// one runs, and nobody can tell later which.
         definition: String, required "\"import:3\"";
-        /// Values for the definition's `Ref::` placeholders. Never shown in any output.
+        /// Values for the definition's `Ref::` placeholders. Never shown in any output. These values, and
+        /// those of `environment`, `command` and `tags`, may hold templates such as
+        /// `{{ date - 1d | strftime('%Y/%m/%d') }}`.
         parameters: Entries<SecretText>, default "{}";
         /// Names of parameters that whoever triggers the job by hand may give other values for that run.
         /// Commands and environment variables cannot be overridden.
@@ -184,8 +195,14 @@ toml_table! {
         memory_mib: Whole<4, 100_000_000>, optional "4096";
         /// GPUs that the container reserves. Not on Fargate.
         gpus: Whole<0, 1024>, default "0";
-        /// Children of an array job, from 2 to 10000.
-        array_size: Whole<2, 10_000>, optional "100";
+        /// Children of an array job, from 2 to 10000. With `index_map` its indices, up to 1000000.
+        array_size: Whole<2, 1_000_000>, optional "100";
+        /// Whether the workload finds its index through the environment variable `SPOTCRON_INDEX_MAP`. Then
+        /// the array is cut into runs of `array_chunk` indices, and a further leg carries only those that
+        /// are not done.
+        index_map: bool, default "false";
+        /// With `index_map`, how many indices a run has at most, from 2 to 2000.
+        array_chunk: Whole<2, 2_000>, default "500";
         /// Sent to Batch only where the class says `retry_owner = "batch"`.
         retry_strategy: RawRetryStrategy, optional "";
         /// After this Batch ends an attempt, at least 60 seconds, whole seconds. Not repeated by

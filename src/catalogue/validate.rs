@@ -2,6 +2,7 @@
 //! problem is reported; a table with an error is left out of the (then unusable) catalogue.
 
 mod after;
+mod array;
 mod aws_text;
 mod calendar;
 mod class;
@@ -11,14 +12,17 @@ mod job;
 mod names;
 mod role;
 mod schedule;
+mod sets;
 mod submission;
+mod templates;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::read::Tables;
-use super::{Catalogue, Class, Environment, economics};
+use super::{Catalogue, Class, Environment, ParameterSet, economics};
 use crate::diagnostic::{Diagnostic, Severity, Source, has_errors};
 use crate::document::{Located, shown};
 use crate::schedule::Calendar;
@@ -83,6 +87,7 @@ struct Known<'a> {
     class_names: Declared<'a>,
     calendars: BTreeMap<&'a str, Arc<Calendar>>,
     calendar_names: Declared<'a>,
+    parameter_files: &'a BTreeMap<PathBuf, Option<Vec<Arc<ParameterSet>>>>,
     zones: HashMap<String, jiff::tz::TimeZone>,
     /// Whether a date ever matches, by the date fields of cron expressions.
     dates: HashMap<String, bool>,
@@ -98,6 +103,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         class_names: Declared::of(&tables.classes, "class", findings),
         calendars: BTreeMap::new(),
         calendar_names: Declared::of(&tables.calendars, "calendar", findings),
+        parameter_files: &tables.parameter_files,
         zones: HashMap::new(),
         dates: HashMap::new(),
     };
@@ -137,6 +143,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         environments: by_name(known.environments.into_values(), |value| value.name.clone()),
         classes: by_name(known.classes.into_values(), |value| value.name.clone()),
         jobs,
+        parameter_files: Vec::new(),
         fingerprint: String::new(),
     }
 }

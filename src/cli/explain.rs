@@ -3,6 +3,8 @@
 mod ledger_line;
 mod page;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,7 +18,7 @@ use super::savings::Group;
 use crate::domain::{ClassName, InstanceId, InstanceType, JobName, LegCause, RunId, Zone};
 use crate::ledger::Entry;
 use crate::ports::{RunQuery, Store};
-use crate::run::{AttemptRecord, Run, RunEvent, RunEventKind, RunState};
+use crate::run::{AttemptRecord, Indices, Run, RunEvent, RunEventKind, RunState};
 pub use ledger_line::LedgerLine;
 
 const HELP: &str = "\
@@ -46,6 +48,12 @@ pub struct Report {
     pub id: RunId,
     pub job: JobName,
     pub class: ClassName,
+    /// The fields of its parameter set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// With mapped indices: those of this run, and which of them are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indices: Option<Indices>,
     /// A stable label, as in `runs`.
     pub state: &'static str,
     pub state_text: String,
@@ -169,6 +177,8 @@ impl Report {
             id: run.id.clone(),
             job: run.job.clone(),
             class: run.class.clone(),
+            set: run.set.as_ref().map(|set| set.fields.clone()).unwrap_or_default(),
+            indices: run.indices.clone(),
             state: run.state.label(),
             state_text: sentence::state(&run.state),
             scheduled_for: run.scheduled_for,

@@ -98,6 +98,8 @@ pub struct PlannedRun {
     pub deadline_at: Option<Timestamp>,
     /// Whether what the job reserves was assumed rather than known.
     pub resources_assumed: bool,
+    /// How many runs the scheduled time has: one for each parameter set and chunk of an array.
+    pub runs: usize,
     /// While this lasts, the job's times pass without a run.
     pub paused: Option<Pause>,
     pub decision: DecisionView,
@@ -220,6 +222,7 @@ fn planned(
         class: job.class.clone(),
         schedule: job.schedule.to_string(),
         scheduled_for,
+        runs: job.runs_each_time(),
         local_time: local.strftime("%Y-%m-%d %H:%M %:z").to_string(),
         time_zone: job.schedule.zone_name().to_owned(),
         deadline_at: after(scheduled_for),
@@ -264,11 +267,15 @@ impl PlannedRun {
             "UTC" => String::new(),
             zone => format!(" ({} {zone})", self.local_time),
         };
+        let runs = match self.runs {
+            1 => String::new(),
+            runs => format!(" ({runs} runs)"),
+        };
         let deadline = self
             .deadline_at
             .map_or_else(|| "no deadline".to_owned(), |at| format!("deadline {}", value::time(at)));
         page.line(format!(
-            "{STRONG}{}{STRONG:#}  {}{local}  class {}, {deadline}",
+            "{STRONG}{}{STRONG:#}{runs}  {}{local}  class {}, {deadline}",
             self.job,
             value::time(self.scheduled_for),
             self.class,

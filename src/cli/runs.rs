@@ -1,5 +1,11 @@
 //! `spotcron runs`: what ran, where, for how much, and where its logs are.
 
+mod group;
+
+pub use group::GroupLine;
+
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,11 +19,14 @@ use crate::domain::{
 };
 use crate::ledger::Entry;
 use crate::ports::{RunQuery, Store};
-use crate::run::{AttemptRecord, Run, RunState};
+use crate::run::{AttemptRecord, Indices, Run, RunState};
 
 const HELP: &str = "\
 Times are UTC. The cost of a run is the sum over its attempts: `~` marks a provisional one (the
 instance's end may still change it), `?` one of which a part has no price.
+
+Runs of one scheduled time that differ in their parameter sets are one line with how many are in
+which state; --job shows them one by one.
 
 Examples:
   spotcron runs --open                          what is going on
@@ -55,6 +64,9 @@ pub struct Report {
     pub now: Timestamp,
     /// Newest first.
     pub runs: Vec<RunLine>,
+    /// Scheduled times of jobs with parameter sets, newest first; with `--job` their runs are among
+    /// `runs`.
+    pub groups: Vec<GroupLine>,
     /// Whether there may be more than `--limit` showed.
     pub limited: bool,
 }
@@ -65,6 +77,12 @@ pub struct RunLine {
     pub id: RunId,
     pub job: JobName,
     pub class: ClassName,
+    /// The fields of its parameter set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// With mapped indices: those of this run, and which of them are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indices: Option<Indices>,
     /// A stable label: `waiting`, `needs-leg`, `submitting`, `uncertain`, `watching`, `stopping`, or the outcome.
     pub state: &'static str,
     /// Of the last leg.
@@ -92,6 +110,9 @@ pub struct RunLine {
 pub struct AttemptLine {
     pub leg: u16,
     pub child: Option<u32>,
+    /// With mapped indices, the one that it worked on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     pub attempt: u32,
     pub environment: EnvironmentName,
     pub capacity: Capacity,
@@ -115,14 +136,22 @@ pub async fn run(args: &RunsArgs, store: &dyn Store, now: Timestamp) -> Result<R
         since: args.since.map(|since| since.before(now)),
         until: None,
         limit: Some(args.limit),
+        fold_sets: args.job.is_none(),
     };
-    let mut lines = Vec::new();
+    let (mut lines, mut groups) = (Vec::new(), Vec::new());
     for run in store.runs(&query).await? {
+        if query.fold_sets
+            && let Some(group) = GroupLine::of(&run, store).await?
+        {
+            groups.push(group);
+            continue;
+        }
         let attempts = store.attempts(&run.id).await?;
         let entries = store.entries(&run.id).await?;
         lines.push(RunLine::of(&run, &attempts, &entries, now));
     }
-    Ok(Report { now, limited: lines.len() == args.limit as usize, runs: lines })
+    let limited = lines.len() + groups.len() == args.limit as usize;
+    Ok(Report { now, limited, runs: lines, groups })
 }
 
 impl RunLine {
@@ -136,6 +165,8 @@ impl RunLine {
             id: run.id.clone(),
             job: run.job.clone(),
             class: run.class.clone(),
+            set: run.set.as_ref().map(|set| set.fields.clone()).unwrap_or_default(),
+            indices: run.indices.clone(),
             state: run.state.label(),
             environment: run.last_leg().map(|leg| leg.environment.clone()),
             capacity: run.last_leg().map(|leg| leg.capacity),
@@ -216,6 +247,7 @@ impl AttemptLine {
         AttemptLine {
             leg: attempt.key.leg,
             child: attempt.key.child,
+            index: attempt.index,
             attempt: attempt.key.number,
             environment: attempt.environment.clone(),
             capacity: attempt.capacity,
@@ -229,9 +261,13 @@ impl AttemptLine {
         }
     }
 
-    /// `leg 1`, `leg 1 child 3`, `leg 1 attempt 2`.
+    /// `leg 1`, `leg 1 child 3`, `leg 1 attempt 2`, `leg 1 index 120`.
     pub(super) fn name(&self) -> String {
-        let child = self.child.map(|child| format!(" child {child}")).unwrap_or_default();
+        let child = match (self.index, self.child) {
+            (Some(index), _) => format!(" index {index}"),
+            (None, Some(child)) => format!(" child {child}"),
+            (None, None) => String::new(),
+        };
         let number = match self.attempt {
             1 => String::new(),
             number => format!(" attempt {number}"),
@@ -269,7 +305,7 @@ impl AttemptLine {
 
 impl render::Report for Report {
     fn write(&self, page: &mut Page) {
-        if self.runs.is_empty() {
+        if self.runs.is_empty() && self.groups.is_empty() {
             page.line("No run matches.");
             return;
         }
@@ -284,11 +320,21 @@ impl render::Report for Report {
             .number("TOOK")
             .number("COST")
             .name("LOG STREAM");
+        let mut groups = self.groups.iter().peekable();
         for run in &self.runs {
+            let key = (run.scheduled_for, &run.id);
+            while let Some(group) = groups.next_if(|group| (group.scheduled_for, &group.id) > key) {
+                grid.row(group.cells());
+            }
             grid.row(run.cells());
             run.attempts.iter().for_each(|attempt| grid.row(attempt.cells()));
         }
+        groups.for_each(|group| grid.row(group.cells()));
         page.table(0, &grid);
+        if !self.groups.is_empty() {
+            page.gap();
+            page.styled(FAINT, "--job NAME lists the runs of a job with parameter sets.");
+        }
         if self.limited {
             page.gap();
             page.styled(FAINT, "There may be more; show them with --limit N.");

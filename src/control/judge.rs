@@ -114,9 +114,9 @@ pub fn judge(command: &Command, facts: &Facts<'_>) -> Result<Ruling, Refusal> {
             new::trigger(job, class, parameters, facts)
         }
         Command::Backfill { job, from, to, at_once, dry_run, .. } => {
-            let (job, class) = job_of(job, facts)?;
+            let (job, _) = job_of(job, facts)?;
             let range = new::Range { from: *from, to: *to, at_once: *at_once, dry_run: *dry_run };
-            new::backfill(job, class, &range, facts)
+            new::backfill(job, &range, facts)
         }
         Command::Retry { run, even_if_unknown, .. } => {
             existing::retry(run, *even_if_unknown, facts)

@@ -1,10 +1,14 @@
 //! Carrying commands out: looked up, judged, made durable together with its record, then visible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use super::tasks::of_groups;
 use super::{Change, Shared};
 use crate::control::{AuditRecord, Command, Effect, Facts, Look, Outcome, Ruling, judge, look_for};
+use crate::domain::RunId;
 use crate::ports::{RunQuery, StoreError, Write};
 use crate::run::Run;
 
@@ -129,12 +133,27 @@ async fn rule(shared: &Shared, asked: &Asked, now: jiff::Timestamp) -> Result<Ju
     Ok(judge(&asked.command, &facts))
 }
 
+/// The previous success of each run that goes at once, where its templates name it. One that waits
+/// first learns it when it is let go.
+async fn previous_successes_of(
+    shared: &Shared,
+    effects: &[Effect],
+) -> Result<BTreeMap<RunId, Timestamp>, StoreError> {
+    let started = effects.iter().filter_map(|effect| match effect {
+        Effect::Start(run, _) if run.waits.is_empty() => Some(&**run),
+        _ => None,
+    });
+    let catalogue = shared.catalogue.load_full();
+    of_groups(shared.book.store(), &catalogue, started).await
+}
+
 /// One transaction: what the command changes, and that it was given.
 async fn commit(
     shared: &Shared,
     effects: &[Effect],
     record: &AuditRecord,
 ) -> Result<(), StoreError> {
+    let previous = previous_successes_of(shared, effects).await?;
     let mut change = Change::default();
     for effect in effects {
         match effect {
@@ -143,8 +162,10 @@ async fn commit(
                 change.write(Write::ClassOverride(class.clone(), forced.clone()));
             }
             Effect::Start(run, event) => {
-                change.event(run, record.at, event.clone());
-                change.insert(run.as_ref().clone());
+                let mut run = run.as_ref().clone();
+                run.previous_success = previous.get(&run.id).copied();
+                change.event(&run, record.at, event.clone());
+                change.insert(run);
             }
             Effect::Change(run, events) => {
                 for event in events {

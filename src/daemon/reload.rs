@@ -1,6 +1,7 @@
 //! Taking over a changed catalogue: whole, or not at all. The directory is watched rather than the
 //! file, because Kubernetes swaps a symlink beside it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -110,7 +111,7 @@ pub async fn watch_catalogue(
     let told = changed.clone();
     let mut named = shared.settings.catalogue.clone();
     named.extend(shared.settings.http.tokens.clone());
-    let watched = directories(&named);
+    let mut watched: BTreeSet<PathBuf> = directories(&named).into_iter().collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = |event: &notify::Event| {
             !event.kind.is_access()
@@ -122,14 +123,23 @@ pub async fn watch_catalogue(
         }
     })
     .map_err(|error| format!("catalogue changes cannot be watched: {error}"))?;
-    for directory in watched {
+    for directory in &watched {
         watcher
-            .watch(&directory, RecursiveMode::NonRecursive)
+            .watch(directory, RecursiveMode::NonRecursive)
             .map_err(|error| format!("{} cannot be watched: {error}", directory.display()))?;
     }
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
         .map_err(|error| format!("SIGHUP cannot be handled: {error}"))?;
     loop {
+        // A changed catalogue may name other files of parameter sets.
+        for directory in directories(&shared.catalogue.load().parameter_files) {
+            if watched.insert(directory.clone())
+                && let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive)
+            {
+                tracing::warn!(directory = %directory.display(), %error,
+                    "parameter files there are not watched; SIGHUP reads them again");
+            }
+        }
         tokio::select! {
             () = told_to_stop(&mut stop) => return Ok(()),
             _ = hangup.recv() => {}
@@ -150,15 +160,18 @@ pub async fn watch_catalogue(
     }
 }
 
-/// Whether a change of `path` may be one of the catalogue: a file that is named, a TOML file, or the
-/// `..data` link that Kubernetes swaps. The store and its journal often lie in the same directory
+/// Whether a change of `path` may be one of the catalogue: a file that is named, a TOML file, one of
+/// parameter sets, or the `..data` link that Kubernetes swaps. The store and its journal often lie in the same directory
 /// and change all the time.
 fn may_concern(path: &Path, named: &[PathBuf]) -> bool {
     if named.iter().any(|name| name.file_name() == path.file_name()) {
         return true;
     }
     let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-    hidden || path.extension().is_some_and(|extension| extension == "toml")
+    hidden
+        || path.extension().is_some_and(|extension| {
+            ["toml", "csv", "jsonl", "ndjson"].iter().any(|own| extension == *own)
+        })
 }
 
 fn directories(paths: &[PathBuf]) -> Vec<PathBuf> {
@@ -189,6 +202,7 @@ mod tests {
             ("/etc/spotcron/catalogue.toml", true),
             ("/etc/spotcron/jobs.conf", true),
             ("/etc/spotcron/..data", true),
+            ("/etc/spotcron/reports.csv", true),
             ("/etc/spotcron/spotcron.db", false),
             ("/etc/spotcron/spotcron.db-wal", false),
             ("/etc/spotcron/.catalogue.toml.swp", false),

@@ -5,6 +5,7 @@ mod dispatch;
 mod list_prices;
 mod lookup;
 mod machines;
+mod previous;
 mod release;
 mod schedule;
 mod settle;
@@ -14,6 +15,8 @@ mod watch;
 pub use machines::machines_behind;
 
 use std::sync::Arc;
+
+pub(super) use previous::of_groups;
 
 use super::{Shared, Task};
 

@@ -55,7 +55,8 @@ names! {
     CalendarName;
     /// An environment of the catalogue: one Batch job queue with one kind of capacity.
     EnvironmentName;
-    /// One run of a job: `<job>-<yyyymmddThhmmssZ>` of its scheduled time, in UTC.
+    /// One run of a job: `<job>-<yyyymmddThhmmssZ>` of its scheduled time, in UTC, and with parameter
+    /// sets `-<12 hex of the set>` after it.
     RunId;
     /// The `jobName` sent to Batch: deterministic per run and leg, so that it can be looked up.
     BatchJobName;
@@ -75,6 +76,27 @@ impl RunId {
     /// The id of `job`'s run for `scheduled_for`.
     pub fn of(job: &JobName, scheduled_for: Timestamp) -> Self {
         RunId::new(format!("{job}-{}", scheduled_for.strftime("%Y%m%dT%H%M%SZ")))
+    }
+
+    /// The id of `job`'s run for `scheduled_for` with the parameter set of this key.
+    pub fn of_set(job: &JobName, scheduled_for: Timestamp, key: &str) -> Self {
+        RunId::of(job, scheduled_for).with_set(key)
+    }
+
+    /// The id of the run with the parameter set of this key, among those whose ids begin with this one.
+    pub fn with_set(&self, key: &str) -> Self {
+        RunId::new(format!("{self}-{key}"))
+    }
+
+    /// Whether it is the run that `group` names, or one of its parameter sets.
+    pub fn is_of(&self, group: &RunId) -> bool {
+        let is_key = |rest: &str| {
+            rest.strip_prefix('-').is_some_and(|key| {
+                key.len() == 12 && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            })
+        };
+        let rest = self.as_str().strip_prefix(group.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || is_key(rest))
     }
 }
 
@@ -106,6 +128,17 @@ mod tests {
     fn run_ids_are_readable_and_utc() {
         let at: Timestamp = "2026-03-29T02:30:00+02:00".parse().unwrap();
         assert_eq!(RunId::of(&"extract".into(), at).as_str(), "extract-20260329T003000Z");
+    }
+
+    #[test]
+    fn runs_of_parameter_sets_belong_to_their_group() {
+        let at: Timestamp = "2026-03-29T00:30:00Z".parse().unwrap();
+        let group = RunId::of(&"extract".into(), at);
+        assert!(group.is_of(&group));
+        assert!(RunId::of_set(&"extract".into(), at, "0123456789ab").is_of(&group));
+        let other_job = RunId::of(&"extract-20260329T003000Z".into(), at);
+        assert!(!other_job.is_of(&group));
+        assert!(!group.is_of(&other_job));
     }
 
     #[test]

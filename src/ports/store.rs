@@ -101,6 +101,8 @@ pub struct RunQuery {
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub limit: Option<u32>,
+    /// Of the parameter sets of one scheduled time only the first; see [`Store::group_states`].
+    pub fold_sets: bool,
 }
 
 /// Which skipped times to list; newest first.
@@ -121,6 +123,22 @@ pub trait Store: Send + Sync {
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
     async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError>;
+    /// How many of the runs of one scheduled time are in each state, by its label: the run that is
+    /// called `group`, or those of its parameter sets.
+    async fn group_states(
+        &self,
+        group: &RunId,
+        job: &JobName,
+        scheduled_for: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError>;
+    /// The scheduled time of the last run before `before` that succeeded, with each of the sets of
+    /// these keys; an empty key for runs without a set.
+    async fn previous_successes(
+        &self,
+        job: &JobName,
+        set_keys: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError>;
     /// Oldest first.
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError>;
     /// In order of key.

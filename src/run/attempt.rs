@@ -35,6 +35,9 @@ pub struct HostRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     pub key: AttemptKey,
+    /// With mapped indices, the one that it worked on: the same in every leg that carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     pub job: JobName,
     pub class: ClassName,
     pub batch_job_id: BatchJobId,

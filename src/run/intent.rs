@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy};
+use crate::catalogue::{
+    Class, Environment, EvaluateOnExit, Filled, Job, RetryOwner, RetryStrategy,
+};
 use crate::domain::{BatchJobName, Redacted, Resources, RunId, Site};
+use crate::template::{Facts, FillError};
 
-use super::{Leg, Run, Trigger};
+use super::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Leg, Run, Trigger};
 
 /// One SubmitJob call.
 #[derive(Debug, Clone)]
@@ -60,31 +63,57 @@ pub fn batch_job_name(
     BatchJobName::new(format!("{head}{tail}"))
 }
 
+/// The values that the job's submission has for this run: the same in each of its legs, as long as
+/// nobody edits the job.
+///
+/// # Errors
+/// A template names what the run does not have, because the job was edited since.
+pub fn filled(run: &Run, job: &Job) -> Result<Filled, FillError> {
+    let none = BTreeMap::new();
+    job.submission.filled(Facts {
+        run: &run.id,
+        job: &run.job,
+        scheduled_for: run.scheduled_for,
+        zone: &job.schedule.time_zone,
+        previous_success: run.previous_success,
+        set: run.set.as_ref().map_or(&none, |set| &set.fields),
+    })
+}
+
 /// The call that submits `leg`.
+///
+/// # Errors
+/// As [`filled`].
 pub fn submit_request(
     run: &Run,
     leg: &Leg,
     job: &Job,
     class: &Class,
     environment: &Environment,
-) -> SubmitRequest {
+) -> Result<SubmitRequest, FillError> {
     let template = &job.submission;
-    let mut parameters = template.parameters.clone();
+    let Filled { mut parameters, environment: mut variables, command, mut tags } =
+        filled(run, job)?;
     parameters.extend(run.by_hand.parameters.clone());
-    let mut variables = template.environment.clone();
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
-    let mut tags = template.tags.clone();
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());
-    let retry_strategy = match class.retry_owner {
-        RetryOwner::Spotcron if template.array_size.is_some() => {
-            Some(repeat_lost_children(class.max_legs))
+    let array_size = match (&leg.indices, &run.indices) {
+        (Some(carried), Some(indices)) => {
+            let count = Redacted::new(indices.of.to_string());
+            variables.insert(INDEX_MAP_VARIABLE.to_owned(), Redacted::new(carried.to_string()));
+            variables.insert(INDEX_COUNT_VARIABLE.to_owned(), count);
+            leg.array_size
         }
+        _ => template.array_size,
+    };
+    let retry_strategy = match class.retry_owner {
+        RetryOwner::Spotcron if array_size.is_some() => Some(repeat_lost_children(class.max_legs)),
         RetryOwner::Spotcron => Some(RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() }),
         RetryOwner::Batch => template.retry_strategy.clone(),
     };
     let definition = environment.definitions.get(&template.definition);
-    SubmitRequest {
+    Ok(SubmitRequest {
         // As the intent says, which is where a look-up goes: a reload may have moved the environment.
         site: leg.site.clone(),
         name: leg.batch_name.clone(),
@@ -92,15 +121,15 @@ pub fn submit_request(
         definition: definition.unwrap_or(&template.definition).clone(),
         parameters,
         environment: variables,
-        command: template.command.clone(),
+        command,
         resources: template.resources,
-        array_size: template.array_size,
+        array_size,
         retry_strategy,
         timeout: template.timeout,
         share_identifier: template.share_identifier.clone(),
         scheduling_priority: template.scheduling_priority,
         tags,
-    }
+    })
 }
 
 /// Children of an array that lose their host are repeated by Batch, on the same queue: sending the

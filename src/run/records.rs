@@ -47,6 +47,32 @@ pub fn array_as_one<'a>(
     whole
 }
 
+/// The same for children that work on mapped indices: it runs while one of them is placed, and else
+/// waits as its parent does.
+pub fn array_as_placed<'a>(
+    parent: &JobObservation,
+    children: impl Iterator<Item = &'a JobObservation> + Clone,
+) -> JobObservation {
+    let is_placed = |child: &JobObservation| {
+        matches!(child.status, BatchStatus::Starting | BatchStatus::Running)
+    };
+    let mut whole = array_as_one(parent, children.clone());
+    if !parent.status.is_final() {
+        whole.status = match children.clone().any(is_placed) {
+            true => BatchStatus::Running,
+            false => parent.status,
+        };
+    }
+    whole
+}
+
+/// A queue's own `jobStateTimeLimitActions` cancelled it.
+pub(super) fn is_time_limit_cancel(job: &JobObservation) -> bool {
+    job.status_reason
+        .as_deref()
+        .is_some_and(|reason| reason.starts_with("Canceled by JobStateTimeLimit"))
+}
+
 /// Every attempt that the observation shows, the running one included. Hosts are not filled in.
 pub fn attempt_records(facts: LegFacts<'_>, job: &JobObservation) -> Vec<AttemptRecord> {
     let mut records: Vec<AttemptRecord> = (1..)
@@ -81,14 +107,19 @@ pub fn worst_end(records: &[AttemptRecord]) -> Option<&AttemptRecord> {
     for record in records.iter().filter(|record| record.end.is_some()) {
         newest.insert(record.key.child, record);
     }
-    newest.into_values().min_by_key(|record| match record.end {
-        Some(AttemptEnd::Failed) => 0,
-        Some(AttemptEnd::TimedOut) => 1,
-        Some(AttemptEnd::Stopped) => 2,
-        Some(AttemptEnd::Infrastructure) => 3,
-        Some(AttemptEnd::Interrupted) => 4,
-        Some(AttemptEnd::Succeeded) | None => 5,
-    })
+    newest.into_values().min_by_key(|record| record.end.map(rank_of_end))
+}
+
+/// Of several ends the one with the lowest rank decides.
+pub(super) const fn rank_of_end(end: AttemptEnd) -> u8 {
+    match end {
+        AttemptEnd::Failed => 0,
+        AttemptEnd::TimedOut => 1,
+        AttemptEnd::Stopped => 2,
+        AttemptEnd::Infrastructure => 3,
+        AttemptEnd::Interrupted => 4,
+        AttemptEnd::Succeeded => 5,
+    }
 }
 
 fn finished(
@@ -144,6 +175,7 @@ fn running(
     let LegFacts { run, leg, child, .. } = facts;
     AttemptRecord {
         key: AttemptKey { run: run.id.clone(), leg: leg.index, child, number },
+        index: leg.indices.as_ref().and_then(|indices| indices.get(child.unwrap_or(0))),
         job: run.job.clone(),
         class: run.class.clone(),
         batch_job_id: job.id.clone(),

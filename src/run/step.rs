@@ -1,15 +1,18 @@
 //! What a run that is at Batch does next: a pure function of the run, what Batch shows, and the time.
 
+mod indices;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::{LOOK_AHEAD, last_move};
-use super::{Leg, Run, RunEventKind, RunState, Then};
+use super::{Leg, Progress, Run, RunEventKind, RunState, Then};
 use crate::catalogue::{Class, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
 use crate::mutation::{self, Mutation};
 use crate::run::classify::STOP_PREFIX;
+use crate::run::records::is_time_limit_cancel;
 use crate::schedule::StopKind;
 
 /// What Batch shows of the last leg.
@@ -22,6 +25,8 @@ pub struct Observation<'a> {
     pub end: Option<AttemptEnd>,
     /// How long that attempt ran.
     pub ran: SignedDuration,
+    /// What its children show, where they work on mapped indices.
+    pub progress: Option<&'a Progress>,
     /// Where the running attempt is, once that is known.
     pub host: Option<(&'a InstanceType, &'a Zone)>,
 }
@@ -35,7 +40,7 @@ pub struct StepContext<'a> {
     pub hazard_per_hour: Ppm,
     /// Whether the class has capacity that is not taken back.
     pub has_steady_capacity: bool,
-    /// Whether the leg is an array job, whose retries are Batch's.
+    /// Whether the leg is an array job without mapped indices, whose retries are Batch's.
     pub is_array: bool,
 }
 
@@ -80,10 +85,13 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
         None => vanished(&mut next, context.now),
         Some(job) => {
             events.extend(observe_leg(leg, job, seen.host, context.now));
+            if let Some(progress) = seen.progress {
+                indices::note_progress(&mut next, progress, context);
+            }
             if job.status.is_final() {
                 finish_leg(&mut next, job, seen, context);
             } else {
-                (action, next.state) = steer(&next, job, context);
+                (action, next.state) = steer(&next, job, seen.progress, context);
                 if let (RunState::Stopping { cause, .. }, RunState::Watching) =
                     (next.state, run.state)
                 {
@@ -168,6 +176,10 @@ fn finish_leg(
 ) {
     let at = job.stopped_at.unwrap_or(context.now).min(context.now);
     if job.status == BatchStatus::Succeeded {
+        if let Some(indices) = &mut run.indices {
+            // A leg carries all that was left.
+            indices.done = indices.assigned.clone();
+        }
         run.state = RunState::Ended { outcome: RunOutcome::Succeeded, at };
         return;
     }
@@ -176,6 +188,11 @@ fn finish_leg(
         RunState::Stopping { cause, .. } => Some(cause),
         _ => None,
     };
+    if let Some(progress) = seen.progress {
+        let retries = context.class.failure_retries;
+        let cause = indices::cause_of_rest(run, progress, asked, retries);
+        return go_on(run, cause, asked, context, at);
+    }
     let Some(end) = seen.end.or_else(|| stopped_before_it_ran(job)) else {
         // Batch itself failed it without an attempt: sending the same again cannot help.
         run.state = over(RunOutcome::Rejected);
@@ -186,7 +203,20 @@ fn finish_leg(
     {
         run.progress_millis += saved(seen.ran, interval, restore, run.progress_millis > 0);
     }
-    let cause = match cause_of_next(run, job, end, asked, context.class) {
+    let cause = cause_of_next(run, job, end, asked, context.class);
+    go_on(run, cause, asked, context, at);
+}
+
+/// The next leg, or the end of a run whose last one ended at `at`.
+fn go_on(
+    run: &mut Run,
+    cause: Result<LegCause, RunOutcome>,
+    asked: Option<LegCause>,
+    context: StepContext<'_>,
+    at: Timestamp,
+) {
+    let over = |outcome| RunState::Ended { outcome, at };
+    let cause = match cause {
         Ok(cause) => cause,
         Err(outcome) => {
             run.state = over(outcome);
@@ -247,13 +277,6 @@ fn stopped_before_it_ran(job: &JobObservation) -> Option<AttemptEnd> {
     (ours || job.stop_requested || is_time_limit_cancel(job)).then_some(AttemptEnd::Stopped)
 }
 
-/// A queue's own `jobStateTimeLimitActions` cancelled it.
-fn is_time_limit_cancel(job: &JobObservation) -> bool {
-    job.status_reason
-        .as_deref()
-        .is_some_and(|reason| reason.starts_with("Canceled by JobStateTimeLimit"))
-}
-
 /// Work that checkpoints saved in an attempt that ran for `ran`, in milliseconds.
 fn saved(
     ran: SignedDuration,
@@ -267,14 +290,20 @@ fn saved(
 }
 
 /// The job goes on: let it, or stop it?
-fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<Action>, RunState) {
+fn steer(
+    run: &Run,
+    job: &JobObservation,
+    progress: Option<&Progress>,
+    context: StepContext<'_>,
+) -> (Option<Action>, RunState) {
     let status = job.status;
     let Some(leg) = run.last_leg() else { return (None, run.state) };
     match run.state {
         RunState::Stopping { cause, .. } if only_cancels(run, cause) && !status.is_waiting() => {
             // It was placed before the cancel arrived: keep it. An array of which some children were
             // cancelled can only end, and be sent again; asking once more would also cancel children
-            // that Batch is about to repeat.
+            // that Batch is about to repeat. With mapped indices those that were placed are kept, and a
+            // further leg carries the others.
             let some_are_lost = context.is_array && job.stop_requested;
             (None, if some_are_lost { run.state } else { RunState::Watching })
         }
@@ -286,7 +315,7 @@ fn steer(run: &Run, job: &JobObservation, context: StepContext<'_>) -> (Option<A
             let state = RunState::Stopping { cause, since: context.now };
             (Some(stop_action(cause, run, leg)), state)
         }
-        _ => match reason_to_stop(run, leg, status, context) {
+        _ => match reason_to_stop(run, leg, status, progress, context) {
             Some(cause) => {
                 let state = RunState::Stopping { cause, since: context.now };
                 (Some(stop_action(cause, run, leg)), state)
@@ -332,6 +361,7 @@ fn reason_to_stop(
     run: &Run,
     leg: &Leg,
     status: BatchStatus,
+    progress: Option<&Progress>,
     context: StepContext<'_>,
 ) -> Option<LegCause> {
     if let Some(stop) = &run.stop
@@ -348,9 +378,15 @@ fn reason_to_stop(
     }
     if status.is_waiting() {
         // Also while PENDING or SUBMITTED: nothing was placed, so nothing is lost.
-        return leg.wait_until.is_some_and(|at| context.now >= at).then_some(LegCause::Starved);
+        let some_wait = progress.is_none_or(|progress| progress.waiting > 0);
+        let is_over = leg.wait_until.is_some_and(|at| context.now >= at);
+        return (some_wait && is_over).then_some(LegCause::Starved);
     }
-    deadline_in_danger(run, leg, context).then_some(LegCause::DeadlineNear)
+    let in_danger = match progress {
+        Some(progress) => indices::in_danger(run, progress, context),
+        None => deadline_in_danger(run, leg, context),
+    };
+    in_danger.then_some(LegCause::DeadlineNear)
 }
 
 /// Whether a placed attempt must be moved now, because this is the last moment at which a run from
@@ -359,13 +395,22 @@ fn reason_to_stop(
 /// leave spot while it runs). An attempt that already ran longer than expected stays: starting
 /// over would take as long again.
 fn deadline_in_danger(run: &Run, leg: &Leg, context: StepContext<'_>) -> bool {
-    let Some(last) = last_move(run, context.class) else { return false };
-    let left = last.duration_since(context.now);
-    if left.is_negative() || left > LOOK_AHEAD {
+    if !move_window(run, context) {
         return false;
     }
     let Some(started) = leg.started_at else { return true };
     let remaining = context.class.expected_duration - context.now.duration_since(started);
+    is_too_risky(remaining, context)
+}
+
+/// Whether this is the last moment at which a run from zero on demand still meets the deadline.
+fn move_window(run: &Run, context: StepContext<'_>) -> bool {
+    let left = last_move(run, context.class).map(|last| last.duration_since(context.now));
+    left.is_some_and(|left| !left.is_negative() && left <= LOOK_AHEAD)
+}
+
+/// Whether capacity that has to stay for `remaining` is too likely to be taken back.
+fn is_too_risky(remaining: SignedDuration, context: StepContext<'_>) -> bool {
     if remaining <= SignedDuration::ZERO {
         return false;
     }

@@ -1,5 +1,7 @@
 //! What a run waits for before its first leg, and what others want of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,8 @@ use crate::schedule::StopKind;
 pub enum Wait {
     /// That no earlier run of its job is open.
     Turn,
-    /// The end of another job's run of the same scheduled time.
+    /// The end of another job's run of the same scheduled time, or of all its runs of that time where
+    /// it has parameter sets; their ids begin with `run` then.
     Upstream { job: JobName, run: RunId, when: Condition },
     /// A place among the runs of one backfill, which start in order of their scheduled times.
     Place {
@@ -77,6 +80,104 @@ pub enum WhySkipped {
     UpstreamAbsent { run: RunId },
 }
 
+impl Upstream {
+    /// From how many runs of the scheduled time are in each state. Of several that ended the worst end
+    /// counts. `None` where there is no run.
+    pub fn of_states(states: &BTreeMap<String, u64>) -> Option<Self> {
+        if states.is_empty() {
+            return None;
+        }
+        let mut worst = 0;
+        for state in states.keys() {
+            match WORST_LAST.iter().position(|outcome| outcome.label() == state) {
+                Some(rank) => worst = worst.max(rank),
+                None => return Some(Upstream::Open),
+            }
+        }
+        Some(Upstream::Ended(WORST_LAST[worst]))
+    }
+}
+
+/// Ends of a run, the worst last. What failed counts before what only did not come about, so that a
+/// job that runs after failures sees them.
+const WORST_LAST: [RunOutcome; 7] = [
+    RunOutcome::Succeeded,
+    RunOutcome::Observed,
+    RunOutcome::Skipped,
+    RunOutcome::Cancelled,
+    RunOutcome::Unknown,
+    RunOutcome::Rejected,
+    RunOutcome::Failed,
+];
+
+/// The open runs of one job, as far as the turn of one of them depends on them. Runs of one scheduled
+/// time that differ in their parameter sets are one: none waits for another. What waits for its place in a backfill lets all others go
+/// first.
+#[derive(Debug, Default)]
+pub struct Turns {
+    scheduled: Line,
+    backfilled: Line,
+}
+
+/// Runs that go one after another.
+#[derive(Debug, Default)]
+struct Line {
+    /// Those that do not wait for their turn, which go before all that do.
+    going: BTreeSet<Place>,
+    /// The first of those that wait.
+    next: Option<Place>,
+}
+
+/// A run's place in its line: its scheduled time and its group, since triggers of one second are no
+/// group.
+type Place = (Timestamp, RunId);
+
+fn place_of(run: &Run) -> Place {
+    (run.scheduled_for, run.group())
+}
+
+impl Line {
+    fn add(&mut self, run: &Run) {
+        let place = place_of(run);
+        if !waits_for_turn(run) {
+            self.going.insert(place);
+        } else if self.next.as_ref().is_none_or(|next| place < *next) {
+            self.next = Some(place);
+        }
+    }
+
+    fn goes_before(&self, place: &Place) -> bool {
+        self.going.iter().any(|other| other != place)
+            || self.next.as_ref().is_some_and(|next| next < place)
+    }
+
+    fn has_other_than(&self, place: &Place) -> bool {
+        self.going.iter().chain(&self.next).any(|other| other != place)
+    }
+}
+
+impl Turns {
+    pub fn of<'a>(open: impl Iterator<Item = &'a Run>) -> Self {
+        let mut turns = Turns::default();
+        for run in open {
+            match waits_for_place(run) {
+                true => turns.backfilled.add(run),
+                false => turns.scheduled.add(run),
+            }
+        }
+        turns
+    }
+
+    /// Whether some other run goes before `run`.
+    fn block(&self, run: &Run) -> bool {
+        let place = place_of(run);
+        match waits_for_place(run) {
+            true => self.scheduled.has_other_than(&place) || self.backfilled.goes_before(&place),
+            false => self.scheduled.goes_before(&place),
+        }
+    }
+}
+
 /// What a waiting run does now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -87,15 +188,14 @@ pub enum Verdict {
     End,
 }
 
-/// What `run`, which waits, does now. `same_job` are the open runs of its job; `has_place` says whether
-/// its backfill, if it belongs to one, lets it go; `upstream` says what is known of a run that it waits
-/// for.
+/// What `run`, which waits, does now. `turns` is of the open runs of its job; `has_place` says whether its
+/// backfill, if it belongs to one, lets it go; `upstream` says what is known of what it waits for.
 ///
 /// Of runs that wait for their turn the one with the earliest scheduled time is first; runs of the job
 /// that do not wait for a turn go before all of them.
 pub fn release(
     run: &Run,
-    same_job: &[&Run],
+    turns: &Turns,
     has_place: bool,
     mut upstream: impl FnMut(&JobName, &RunId) -> Upstream,
 ) -> Verdict {
@@ -106,7 +206,7 @@ pub fn release(
     for wait in &run.waits {
         match wait {
             Wait::Turn => {
-                if same_job.iter().any(|other| goes_before(other, run)) {
+                if turns.block(run) {
                     verdict = Verdict::Wait;
                 }
             }
@@ -140,16 +240,24 @@ pub fn waits_for_place(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.iter().any(place)
 }
 
-fn goes_before(other: &Run, run: &Run) -> bool {
-    if other.id == run.id {
-        return false;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(states: &[(&str, u64)]) -> Option<Upstream> {
+        let states = states.iter().map(|(state, count)| ((*state).to_owned(), *count));
+        Upstream::of_states(&states.collect())
     }
-    match (waits_for_place(other), waits_for_place(run)) {
-        (true, false) => false,
-        (false, true) => true,
-        _ => {
-            let is_earlier = (other.scheduled_for, &other.id) < (run.scheduled_for, &run.id);
-            !waits_for_turn(other) || is_earlier
-        }
+
+    #[test]
+    fn a_group_is_open_until_its_last_run_ended_and_then_as_bad_as_its_worst() {
+        let ended = |outcome| Some(Upstream::Ended(outcome));
+        assert_eq!(upstream(&[]), None);
+        assert_eq!(upstream(&[("succeeded", 9_999), ("watching", 1)]), Some(Upstream::Open));
+        assert_eq!(upstream(&[("failed", 9_999), ("uncertain", 1)]), Some(Upstream::Open));
+        assert_eq!(upstream(&[("succeeded", 10_000)]), ended(RunOutcome::Succeeded));
+        assert_eq!(upstream(&[("succeeded", 9), ("failed", 1)]), ended(RunOutcome::Failed));
+        assert_eq!(upstream(&[("skipped", 9), ("cancelled", 1)]), ended(RunOutcome::Cancelled));
+        assert_eq!(RunOutcome::ALL.len(), WORST_LAST.len());
     }
 }

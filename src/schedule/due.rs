@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::SkipReason;
 use super::missed::{Missed, sort_out};
 use crate::catalogue::{Catalogue, Job};
-use crate::domain::{JobName, ScheduleKey};
+use crate::domain::{JobName, RunId, ScheduleKey};
 use crate::mutation::{self, Mutation};
 
 /// A run that must be started now.
@@ -17,6 +17,13 @@ use crate::mutation::{self, Mutation};
 pub struct Due {
     pub job: JobName,
     pub scheduled_for: Timestamp,
+}
+
+impl Due {
+    /// What the ids of its runs are, or begin with where the job has parameter sets.
+    pub fn group(&self) -> RunId {
+        RunId::of(&self.job, self.scheduled_for)
+    }
 }
 
 /// Scheduled times that are not run, and why. Recorded, never silent.

@@ -29,8 +29,8 @@ use rusqlite::Connection;
 use crate::control::{AuditQuery, AuditRecord, Controls};
 use crate::domain::ScheduleKey;
 use crate::domain::{
-    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
-    Region, RunId, Window,
+    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType,
+    JobName, Pool, Region, RunId, Window,
 };
 use crate::experience::Experience;
 use crate::ledger::{Counter, Entry};
@@ -170,6 +170,32 @@ impl Store for SqliteStore {
     async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError> {
         let query = query.clone();
         self.read("listing runs", move |db| queries::runs(db, &query)).await
+    }
+
+    async fn group_states(
+        &self,
+        group: &RunId,
+        job: &JobName,
+        scheduled_for: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let (group, job) = (group.clone(), job.clone());
+        self.read("counting the runs of a scheduled time", move |db| {
+            queries::group_states(db, &group, &job, scheduled_for)
+        })
+        .await
+    }
+
+    async fn previous_successes(
+        &self,
+        job: &JobName,
+        set_keys: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let (job, keys) = (job.clone(), set_keys.to_vec());
+        self.read("looking for previous successes", move |db| {
+            queries::previous_successes(db, &job, &keys, before)
+        })
+        .await
     }
 
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {

@@ -1,5 +1,6 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod arrays;
 mod bursts;
 mod catching_up;
 mod dependencies;
@@ -30,6 +31,7 @@ mod replay;
 mod restarts;
 mod scale;
 mod service;
+mod sets;
 mod stories;
 mod trouble;
 pub mod world;

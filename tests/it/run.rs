@@ -1,5 +1,7 @@
 //! The state machine of a run at Batch, case by case.
 
+mod indices;
+
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Restart, RetryOwner};
 use spotcron::domain::{
@@ -45,6 +47,7 @@ fn run(capacity: Capacity) -> Run {
             ended_at: None,
             reason: None,
             missing_since: None,
+            indices: None,
             was_uncertain: false,
             array_size: None,
             terms: None,
@@ -53,6 +56,9 @@ fn run(capacity: Capacity) -> Run {
         stop: None,
         failures: 0,
         progress_millis: 0,
+        set: None,
+        indices: None,
+        previous_success: None,
         by_hand: Default::default(),
         version: 3,
     }
@@ -85,7 +91,7 @@ struct Look<'a> {
 }
 
 fn look(run: &Run, job: Option<&JobObservation>, look: Look<'_>) -> Step {
-    let seen = Observation { job, end: look.end, ran: look.ran, host: None };
+    let seen = Observation { job, end: look.end, ran: look.ran, progress: None, host: None };
     step(
         run,
         seen,
@@ -289,7 +295,8 @@ fn an_array_that_was_placed_before_the_cancel_is_kept_unless_children_are_lost()
     let stopping = Run { state, ..run(Capacity::Spot) };
     let placed = job(BatchStatus::Running, Some(SUBMITTED), None);
     let after = |job: &JobObservation, minutes| {
-        let seen = Observation { job: Some(job), end: None, ran: mins(0), host: None };
+        let seen =
+            Observation { job: Some(job), end: None, ran: mins(0), progress: None, host: None };
         let context = StepContext {
             class: &class,
             now: at(SUBMITTED) + mins(minutes),

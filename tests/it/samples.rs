@@ -65,6 +65,7 @@ pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         after: Vec::new(),
         overlap: Overlap::AllowAll,
         enabled: true,
+        sets: Vec::new(),
         submission: Submission {
             definition: "work:1".to_owned(),
             resources: Some(resources()),
@@ -82,7 +83,7 @@ pub fn catalogue(environments: Vec<Environment>, class: Class, jobs: Vec<Job>) -
     let classes = [(class.name.clone(), Arc::new(class))].into();
     let jobs: BTreeMap<_, _> = jobs.into_iter().map(|j| (j.name.clone(), Arc::new(j))).collect();
     let fingerprint = format!("{:?}", jobs.keys().collect::<Vec<_>>());
-    Catalogue { environments, classes, jobs, fingerprint }
+    Catalogue { environments, classes, jobs, fingerprint, parameter_files: Vec::new() }
 }
 
 /// One pool of m6i.xlarge a zone, at the spot prices given.

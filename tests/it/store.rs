@@ -1,4 +1,4 @@
-//! The store: what every store must do (`conformance`), checked on both modes; files that are
+//! The store: what every store must do (`conformance`, `groups`), checked on both modes; files that are
 //! refused, crashes, owners (`files`); copies and the way back (`backup`); and random batches
 //! against a plain model (`model`).
 
@@ -7,6 +7,7 @@ mod commands;
 mod conformance;
 mod crash;
 mod files;
+mod groups;
 mod model;
 pub mod samples;
 
@@ -29,11 +30,11 @@ fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 macro_rules! on_both_modes {
-    ($($name:ident),+ $(,)?) => {
+    ($($list:ident::$name:ident),+ $(,)?) => {
         mod memory {
             $(#[tokio::test]
             async fn $name() {
-                super::conformance::$name(&super::in_memory()).await;
+                super::$list::$name(&super::in_memory()).await;
             })+
         }
         mod file {
@@ -41,34 +42,36 @@ macro_rules! on_both_modes {
             async fn $name() {
                 let (_folder, path) = super::folder();
                 let store = spotcron::store::SqliteStore::open(&path, super::identity()).unwrap();
-                super::conformance::$name(&store).await;
+                super::$list::$name(&store).await;
             })+
         }
     };
 }
 
 on_both_modes!(
-    a_new_store_is_empty,
-    runs_are_inserted_once_and_updated_in_turn,
-    runs_are_listed_newest_first,
-    a_batch_with_a_conflict_writes_nothing,
-    a_batch_may_name_things_in_any_order,
-    what_belongs_to_nothing_is_refused,
-    events_come_back_oldest_first,
-    attempts_are_unsettled_until_their_entry_is_for_good,
-    entries_are_replaced_and_found_by_their_end,
-    counters_add_up_exactly,
-    numbers_that_do_not_fit_are_refused,
-    schedules_are_handled_up_to_a_time,
-    names_that_were_sent_again_are_kept_until_they_are_settled,
-    instances_are_live_until_their_end,
-    shapes_come_back,
-    price_points_are_an_archive,
-    latest_prices_are_one_a_pool_of_the_region,
-    prices_of_accounts_are_kept_apart,
-    price_coverage_never_goes_back,
-    list_prices_hold_from_their_date,
-    fargate_prices_come_newest_first,
-    environment_markets_are_replaced,
-    experience_is_replaced_whole,
+    conformance::a_new_store_is_empty,
+    conformance::runs_are_inserted_once_and_updated_in_turn,
+    conformance::runs_are_listed_newest_first,
+    conformance::a_batch_with_a_conflict_writes_nothing,
+    conformance::a_batch_may_name_things_in_any_order,
+    conformance::what_belongs_to_nothing_is_refused,
+    conformance::events_come_back_oldest_first,
+    conformance::attempts_are_unsettled_until_their_entry_is_for_good,
+    conformance::entries_are_replaced_and_found_by_their_end,
+    conformance::counters_add_up_exactly,
+    conformance::numbers_that_do_not_fit_are_refused,
+    conformance::schedules_are_handled_up_to_a_time,
+    conformance::names_that_were_sent_again_are_kept_until_they_are_settled,
+    conformance::instances_are_live_until_their_end,
+    conformance::shapes_come_back,
+    conformance::price_points_are_an_archive,
+    conformance::latest_prices_are_one_a_pool_of_the_region,
+    conformance::prices_of_accounts_are_kept_apart,
+    conformance::price_coverage_never_goes_back,
+    conformance::list_prices_hold_from_their_date,
+    conformance::fargate_prices_come_newest_first,
+    conformance::environment_markets_are_replaced,
+    conformance::experience_is_replaced_whole,
+    groups::sets_of_one_time_are_counted_and_folded,
+    groups::the_previous_success_is_that_of_the_same_set,
 );

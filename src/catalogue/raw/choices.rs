@@ -168,3 +168,32 @@ impl JsonSchema for AfterText {
         json_schema!({ "anyOf": [{ "type": "string" }, table] })
     }
 }
+
+/// A value of a parameter set: a text, number or flag, kept as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalarText(pub String);
+
+impl FromToml for ScalarText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(integer) => integer.to_string(),
+            DeValue::Float(float) => float.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            _ => return reader.wrong_type(value, "a text, number or flag", None),
+        };
+        Some(ScalarText(text))
+    }
+}
+
+impl JsonSchema for ScalarText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "scalar".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}

@@ -1,12 +1,13 @@
 //! Jobs: when they run, and under which class.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::names::check_name;
-use super::{Known, Scope, economics, schedule, submission};
+use super::{Known, Scope, array, economics, schedule, sets, submission, templates};
 use crate::catalogue::raw::RawJob;
 use crate::catalogue::read::Entry;
-use crate::catalogue::{Class, Environment, Job};
+use crate::catalogue::{Class, Environment, Job, Submission};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{ClassName, JobName};
 
@@ -26,6 +27,13 @@ pub(super) fn check(
     let schedule = schedule::check(raw, known, &mut scope);
     let class = known_class.and_then(|name| known.classes.get(name));
     let environments = class.map_or_else(Vec::new, |class| environments_of(class, known));
+    let sets = sets::check(entry, known, &mut scope);
+    // All sets of a job have the same fields.
+    let fields: Option<BTreeSet<&str>> = sets.as_ref().map(|sets| {
+        sets.first()
+            .map_or_else(BTreeSet::new, |set| set.fields.keys().map(String::as_str).collect())
+    });
+    let templates = fields.map(|fields| templates::check(raw, &fields, &mut scope));
     let submission = submission::check(raw, &environments, &mut scope);
     let job = Job {
         name: JobName::new(name?),
@@ -37,8 +45,12 @@ pub(super) fn check(
         after: Vec::new(),
         overlap: raw.overlap.as_ref().map(|overlap| overlap.value.0).unwrap_or_default(),
         enabled: raw.enabled.as_ref().is_none_or(|flag| flag.value),
-        submission: submission?,
+        submission: Submission { templates: templates?, ..submission? },
+        sets: sets?,
     };
+    array::check_count(raw, &job, &mut scope);
+    sets::check_use(raw, &job, &mut scope);
+    templates::check_limits(raw, &job, &mut scope);
     if let Some(class) = class {
         economics::warn_of_job(raw, &job, class, |code, span, problem, hint| {
             scope.warning(code, span, problem, hint);

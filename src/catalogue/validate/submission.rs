@@ -6,19 +6,22 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::aws_text::{self, is_tag_text, pattern_problem};
-use super::{Located, Scope, fargate, shown};
+use super::{Located, Scope, array, fargate, shown};
 use crate::catalogue::raw::{RawClass, RawEvaluateOnExit, RawJob, RawRetryStrategy};
-use crate::catalogue::{Environment, EvaluateOnExit, RetryStrategy, Submission, secrets};
+use crate::catalogue::{
+    Environment, EvaluateOnExit, RetryStrategy, Submission, Templates, secrets,
+};
 use crate::document::{Entries, SecretText, TomlTable};
 use crate::domain::{Redacted, Resources};
+use crate::template::Template;
 
 /// Batch's limit for the whole request is 30 KiB; the rest of it needs some.
-const MAX_PAYLOAD_BYTES: usize = 28 * 1024;
+pub(super) const MAX_PAYLOAD_BYTES: usize = 28 * 1024;
 /// Batch allows 50, and two are spotcron's.
 const MAX_TAGS: usize = 48;
 /// Set on every submission (`run::submit_request`), so a job must not set them.
 const OWN_TAGS: [&str; 2] = ["managed-by", "spotcron-run"];
-const OWN_VARIABLE: &str = "SPOTCRON_RUN_ID";
+const OWN_VARIABLES: [&str; 3] = ["SPOTCRON_RUN_ID", "SPOTCRON_INDEX_MAP", "SPOTCRON_INDEX_COUNT"];
 
 /// The submission, with every problem noted.
 pub(super) fn check(
@@ -32,6 +35,7 @@ pub(super) fn check(
     let overridable_parameters = check_overridable(raw, scope);
     let command = check_command(raw, scope);
     let resources = check_resources(raw, environments, scope);
+    let (array_size, index_map) = array::check(raw, scope);
     let retry_strategy =
         raw.retry_strategy.as_ref().map(|strategy| check_retries(&strategy.value, scope));
     let timeout = check_timeout(raw, scope);
@@ -45,12 +49,15 @@ pub(super) fn check(
         environment,
         command,
         resources,
-        array_size: raw.array_size.as_ref().map(|size| size.value.get()),
+        array_size,
+        index_map,
         retry_strategy,
         timeout,
         share_identifier,
         scheduling_priority,
         tags,
+        // Put in by `job`, when the fields of its parameter sets are known.
+        templates: Templates::default(),
     })
 }
 
@@ -104,7 +111,7 @@ fn check_environment(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, Re
         let text = name.value.as_str();
         let problem = if text.starts_with("AWS_BATCH") {
             format!("{} begins with `AWS_BATCH`, which Batch keeps for itself", shown(text))
-        } else if text == OWN_VARIABLE {
+        } else if OWN_VARIABLES.contains(&text) {
             format!("{} is set by spotcron", shown(text))
         } else if text.is_empty() || text.contains(['=', '\0']) {
             format!("{} is no name of an environment variable", shown(text))
@@ -321,7 +328,9 @@ fn check_tags(raw: &RawJob, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
             let problem = format!("{} is no key of a tag", shown(text));
             scope.error("invalid-tag", &key.span, &problem, hint);
         }
-        if value.value.chars().count() > 256 || !is_tag_text(&value.value) {
+        // What a template becomes is looked at by `templates`.
+        let is_plain = !Template::is_one(&value.value);
+        if is_plain && (value.value.chars().count() > 256 || !is_tag_text(&value.value)) {
             let hint = "at most 256 letters, digits, blanks and any of + - = . _ : / @";
             let problem = format!("the value of tag {} is not allowed", shown(text));
             scope.error("invalid-tag", &value.span, &problem, hint);

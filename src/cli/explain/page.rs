@@ -43,6 +43,20 @@ impl Report {
         page.line(&self.state_text);
         page.gap();
         page.line(format!("  job        {} (class {})", self.job, self.class));
+        if !self.set.is_empty() {
+            let pairs = self.set.iter().map(|(name, value)| format!("{name}={value}"));
+            let pairs = pairs.collect::<Vec<_>>().join(" ");
+            // What a file holds may be anything; a terminal must not take it for a command.
+            page.line(format!("  set        {}", pairs.escape_debug()));
+        }
+        if let Some(indices) = &self.indices {
+            let (all, done) = (&indices.assigned, indices.done.len());
+            page.line(format!(
+                "  indices    {all} of {}, {done} of {} done",
+                indices.of,
+                all.len()
+            ));
+        }
         page.line(format!("  scheduled  {}", value::time(self.scheduled_for)));
         let deadline = match (self.deadline_at, self.ended_at) {
             (None, _) => "none".to_owned(),

@@ -9,11 +9,13 @@ use super::{
     scheduled_between, whole_second,
 };
 use crate::catalogue::{Class, Job};
-use crate::domain::{JobName, LegCause, Redacted, RunId};
-use crate::run::{ByHand, Run, RunEventKind, RunState, Trigger, Wait};
+use crate::domain::{JobName, Redacted, RunId};
+use crate::run::{ByHand, Run, RunEventKind, RunState, Trigger, Wait, run_of};
 
 /// Of the 30 KiB that Batch allows for a whole request.
 const PARAMETER_BYTES: usize = 4096;
+/// Runs of one backfill at most, all parameter sets of its times together.
+const RUNS_AT_MOST: usize = 50_000;
 
 pub(super) fn trigger(
     job: &Job,
@@ -37,17 +39,18 @@ pub(super) fn trigger(
         ByHand { opened_at: Some(facts.now), parameters: parameters.clone(), ..ByHand::default() };
     // Runs that come before it in `after` have no run of this time: it waits for none.
     let waits = if runs_one_by_one(job) { vec![Wait::Turn] } else { Vec::new() };
-    let run = Run {
-        id: free_id(&job.name, at, facts.existing),
-        deadline_at,
-        by_hand,
-        ..new_run(job, class, Trigger::Manual, at, waits, facts.now)
+    let group = free_id(&job.name, at, facts.existing);
+    let run = |portion| {
+        let fresh = run_of(job, Trigger::Manual, at, &group, portion, facts.now);
+        Run { deadline_at, by_hand: by_hand.clone(), ..waiting(fresh, waits.clone()) }
     };
-    let caveats = caveats_of(job, &run.id, facts);
+    let runs: Vec<Run> = job.portions().into_iter().map(run).collect();
+    let caveats = caveats_of(job, &group, facts);
     let overridden = parameters.keys().cloned().collect();
-    let answer = Answer::Triggered { run: run.id.clone(), deadline_at, overridden, caveats };
+    let answer = Answer::Triggered { run: group, deadline_at, overridden, caveats };
     let by = facts.by.to_owned();
-    let effects = vec![Effect::Start(Box::new(run), RunEventKind::Triggered { by })];
+    let start = |run| Effect::Start(Box::new(run), RunEventKind::Triggered { by: by.clone() });
+    let effects = runs.into_iter().map(start).collect();
     Ok(Ruling { answer, effects })
 }
 
@@ -57,11 +60,17 @@ fn free_id(job: &JobName, at: Timestamp, existing: &BTreeSet<RunId>) -> RunId {
     let mut number = 1;
     loop {
         let id = RunId::new(format!("{base}-t{number}"));
-        if !existing.contains(&id) {
+        if !has_runs(&id, existing) {
             return id;
         }
         number += 1;
     }
+}
+
+/// Whether there is a run of this id, or of a parameter set whose id begins so.
+fn has_runs(group: &RunId, existing: &BTreeSet<RunId>) -> bool {
+    // Keys of sets sort before anything else that may follow.
+    existing.range::<RunId, _>(group..).next().is_some_and(|id| id.is_of(group))
 }
 
 /// Which scheduled times are asked for, and how.
@@ -72,12 +81,7 @@ pub(super) struct Range {
     pub dry_run: bool,
 }
 
-pub(super) fn backfill(
-    job: &Job,
-    class: &Class,
-    range: &Range,
-    facts: &Facts<'_>,
-) -> Result<Ruling, Refusal> {
+pub(super) fn backfill(job: &Job, range: &Range, facts: &Facts<'_>) -> Result<Ruling, Refusal> {
     let Range { from, to, at_once, dry_run } = *range;
     if from > to {
         return Err(Refusal::EmptyRange { from, to });
@@ -97,22 +101,30 @@ pub(super) fn backfill(
     }
     let missing: Vec<Timestamp> = times
         .iter()
-        .filter(|at| !facts.existing.contains(&RunId::of(&job.name, **at)))
+        .filter(|at| !has_runs(&RunId::of(&job.name, **at), facts.existing))
         .copied()
         .collect();
     let existing = times.len() - missing.len();
+    if missing.len().saturating_mul(job.runs_each_time()) > RUNS_AT_MOST {
+        return Err(Refusal::RangeTooLong { job: job.name.clone() });
+    }
     if missing.is_empty() {
         return Err(Refusal::NothingToBackfill { job: job.name.clone(), existing });
     }
     let name = format!("{} by {}", RunId::of(&job.name, facts.now), facts.by);
     // No deadline yet: a time that has passed is not late by birth. It begins once the run may go.
-    let run = |at: &Timestamp| {
+    let runs_of = |at: &Timestamp| {
         let mut waits = vec![Wait::Place { backfill: name.clone(), at_once }];
         waits.extend(runs_one_by_one(job).then_some(Wait::Turn));
         waits.extend(Wait::upstream_of(job, *at));
-        new_run(job, class, Trigger::Backfill, *at, waits, facts.now)
+        let (at, group) = (*at, RunId::of(&job.name, *at));
+        let run = move |portion| {
+            let fresh = run_of(job, Trigger::Backfill, at, &group, portion, facts.now);
+            waiting(fresh, waits.clone())
+        };
+        job.portions().into_iter().map(run)
     };
-    let runs: Vec<Run> = missing.iter().map(run).collect();
+    let runs: Vec<Run> = missing.iter().flat_map(runs_of).collect();
     let pause = facts.controls.pause_of(&job.name).cloned();
     let mut caveats: Vec<Caveat> =
         pause.map(|pause| Caveat::PausedAndWaits { pause }).into_iter().collect();
@@ -126,36 +138,11 @@ pub(super) fn backfill(
     Ok(Ruling { answer, effects })
 }
 
-/// A run that begins at once, or waits first.
-fn new_run(
-    job: &Job,
-    class: &Class,
-    trigger: Trigger,
-    at: Timestamp,
-    waits: Vec<Wait>,
-    now: Timestamp,
-) -> Run {
-    let state = if waits.is_empty() {
-        RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now }
-    } else {
-        RunState::Waiting { since: now }
+/// The run, as it waits for `waits` first.
+fn waiting(run: Run, waits: Vec<Wait>) -> Run {
+    let state = match waits.is_empty() {
+        true => run.state,
+        false => RunState::Waiting { since: run.created_at },
     };
-    Run {
-        id: RunId::of(&job.name, at),
-        job: job.name.clone(),
-        class: class.name.clone(),
-        trigger,
-        scheduled_for: at,
-        created_at: now,
-        deadline_at: None,
-        deadline_missed: false,
-        state,
-        waits,
-        stop: None,
-        legs: Vec::new(),
-        failures: 0,
-        progress_millis: 0,
-        by_hand: ByHand::default(),
-        version: 0,
-    }
+    Run { state, waits, ..run }
 }

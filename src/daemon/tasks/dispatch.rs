@@ -13,16 +13,17 @@ use jiff::{SignedDuration, Timestamp};
 use self::answers::becomes_uncertain;
 use self::refusals::Refusals;
 use super::lookup;
-use crate::catalogue::Environment;
+use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{LegCause, Resources, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
-    Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
-    note_deadline, submit_request,
+    Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
+    filled, note_deadline, submit_request,
 };
+use crate::template::FillError;
 
 /// Intents made durable in one transaction, at most.
 const DECISIONS_AT_ONCE: usize = 500;
@@ -105,6 +106,10 @@ impl Dispatch {
             late.push(RunEventKind::Ended { outcome: RunOutcome::Cancelled });
             return tell(change, next, now, late);
         };
+        if let Err(error) = filled(run, job) {
+            late.extend(reject(&mut next, &error, now));
+            return tell(change, next, now, late);
+        }
         let market = self.shared.market.load();
         let of_class = self.shared.controls.load().forced(&class.name, now);
         let decision = {
@@ -137,11 +142,9 @@ impl Dispatch {
             Some(environment) => {
                 let wait_until = decision.wait_until;
                 let leg = self.new_leg(run, cause, environment, wait_until, now);
-                next.legs.push(Leg {
-                    array_size: job.submission.array_size,
-                    terms: Some(PriceTerms::of(Some(class), Some(environment))),
-                    ..leg
-                });
+                let leg = carrying(leg, &mut next, job);
+                let terms = Some(PriceTerms::of(Some(class), Some(environment)));
+                next.legs.push(Leg { terms, ..leg });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
@@ -187,6 +190,7 @@ impl Dispatch {
             missing_since: None,
             was_uncertain: false,
             array_size: None,
+            indices: None,
             terms: None,
         }
     }
@@ -225,7 +229,8 @@ impl Dispatch {
         let job = catalogue.jobs.get(&run.job)?;
         let class = catalogue.class_of_run(&run.class, &run.job)?;
         let environment = catalogue.environments.get(&leg.environment)?;
-        Some(submit_request(run, leg, job, class, environment))
+        // What cannot be filled in is decided anew, and that tells why the run is over.
+        submit_request(run, leg, job, class, environment).ok()
     }
 
     /// When the next leg of a run that needs one may be decided.
@@ -241,6 +246,33 @@ impl Dispatch {
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
+}
+
+/// The next leg with its children, and with mapped indices those that they carry: all that are not done.
+fn carrying(leg: Leg, run: &mut Run, job: &Job) -> Leg {
+    if run.indices.is_none() {
+        // A run from before the job had its map has all of it to do.
+        let map = job.submission.index_map;
+        run.indices = map.map(|map| Indices::new(map.count, map.all()));
+    }
+    let Some(indices) = &run.indices else {
+        return Leg { array_size: job.submission.array_size, ..leg };
+    };
+    let left = indices.left();
+    // Batch has no array of one.
+    let array_size = u16::try_from(left.len()).ok().filter(|children| *children >= 2);
+    Leg { array_size, indices: Some(left), ..leg }
+}
+
+/// Ends a run whose submission cannot be made.
+fn reject(run: &mut Run, error: &FillError, now: Timestamp) -> [RunEventKind; 2] {
+    let error = format!("its submission cannot be made: {error}");
+    let leg = run.legs.len() as u16;
+    run.state = RunState::Ended { outcome: RunOutcome::Rejected, at: now };
+    [
+        RunEventKind::SubmitFailed { leg, error, will_repeat: false },
+        RunEventKind::Ended { outcome: RunOutcome::Rejected },
+    ]
 }
 
 fn held_until(decision: &Decision, now: Timestamp) -> Timestamp {

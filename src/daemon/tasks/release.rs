@@ -6,13 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use super::previous::of_groups;
 use crate::catalogue::Catalogue;
 use crate::control::without_place;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, LegCause, RunId, RunOutcome, ScheduleKey};
 use crate::ports::Activator;
 use crate::run::{
-    Run, RunEventKind, RunState, Upstream, Verdict, Wait, note_deadline, release, waits_for_place,
+    Run, RunEventKind, RunState, Turns, Upstream, Verdict, Wait, note_deadline, release,
+    waits_for_place,
 };
 use crate::schedule::schedule_key;
 
@@ -34,24 +36,25 @@ impl Release {
         Release { shared, ended: BTreeMap::new() }
     }
 
-    /// Looks up the upstream runs of `waiting`.
+    /// Looks up what `waiting` wait for.
     async fn look(&mut self, waiting: &[Arc<Run>]) -> Result<Sight, TaskError> {
-        let upstream: BTreeSet<&RunId> = waiting.iter().flat_map(|run| upstream_of(run)).collect();
-        self.ended.retain(|id, _| upstream.contains(id));
+        let upstream: BTreeMap<&RunId, (&JobName, Timestamp)> =
+            waiting.iter().flat_map(|run| upstream_of(run)).collect();
+        self.ended.retain(|id, _| upstream.contains_key(id));
         let store = self.shared.book.store();
-        // In this order: a time and its run become durable together, so that a time which is handled
+        // In this order: a time and its runs become durable together, so that a time which is handled
         // and has no run afterwards never gets one.
         let handled = match upstream.is_empty() {
             true => BTreeMap::new(),
             false => store.handled().await?,
         };
-        let mut open = BTreeSet::new();
-        for id in upstream {
-            if self.ended.contains_key(id) {
+        let mut open = self.open_among(&upstream);
+        for (id, (job, scheduled_for)) in upstream {
+            if self.ended.contains_key(id) || open.contains(id) {
                 continue;
             }
-            match store.run(id).await?.map(|run| run.state) {
-                Some(RunState::Ended { outcome, .. }) => {
+            match Upstream::of_states(&store.group_states(id, job, scheduled_for).await?) {
+                Some(Upstream::Ended(outcome)) => {
                     self.ended.insert(id.clone(), outcome);
                 }
                 Some(_) => {
@@ -61,6 +64,16 @@ impl Release {
             }
         }
         Ok(Sight { open, ended: self.ended.clone(), handled })
+    }
+
+    /// Those of which a run is open, from memory: while the last of ten thousand goes on, the store is
+    /// not asked.
+    fn open_among(&self, upstream: &BTreeMap<&RunId, (&JobName, Timestamp)>) -> BTreeSet<RunId> {
+        let groups: BTreeMap<(&JobName, Timestamp), &RunId> =
+            upstream.iter().map(|(id, group)| (*group, *id)).collect();
+        let group = |run: &Run| groups.get(&(&run.job, run.scheduled_for)).copied();
+        let runs = self.shared.book.open_where(|run| group(run).is_some_and(|id| run.id.is_of(id)));
+        runs.iter().filter_map(|run| group(run)).cloned().collect()
     }
 
     /// What is known of `job`'s run `id`, for which a run of the same scheduled time waits.
@@ -89,9 +102,10 @@ impl Release {
     }
 }
 
-fn upstream_of(run: &Run) -> impl Iterator<Item = &RunId> {
+/// What `run` waits for: the ids' beginning, the job and the scheduled time.
+fn upstream_of(run: &Run) -> impl Iterator<Item = (&RunId, (&JobName, Timestamp))> {
     run.waits.iter().filter_map(|wait| match wait {
-        Wait::Upstream { run, .. } => Some(run),
+        Wait::Upstream { run: id, job, .. } => Some((id, (job, run.scheduled_for))),
         Wait::Turn | Wait::Place { .. } => None,
     })
 }
@@ -168,21 +182,33 @@ impl Task for Release {
         for run in &open {
             by_job.entry(&run.job).or_default().push(run);
         }
+        let turns: BTreeMap<&JobName, Turns> =
+            by_job.into_iter().map(|(job, runs)| (job, Turns::of(runs.into_iter()))).collect();
+        let free = Turns::default();
+        let verdicts: Vec<Verdict> = waiting
+            .iter()
+            .map(|run| {
+                let turns = turns.get(&run.job).unwrap_or(&free);
+                let has_place = !held.contains(&run.id);
+                release(run, turns, has_place, |job, id| {
+                    self.upstream(&sight, job, id, run.scheduled_for)
+                })
+            })
+            .collect();
+        let goes = waiting.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Go);
+        let released: Vec<Arc<Run>> = goes.map(|(run, _)| Arc::clone(run)).collect();
+        // Of a run that waited for the one before, only now its success is known.
+        let goes = released.iter().map(Arc::as_ref);
+        let previous = of_groups(self.shared.book.store(), &catalogue, goes).await?;
         let mut change = Change::default();
-        let mut released = false;
-        for run in &waiting {
-            let same_job = by_job.get(&run.job).map_or(&[][..], Vec::as_slice);
-            let has_place = !held.contains(&run.id);
-            let verdict = release(run, same_job, has_place, |job, id| {
-                self.upstream(&sight, job, id, run.scheduled_for)
-            });
-            released |= verdict == Verdict::Go;
-            if let Some(next) = after(run, verdict, &catalogue, now, &mut change) {
+        for (run, verdict) in waiting.iter().zip(verdicts) {
+            if let Some(mut next) = after(run, verdict, &catalogue, now, &mut change) {
+                next.previous_success = previous.get(&next.id).copied().or(next.previous_success);
                 change.update(next);
             }
         }
         self.shared.book.commit(change).await?;
-        if released {
+        if !released.is_empty() {
             self.shared.bells.dispatch.ring();
         }
         let deadlines = waiting.iter().filter(|run| !run.deadline_missed);

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use self::admission::change_of;
+use self::admission::{Group, change_of, groups_of};
+use super::previous::previous_successes;
 use crate::catalogue::Catalogue;
 use crate::daemon::{Activation, Change, Shared, Task, TaskError};
 use crate::domain::{JobName, RunId};
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, StoreError, Write};
+use crate::run::Run;
 use crate::schedule::{CatchUpTerms, DueReport, Timetable};
 
 /// A change that also stops other runs is made anew so often when one of them moved on.
@@ -54,6 +56,24 @@ impl Schedule {
         CatchUpTerms { window: settings.catch_up_window, limit: settings.catch_up_limit, is_paused }
     }
 
+    /// The runs of the report's due times.
+    async fn groups(
+        &self,
+        catalogue: &Catalogue,
+        report: &DueReport,
+        now: Timestamp,
+    ) -> Result<Vec<Group>, TaskError> {
+        let mut groups = groups_of(catalogue, report, now);
+        for Group { job, runs } in &mut groups {
+            let new: Vec<&Run> = runs.iter().collect();
+            let found = previous_successes(self.shared.book.store(), job, &new).await?;
+            for run in runs {
+                run.previous_success = found.get(&run.id).copied();
+            }
+        }
+        Ok(groups)
+    }
+
     /// Makes the report durable.
     async fn write_down(
         &self,
@@ -68,13 +88,15 @@ impl Schedule {
             self.shared.book.commit(first).await?;
         }
         let mut tries = 0..TRIES;
+        let mut groups = self.groups(catalogue, &report, now).await?;
         loop {
             let book = &self.shared.book;
-            match book.commit(change_of(catalogue, &report, book, now)).await {
+            match book.commit(change_of(catalogue, &report, groups.clone(), book, now)).await {
                 Ok(()) => break,
                 // A clock that was set back asks for a time that has its run already.
                 Err(StoreError::Conflict(run)) if names(&report, &run) => {
-                    report.start.retain(|due| RunId::of(&due.job, due.scheduled_for) != run);
+                    report.start.retain(|due| !run.is_of(&due.group()));
+                    groups.retain(|group| group.runs.iter().all(|new| new.id != run));
                 }
                 // A run that was to be stopped moved on meanwhile; it has been read again.
                 Err(StoreError::Conflict(_)) if tries.next().is_some() => {}
@@ -93,7 +115,7 @@ impl Schedule {
 }
 
 fn names(report: &DueReport, run: &RunId) -> bool {
-    report.start.iter().any(|due| RunId::of(&due.job, due.scheduled_for) == *run)
+    report.start.iter().any(|due| run.is_of(&due.group()))
 }
 
 #[async_trait]

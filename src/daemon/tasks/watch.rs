@@ -26,7 +26,7 @@ use crate::domain::{
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    array_as_one, attempt_records, step, worst_end,
+    array_as_one, array_as_placed, attempt_records, progress, step, worst_end,
 };
 use crate::schedule::StopKind;
 
@@ -139,8 +139,12 @@ impl Watch {
         let Some(job_id) = &leg.job_id else { return Ok(()) };
         let mut children: Vec<Option<&JobObservation>> =
             child_ids(leg).map(|id| jobs.get(&id)).collect();
-        let whole =
-            jobs.get(job_id).map(|job| array_as_one(job, children.iter().copied().flatten()));
+        let mapped = leg.indices.as_ref().filter(|_| leg.array_size.is_some());
+        let shown = children.clone();
+        let whole = jobs.get(job_id).map(|job| match mapped {
+            Some(_) => array_as_placed(job, shown.iter().copied().flatten()),
+            None => array_as_one(job, shown.iter().copied().flatten()),
+        });
         let job = whole.as_ref();
         let undecided =
             |job: &JobObservation| waits_for_instance_end(&self.hosts, job, leg.capacity, now);
@@ -156,6 +160,10 @@ impl Watch {
         let records = self.records(run, leg, job, &children);
         let fresh = self.take_down(run, leg, records, now, findings).await?;
         let last = worst_end(&fresh);
+        let progress = mapped.map(|indices| progress(indices, &shown, &fresh));
+        // What became of a child that Batch does not show is not guessed: it may have succeeded.
+        let some_missing = progress.as_ref().is_some_and(|progress| progress.some_missing);
+        let job = job.filter(|_| !(is_over && some_missing));
         let class = catalogue.class_of_run(&run.class, &run.job).cloned();
         let class = class.unwrap_or_else(|| Arc::new(no_more_legs(run)));
         let host = fresh.iter().rev().find_map(|record| record.host.as_ref());
@@ -165,6 +173,7 @@ impl Watch {
             ran: last
                 .and_then(AttemptRecord::window)
                 .map_or(SignedDuration::ZERO, |window| window.duration()),
+            progress: progress.as_ref(),
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
         let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, now));

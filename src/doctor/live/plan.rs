@@ -183,6 +183,7 @@ fn run(environment: &Environment, definition: &str, now: Timestamp) -> Run {
         reason: None,
         missing_since: None,
         array_size: None,
+        indices: None,
         was_uncertain: false,
         terms: Some(PriceTerms::of(None, Some(environment))),
     };
@@ -201,6 +202,9 @@ fn run(environment: &Environment, definition: &str, now: Timestamp) -> Run {
         legs: vec![leg],
         failures: 0,
         progress_millis: 0,
+        set: None,
+        indices: None,
+        previous_success: None,
         by_hand: Default::default(),
         version: 0,
     }

@@ -16,13 +16,13 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use crate::domain::{InstanceFacts, InstanceId, RunId, ScheduleKey, Window};
+use crate::domain::{InstanceFacts, InstanceId, JobName, RunId, ScheduleKey, Window};
 use crate::ledger::{Counter, Entry};
 use crate::ports::{RunQuery, SkipQuery};
 use crate::run::{AttemptKey, AttemptRecord, Resend, Run, RunEvent};
 use crate::schedule::Skipped;
 
-use super::rows::{from_json, key_columns, name, nanos_bound, timestamp};
+use super::rows::{from_json, key_columns, name, nanos_bound, timestamp, unsigned};
 
 type Reading<T> = rusqlite::Result<T>;
 
@@ -52,6 +52,16 @@ pub(super) fn run(db: &Connection, id: &RunId) -> Reading<Option<Run>> {
     doc(db, "SELECT doc FROM runs WHERE id = ?1", [id.as_str()])
 }
 
+/// Of a scheduled time's parameter sets one stands for all.
+const FIRST_OF_ITS_SETS: &str = " AND (set_key = '' OR NOT EXISTS (SELECT 1 FROM runs AS other \
+    WHERE other.scheduled_for = runs.scheduled_for AND other.job = runs.job \
+    AND other.set_key < runs.set_key AND other.set_key <> '' \
+    AND substr(other.id, 1, length(other.id) - 12) = substr(runs.id, 1, length(runs.id) - 12)))";
+const FIRST_OPEN_OF_ITS_SETS: &str = " AND (set_key = '' OR NOT EXISTS (SELECT 1 FROM runs AS other \
+    WHERE other.scheduled_for = runs.scheduled_for AND other.job = runs.job AND other.is_open = 1 \
+    AND other.set_key < runs.set_key AND other.set_key <> '' \
+    AND substr(other.id, 1, length(other.id) - 12) = substr(runs.id, 1, length(runs.id) - 12)))";
+
 /// Newest first by scheduled time; the window is half-open like every other.
 pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
     // The few open ones are found by their own index and then sorted; the planner, which does not
@@ -78,6 +88,16 @@ pub(super) fn runs(db: &Connection, query: &RunQuery) -> Reading<Vec<Run>> {
     if let Some(until) = query.until {
         narrow(" AND scheduled_for < ?", Value::Integer(nanos_bound(until)));
     }
+    if query.fold_sets {
+        sql.push_str(match query.open_only {
+            true => FIRST_OPEN_OF_ITS_SETS,
+            false => FIRST_OF_ITS_SETS,
+        });
+    }
+    let mut narrow = |condition: &str, value: Value| {
+        sql.push_str(condition);
+        values.push(value);
+    };
     narrow(
         " ORDER BY scheduled_for DESC, id DESC LIMIT ?",
         // SQLite reads a negative limit as none.
@@ -101,6 +121,44 @@ pub(super) fn skips(db: &Connection, query: &SkipQuery) -> Reading<Vec<Skipped>>
 
 pub(super) fn resends(db: &Connection) -> Reading<Vec<Resend>> {
     docs(db, "SELECT doc FROM resends ORDER BY name", [])
+}
+
+pub(super) fn group_states(
+    db: &Connection,
+    group: &RunId,
+    job: &JobName,
+    scheduled_for: Timestamp,
+) -> Reading<BTreeMap<String, u64>> {
+    let counted = rows(
+        db,
+        "SELECT state, COUNT(*) FROM runs \
+         WHERE scheduled_for = ?1 AND job = ?2 AND (id = ?3 OR id = ?3 || '-' || set_key) \
+         GROUP BY state",
+        (nanos_bound(scheduled_for), job.as_str(), group.as_str()),
+        |row| Ok((row.get(0)?, unsigned(row, 1)?)),
+    )?;
+    Ok(counted.into_iter().collect())
+}
+
+/// In the order of the keys.
+pub(super) fn previous_successes(
+    db: &Connection,
+    job: &JobName,
+    set_keys: &[String],
+    before: Timestamp,
+) -> Reading<Vec<Option<Timestamp>>> {
+    let mut found = Vec::with_capacity(set_keys.len());
+    for key in set_keys {
+        let newest = rows(
+            db,
+            "SELECT scheduled_for FROM runs WHERE job = ?1 AND set_key = ?2 \
+             AND state = 'succeeded' AND scheduled_for < ?3 ORDER BY scheduled_for DESC LIMIT 1",
+            (job.as_str(), key, nanos_bound(before)),
+            |row| timestamp(row, 0),
+        )?;
+        found.push(newest.into_iter().next());
+    }
+    Ok(found)
 }
 
 pub(super) fn events(db: &Connection, id: &RunId) -> Reading<Vec<RunEvent>> {
@@ -237,6 +295,9 @@ mod tests {
         runs(&db, &RunQuery { job: Some("a".into()), ..RunQuery::default() }).unwrap();
         runs(&db, &RunQuery { since: Some(Timestamp::MIN), ..RunQuery::default() }).unwrap();
         runs(&db, &RunQuery { open_only: true, ..RunQuery::default() }).unwrap();
+        runs(&db, &RunQuery { fold_sets: true, ..RunQuery::default() }).unwrap();
+        group_states(&db, &id, &"a".into(), Timestamp::MIN).unwrap();
+        previous_successes(&db, &"a".into(), &["b".to_owned()], Timestamp::MAX).unwrap();
         events(&db, &id).unwrap();
         attempts(&db, &id).unwrap();
         unsettled_attempts(&db).unwrap();
@@ -250,7 +311,7 @@ mod tests {
         audit(&db, &AuditQuery::default()).unwrap();
         audited(&db, "alice", "key").unwrap();
         let asked: Vec<String> = asked.try_iter().collect();
-        assert_eq!(asked.len(), 18, "{asked:#?}");
+        assert_eq!(asked.len(), 21, "{asked:#?}");
         for sql in asked {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let unknown = vec![Value::Null; db.prepare(&sql).unwrap().parameter_count()];

@@ -139,8 +139,9 @@ fn run_cached(db: &Connection, sql: &str, values: impl rusqlite::Params) -> rusq
 
 fn insert_run(db: &Connection, run: &Run) -> rusqlite::Result<usize> {
     db.prepare_cached(
-        "INSERT INTO runs (id, job, class, scheduled_for, state, is_open, version, doc) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        "INSERT INTO runs (id, job, class, scheduled_for, state, is_open, version, doc, \
+             set_key) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
         run.id.as_str(),
@@ -151,6 +152,7 @@ fn insert_run(db: &Connection, run: &Run) -> rusqlite::Result<usize> {
         run.state.is_open(),
         integer(run.version, "the run's version")?,
         to_json(run)?,
+        run.set.as_ref().map_or("", |set| &set.key),
     ])
 }
 

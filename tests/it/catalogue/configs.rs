@@ -13,7 +13,7 @@ fn without_findings(path: &str) -> catalogue::Catalogue {
 
 #[test]
 fn the_example_and_the_demo_have_no_findings() {
-    assert_eq!(without_findings("config/catalogue.toml").jobs.len(), 6);
+    assert_eq!(without_findings("config/catalogue.toml").jobs.len(), 7);
     let demo = without_findings("config/demo/catalogue.toml");
     assert_eq!((demo.environments.len(), demo.classes.len(), demo.jobs.len()), (5, 5, 15));
     for job in demo.jobs.values() {

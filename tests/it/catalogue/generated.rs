@@ -177,7 +177,12 @@ fn job() -> impl Strategy<Value = JobText> {
                 vcpus,
                 memory_mib,
                 array_size,
-                values: values.into_iter().collect(),
+                // `{{` would begin a template, which is another story.
+                values: values
+                    .into_iter()
+                    .map(|(key, value)| (key, value.replace("{{", "{")))
+                    .filter(|(_, value)| !value.contains("{{"))
+                    .collect(),
                 enabled,
             }
         })

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
-    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
-    Region, RunId, ScheduleKey, Window,
+    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType,
+    JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
@@ -61,6 +61,28 @@ impl Store for MemoryStore {
         runs.sort_by(|a, b| (b.scheduled_for, &b.id).cmp(&(a.scheduled_for, &a.id)));
         runs.truncate(query.limit.unwrap_or(u32::MAX) as usize);
         Ok(runs)
+    }
+    async fn group_states(
+        &self,
+        group: &RunId,
+        job: &JobName,
+        scheduled_for: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let _ = (job, scheduled_for);
+        let mut states = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| run.id.is_of(group)) {
+            *states.entry(run.state.label().to_owned()).or_default() += 1;
+        }
+        Ok(states)
+    }
+    async fn previous_successes(
+        &self,
+        job: &JobName,
+        set_keys: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let _ = (job, set_keys, before);
+        not_asked("previous successes")
     }
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {
         picked(&self.events, |event| event.run == *id)

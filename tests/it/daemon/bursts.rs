@@ -188,6 +188,9 @@ impl Gate for Interrupted {
                 stop: None,
                 failures: 0,
                 progress_millis: 0,
+                set: None,
+                indices: None,
+                previous_success: None,
                 version: 0,
             });
             self.shared.get().unwrap().book.commit(change).await.unwrap();

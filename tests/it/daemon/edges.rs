@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
     AccountRegion, BatchJobId, BatchJobName, EnvironmentName, InstanceFacts, InstanceId,
-    InstanceShape, InstanceType, JobObservation, Pool, Region, RunId, ScheduleKey, Site, Window,
+    InstanceShape, InstanceType, JobName, JobObservation, Pool, Region, RunId, ScheduleKey, Site,
+    Window,
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
@@ -89,6 +90,22 @@ impl Store for FailingStore {
     }
     async fn runs(&self, query: &RunQuery) -> Result<Vec<Run>, StoreError> {
         self.inner.runs(query).await
+    }
+    async fn group_states(
+        &self,
+        group: &RunId,
+        job: &JobName,
+        scheduled_for: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.inner.group_states(group, job, scheduled_for).await
+    }
+    async fn previous_successes(
+        &self,
+        job: &JobName,
+        set_keys: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.inner.previous_successes(job, set_keys, before).await
     }
     async fn events(&self, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {
         self.inner.events(id).await

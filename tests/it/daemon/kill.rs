@@ -1,6 +1,7 @@
 //! The process dies at any await: in the middle of a call, before or after its effect, before or
 //! after a commit. A new one begins from the store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,13 +11,13 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spotcron::daemon::{Unpaced, all_tasks, run_virtual};
 use spotcron::domain::{
-    BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site,
+    AttemptEnd, BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site,
 };
 use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
 use spotcron::run::SubmitRequest;
 use tokio::sync::Notify;
 
-use super::world::{BEGIN, World, check};
+use super::world::{BEGIN, CATALOGUE, World, check, scenario};
 use crate::samples::at;
 use spotcron::clock::Clock;
 
@@ -109,7 +110,7 @@ impl BatchService for Trapped {
         &self,
         site: &Site,
         patterns: &[String],
-    ) -> Result<std::collections::BTreeMap<InstanceType, InstanceShape>, ServiceError> {
+    ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError> {
         self.inner.expand_instance_types(site, patterns).await
     }
 }
@@ -126,7 +127,12 @@ async fn run_or_die(world: &mut World, trap: &Trap, until: Timestamp) -> bool {
 }
 
 async fn survive(seed: u64, deaths: u32) {
-    let mut world = World::new(seed, 1.5).await;
+    let world = survivor(World::new(seed, 1.5).await, seed, deaths).await;
+    check(&world, at(BEGIN)).await;
+}
+
+/// A world whose process died so often, and then lived on for four hours.
+async fn survivor(mut world: World, seed: u64, deaths: u32) -> World {
     let trap = Arc::new(Trap {
         left: AtomicI64::new(i64::MAX),
         after_effect: false.into(),
@@ -147,7 +153,75 @@ async fn survive(seed: u64, deaths: u32) {
     }
     trap.arm(i64::MAX, false);
     world.run_for(SignedDuration::from_hours(4)).await;
-    check(&world, at(BEGIN)).await;
+    world
+}
+
+/// A job with six parameter sets and one whose array is cut in two, both due every hour.
+fn many() -> String {
+    let classes = CATALOGUE.split("[[jobs]]").next().unwrap();
+    let job = |name: &str, keys: &str| {
+        format!(
+            "\n[[jobs]]\nname = \"{name}\"\nclass = \"flexible\"\ncron = \"10 * * * *\"\n\
+             definition = \"twenty:1\"\nvcpus = 1\nmemory_mib = 2048\n{keys}\n"
+        )
+    };
+    let sets = "matrix = { region = [\"a\", \"b\", \"c\"], size = [1, 2] }\n\
+                command = [\"{{ set.region }}\", \"{{ set.size }}\"]";
+    let array = "array_size = 7\narray_chunk = 4\nindex_map = true";
+    format!("{classes}{}{}", job("sets", sets), job("wide", array))
+}
+
+/// Every due hour has each set once, and each index of the array in one run; no name went out twice,
+/// and no index was sent again after its success.
+async fn check_many(world: &World) {
+    let mut hours: BTreeMap<(String, Timestamp), Vec<String>> = BTreeMap::new();
+    for run in world.runs().await {
+        let what = match (&run.set, &run.indices) {
+            (_, Some(indices)) => indices.assigned.to_string(),
+            (Some(set), None) => set.described(),
+            (None, None) => panic!("{run:?}"),
+        };
+        let mut done: Vec<u32> = Vec::new();
+        for attempt in world.store.attempts(&run.id).await.unwrap() {
+            if attempt.end == Some(AttemptEnd::Succeeded) {
+                done.extend(attempt.index);
+            }
+        }
+        let times = done.len();
+        done.sort_unstable();
+        done.dedup();
+        assert_eq!(times, done.len(), "an index was done twice: {run:?}");
+        hours.entry((run.job.to_string(), run.scheduled_for)).or_default().push(what);
+    }
+    let first = at(BEGIN).as_second() / 3600;
+    let last = (world.clock.now().as_second() - 600) / 3600;
+    assert_eq!(hours.len() as i64, 2 * (last - first + 1), "{:?}", hours.keys());
+    for ((job, _), mut found) in hours {
+        found.sort();
+        let expected: &[&str] = match job.as_str() {
+            "wide" => &["0-3", "4-6"],
+            _ => &[
+                "region=a size=1",
+                "region=a size=2",
+                "region=b size=1",
+                "region=b size=2",
+                "region=c size=1",
+                "region=c size=2",
+            ],
+        };
+        assert_eq!(found, expected);
+    }
+    let names: Vec<String> =
+        world.cloud.submissions().iter().map(|submitted| submitted.name.to_string()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "submitted twice");
+}
+
+#[tokio::test]
+async fn deaths_at_any_call_lose_and_double_no_set_and_no_index() {
+    for seed in 0..12 {
+        let world = World::of(&many(), scenario(1.5), seed).await;
+        check_many(&survivor(world, seed, 8).await).await;
+    }
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn a_trigger_runs_beside_the_schedule_with_its_own_parameters_in_every_leg
     let class = catalogue.class_of(job).unwrap();
     let leg = open[0].last_leg().unwrap();
     let environment = &catalogue.environments[&leg.environment];
-    let request = spotcron::run::submit_request(&open[0], leg, job, class, environment);
+    let request = spotcron::run::submit_request(&open[0], leg, job, class, environment).unwrap();
     let values: Vec<&str> = request.parameters.values().map(|value| value.expose()).collect();
     assert_eq!(values, ["2026-05-01", "x"]);
     world.run_for(mins(60)).await;

@@ -96,15 +96,25 @@ async fn going_back_to_what_is_in_force_ends_the_failure() {
 
 /// Watches until `change` made the catalogue of `text` the one in force.
 async fn noticed(shared: &Arc<Shared>, change: impl FnOnce(), text: &str) {
+    assert!(!same(&shared.catalogue.load(), text));
+    noticed_when(shared, change, |shared| same_names(shared, text)).await;
+    assert!(same(&shared.catalogue.load(), text), "the change was not noticed");
+}
+
+/// Watches until `change` had its effect.
+async fn noticed_when(
+    shared: &Arc<Shared>,
+    change: impl FnOnce(),
+    is_there: impl Fn(&Shared) -> bool,
+) {
     let (stop, stopped) = watch::channel(false);
     let watching = tokio::spawn(watch_catalogue(Arc::clone(shared), stopped));
     // Runs up to its first wait: by then the directories are watched.
     tokio::task::yield_now().await;
-    assert!(!same(&shared.catalogue.load(), text));
     change();
     // The system says it from a thread of its own. Nothing else ends this, so it gives up some time.
     for _ in 0..3_000_000 {
-        if same_names(shared, text) {
+        if is_there(shared) {
             break;
         }
         assert!(!watching.is_finished(), "{:?}", watching.await);
@@ -112,7 +122,6 @@ async fn noticed(shared: &Arc<Shared>, change: impl FnOnce(), text: &str) {
         tokio::time::advance(Duration::from_millis(100)).await;
         std::thread::yield_now();
     }
-    assert!(same(&shared.catalogue.load(), text), "the change was not noticed");
     stop.send_replace(true);
     watching.await.unwrap().unwrap();
 }
@@ -209,4 +218,33 @@ async fn a_job_that_was_disabled_for_a_while_does_not_catch_up() {
     schedule.activate(at("2026-06-01T00:45:00Z")).await.unwrap();
     let imports = world.runs().await.into_iter().filter(|run| run.job.as_str() == "import");
     assert_eq!(imports.count(), 0, "00:20 and 00:40 passed while nobody asked for them");
+}
+
+/// The file of parameter sets may lie elsewhere, and belongs to the catalogue all the same.
+#[tokio::test(start_paused = true)]
+async fn a_changed_file_of_parameter_sets_is_taken_over_or_leaves_the_old_one_in_force() {
+    let with_sets = |folder: &Path| {
+        std::fs::create_dir(folder.join("sets")).unwrap();
+        std::fs::write(folder.join("sets/reports.csv"), "region\neu\n").unwrap();
+        let path = folder.join("catalogue.toml");
+        let keys = "parameters_file = \"sets/reports.csv\"\ncommand = [\"{{ set.region }}\"]\n";
+        std::fs::write(&path, format!("{CATALOGUE}{keys}")).unwrap();
+        path
+    };
+    let (shared, folder) = daemon_on(with_sets).await;
+    let file = folder.path().join("sets/reports.csv");
+    let sets = |shared: &Shared| shared.catalogue.load().jobs["report"].sets.len();
+    // The daemon began with the catalogue of the world, which has no file.
+    reload(&shared);
+    assert_eq!(sets(&shared), 1);
+    std::fs::write(&file, "region\neu\nus,asia\n").unwrap();
+    reload(&shared);
+    assert_eq!(sets(&shared), 1, "a file with a mistake changes nothing");
+    assert_eq!(page(&shared)["reload"]["succeeded"], false);
+
+    std::fs::write(&file, "region\neu\n").unwrap();
+    reload(&shared);
+    let longer = || std::fs::write(&file, "region\neu\nus\n").unwrap();
+    noticed_when(&shared, longer, |shared| sets(shared) == 2).await;
+    assert_eq!(sets(&shared), 2, "a change is noticed by itself");
 }

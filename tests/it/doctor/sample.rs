@@ -140,6 +140,7 @@ fn catalogue() -> Catalogue {
         environments: environments.map(|e| (e.name.clone(), Arc::new(e))).into(),
         classes: classes.map(|c| (c.name.clone(), Arc::new(c))).into(),
         jobs: jobs.map(|j| (j.name.clone(), Arc::new(j))).into(),
+        parameter_files: Vec::new(),
         fingerprint: "healthy".to_owned(),
     }
 }

@@ -65,6 +65,7 @@ pub fn ended(mut instance: InstanceFacts, secs: i64, end: InstanceEnd) -> Instan
 pub fn attempt(window: Window, end: AttemptEnd) -> AttemptRecord {
     AttemptRecord {
         key: AttemptKey { run: "extract-1".into(), leg: 0, child: None, number: 1 },
+        index: None,
         job: "extract".into(),
         class: "nightly".into(),
         batch_job_id: "job-1".into(),

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use spotcron::control::{AuditQuery, AuditRecord, Controls};
 use spotcron::domain::{
-    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType, Pool,
-    Region, RunId, ScheduleKey, Window,
+    AccountRegion, EnvironmentName, InstanceFacts, InstanceId, InstanceShape, InstanceType,
+    JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, Entry};
@@ -113,6 +113,22 @@ impl Store for FatedStore {
     }
     async fn resends(&self) -> Result<Vec<Resend>, StoreError> {
         self.ask(self.inner.resends()).await
+    }
+    async fn group_states(
+        &self,
+        group: &RunId,
+        job: &JobName,
+        scheduled_for: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.ask(self.inner.group_states(group, job, scheduled_for)).await
+    }
+    async fn previous_successes(
+        &self,
+        job: &JobName,
+        set_keys: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.ask(self.inner.previous_successes(job, set_keys, before)).await
     }
     async fn controls(&self) -> Result<Controls, StoreError> {
         self.ask(self.inner.controls()).await

@@ -47,7 +47,7 @@ async fn a_committed_batch_survives_and_an_open_transaction_does_not() {
     half.execute("UPDATE counters SET value = 999", []).unwrap();
     for number in 0..200 {
         half.execute(
-            "INSERT INTO runs VALUES (?1, 'half', 'half', 0, 'watching', 1, 1, ?2)",
+            "INSERT INTO runs VALUES (?1, 'half', 'half', 0, 'watching', 1, 1, ?2, '')",
             rusqlite::params![format!("half-{number}"), "x".repeat(4000)],
         )
         .unwrap();

@@ -35,6 +35,9 @@ pub fn run(job: &str, hour: i64) -> Run {
         stop: None,
         failures: 1,
         progress_millis: 1500,
+        set: None,
+        indices: None,
+        previous_success: None,
         by_hand: Default::default(),
         version: 1,
     }
@@ -72,6 +75,7 @@ fn leg(run: &RunId) -> Leg {
         ended_at: None,
         reason: Some("quote \" and \u{1F980}".into()),
         missing_since: None,
+        indices: None,
         was_uncertain: false,
         array_size: None,
         terms: None,
@@ -98,6 +102,7 @@ pub fn key(run: &Run, leg: u16, child: Option<u32>, number: u32) -> AttemptKey {
 pub fn attempt(run: &Run, key: AttemptKey, stopped: Option<i64>) -> AttemptRecord {
     AttemptRecord {
         key,
+        index: None,
         job: run.job.clone(),
         class: run.class.clone(),
         batch_job_id: "job-1".into(),

@@ -12,9 +12,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("mutation", &[]),
     ("diagnostic", &[]),
     ("document", &["diagnostic", "domain"]),
-    // The pure core. A catalogue holds parsed cron expressions, and what is due comes from a
+    // The pure core.
+    ("template", &["domain"]),
+    // A catalogue holds parsed cron expressions, and what is due comes from a
     // catalogue: these two are one room with two doors.
-    ("catalogue", &["diagnostic", "document", "domain", "schedule"]),
+    ("catalogue", &["diagnostic", "document", "domain", "schedule", "template"]),
     ("schedule", &["domain", "catalogue", "mutation"]),
     ("market", &["domain"]),
     ("cost", &["domain", "market"]),
@@ -24,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "run",
         &[
             "domain",
+            "template",
             "catalogue",
             "schedule",
             "market",
@@ -83,6 +86,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "domain",
             "clock",
             "diagnostic",
+            "template",
             "catalogue",
             "schedule",
             "market",
@@ -142,6 +146,7 @@ const EDGE_ADAPTERS: &[&str] = &[
 const ADAPTERS: &[&str] = &["aws", "sim", "store"];
 
 const CORE: &[&str] = &[
+    "template",
     "catalogue",
     "schedule",
     "market",

@@ -7,30 +7,54 @@ use jiff::Timestamp;
 
 use crate::catalogue::{Catalogue, Job};
 use crate::daemon::{Book, Change};
-use crate::domain::{JobName, LegCause, RunId};
+use crate::domain::{JobName, RunId};
 use crate::ledger::Counter;
 use crate::mutation::{self, Mutation};
 use crate::ports::Write;
 use crate::run::{
-    ByHand, Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, waits_for_place,
+    Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, run_of, waits_for_place,
 };
 use crate::schedule::{
     Admission, Due, DueReport, OpenRuns, Overlap, SkipReason, Skipped, StopKind, admit,
 };
 
+/// The runs of one job and one scheduled time: one, or one for each parameter set. Overlap policies and
+/// dependencies take them for one.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) job: Arc<Job>,
+    pub(super) runs: Vec<Run>,
+}
+
+/// The runs of each due time, as they are if nothing keeps them.
+pub(super) fn groups_of(catalogue: &Catalogue, report: &DueReport, now: Timestamp) -> Vec<Group> {
+    let group = |due: &Due| {
+        let job = catalogue.jobs.get(&due.job)?;
+        let class = catalogue.class_of(job)?;
+        let upstream = Wait::upstream_of(job, due.scheduled_for);
+        let run = |portion| Run {
+            deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
+            waits: upstream.clone(),
+            ..run_of(job, Trigger::Schedule, due.scheduled_for, &due.group(), portion, now)
+        };
+        let runs = job.portions().into_iter().map(run).collect();
+        Some(Group { job: Arc::clone(job), runs })
+    };
+    report.start.iter().filter_map(group).collect()
+}
+
 /// The change that makes the due runs durable, and with them that their times are handled.
 pub(super) fn change_of(
     catalogue: &Catalogue,
     report: &DueReport,
+    groups: Vec<Group>,
     book: &Book,
     now: Timestamp,
 ) -> Change {
     let mut change = Change::default();
     let mut jobs = Jobs::of(catalogue, report, book);
-    for due in &report.start {
-        let Some(job) = catalogue.jobs.get(&due.job) else { continue };
-        let Some(run) = new_run(catalogue, job, due, now) else { continue };
-        jobs.admit(job, run, now);
+    for Group { job, runs } in groups {
+        jobs.admit(&job, runs, now);
     }
     for skipped in report.skipped.iter().chain(&jobs.skipped) {
         tell_skipped(skipped, now, &mut change);
@@ -96,50 +120,53 @@ impl Jobs {
     fn open_runs(&self, job: &JobName) -> OpenRuns {
         let before = self.open.get(job).into_iter().flatten().map(|open| &*open.run);
         let all = before.chain(self.new.iter().filter(|run| run.job == *job));
-        all.fold(OpenRuns::default(), |runs, run| OpenRuns {
-            open: runs.open + 1,
-            buffered: runs.buffered + usize::from(is_buffered(run)),
-        })
+        let mut groups: BTreeMap<RunId, bool> = BTreeMap::new();
+        for run in all {
+            *groups.entry(run.group()).or_default() |= is_buffered(run);
+        }
+        OpenRuns { open: groups.len(), buffered: groups.values().filter(|waits| **waits).count() }
     }
 
-    fn admit(&mut self, job: &Job, mut run: Run, now: Timestamp) {
-        let runs = match job.overlap {
+    fn admit(&mut self, job: &Job, mut runs: Vec<Run>, now: Timestamp) {
+        let Some(scheduled_for) = runs.first().map(|run| run.scheduled_for) else { return };
+        let open = match job.overlap {
             Overlap::AllowAll => OpenRuns::default(),
             _ => self.open_runs(&job.name),
         };
-        match admit(job.overlap, runs) {
+        match admit(job.overlap, open) {
             Admission::Start => {}
             Admission::Skip => {
-                let (first, last) = (run.scheduled_for, run.scheduled_for);
-                let (job, reason) = (run.job, SkipReason::Overlap);
+                let (first, last) = (scheduled_for, scheduled_for);
+                let (job, reason) = (job.name.clone(), SkipReason::Overlap);
                 self.skipped.push(Skipped { job, first, last, count: 1, reason });
                 return;
             }
             Admission::Wait { stop_others } => {
-                run.waits.push(Wait::Turn);
+                runs.iter_mut().for_each(|run| run.waits.push(Wait::Turn));
                 if let Some(kind) = stop_others {
-                    self.stop_others(&run, kind, now);
+                    self.stop_others(job, scheduled_for, kind, now);
                 }
             }
         }
-        if !run.waits.is_empty() {
+        for run in runs.iter_mut().filter(|run| !run.waits.is_empty()) {
             run.state = RunState::Waiting { since: now };
         }
-        self.new.push(run);
+        self.new.extend(runs);
     }
 
     /// Asks every other open run of the job to end.
-    fn stop_others(&mut self, run: &Run, kind: StopKind, now: Timestamp) {
-        let reason = format!("{} is due, and the job's overlap policy stops earlier runs", run.id);
+    fn stop_others(&mut self, job: &Job, due: Timestamp, kind: StopKind, now: Timestamp) {
+        let run = RunId::of(&job.name, due);
+        let reason = format!("{run} is due, and the job's overlap policy stops earlier runs");
         let request = StopRequest { kind, then: Then::End, reason, at: now };
-        for open in self.open.get_mut(&run.job).into_iter().flatten() {
+        for open in self.open.get_mut(&job.name).into_iter().flatten() {
             // Cancelling what was cancelled, or what cannot be cancelled any more, says nothing new.
             let known = open.run.stop.as_ref();
             if known.is_none_or(|stop| stop.kind < kind || stop.then != Then::End) {
                 open.stop = Some(request.clone());
             }
         }
-        for earlier in self.new.iter_mut().filter(|earlier| earlier.job == run.job) {
+        for earlier in self.new.iter_mut().filter(|earlier| earlier.job == job.name) {
             earlier.stop = Some(request.clone());
         }
     }
@@ -168,26 +195,4 @@ impl Jobs {
 
 fn is_buffered(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
-}
-
-fn new_run(catalogue: &Catalogue, job: &Job, due: &Due, now: Timestamp) -> Option<Run> {
-    let class = catalogue.class_of(job)?;
-    Some(Run {
-        id: RunId::of(&job.name, due.scheduled_for),
-        job: job.name.clone(),
-        class: class.name.clone(),
-        trigger: Trigger::Schedule,
-        scheduled_for: due.scheduled_for,
-        created_at: now,
-        deadline_at: class.deadline.and_then(|after| due.scheduled_for.checked_add(after).ok()),
-        deadline_missed: false,
-        state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
-        waits: Wait::upstream_of(job, due.scheduled_for),
-        stop: None,
-        legs: Vec::new(),
-        failures: 0,
-        progress_millis: 0,
-        by_hand: ByHand::default(),
-        version: 0,
-    })
 }

@@ -30,7 +30,7 @@ pub(super) fn step_context<'a>(
         now,
         hazard_per_hour: hazard(shared, leg),
         has_steady_capacity: submits && has_steady_capacity(shared, run, class),
-        is_array: leg.array_size.is_some(),
+        is_array: leg.array_size.is_some() && leg.indices.is_none(),
     }
 }
 

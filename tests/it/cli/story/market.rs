@@ -60,6 +60,7 @@ fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         after: Vec::new(),
         overlap: Overlap::AllowAll,
         enabled: true,
+        sets: Vec::new(),
         submission: Submission {
             definition: format!("{name}:7"),
             resources: Some(Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 }),
@@ -96,6 +97,7 @@ pub fn catalogue() -> Catalogue {
         .into(),
         classes: classes.map(|class| (class.name.clone(), Arc::new(class))).into(),
         jobs: jobs.map(|job| (job.name.clone(), Arc::new(job))).into(),
+        parameter_files: Vec::new(),
         fingerprint: "f00d".to_owned(),
     }
 }

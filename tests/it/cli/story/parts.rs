@@ -52,6 +52,9 @@ impl Teller {
             stop: None,
             failures: 0,
             progress_millis: 0,
+            set: None,
+            indices: None,
+            previous_success: None,
             by_hand: Default::default(),
             version: 1,
         });
@@ -95,6 +98,7 @@ impl Teller {
             ended_at: None,
             reason: None,
             missing_since: None,
+            indices: None,
             was_uncertain: false,
             array_size: None,
             terms: None,
@@ -158,6 +162,7 @@ impl Teller {
                 part.leg
             )),
             key,
+            index: None,
             job: run.job,
             class: run.class,
             environment: environment.into(),
