@@ -70,9 +70,13 @@ pub struct Report {
 /// What is wrong with one story; nothing, if all is well.
 pub fn verdict(suite: Suite, seed: u64, report: &mut Report) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let played = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(Story::of(suite, seed)))));
-    let evidence = match played {
-        Ok(evidence) => evidence,
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let evidence = runtime.block_on(play(Story::of(suite, seed)));
+        let wrong = judge(&evidence);
+        (evidence, wrong)
+    }));
+    let (evidence, wrong) = match played {
+        Ok(judged) => judged,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -88,7 +92,6 @@ pub fn verdict(suite: Suite, seed: u64, report: &mut Report) -> Vec<String> {
     for (fault, count) in &evidence.faults {
         *report.faults.entry(*fault).or_default() += count;
     }
-    let wrong = judge(&evidence);
     if let Ok(run) = std::env::var("SIM_TELL") {
         evidence.tell(&run);
     }

@@ -21,6 +21,10 @@ struct Times {
     may: BTreeSet<Timestamp>,
 }
 
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
 /// The whole minute before.
 fn floor(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap()
@@ -58,7 +62,7 @@ impl Evidence {
         let new = after.due(self.earliest(), self.furthest(), freeze);
         // The edit is taken over by the first process that then lives long enough; a clock that is set
         // meanwhile makes it the longer.
-        let taken_over = self.handled_after(edited).max(edited) + EDIT_SHADOW;
+        let taken_over = later(self.handled_after(edited).max(edited), EDIT_SHADOW);
         // What was due just before is handled by the process that is edited, unless it dies of it.
         let before = edited - EDIT_SHADOW - job_delay(job);
         // Of a clock that was set, nobody can say which times were before an edit.
@@ -70,7 +74,7 @@ impl Evidence {
         let must = must_old.chain(must_new).copied().collect();
         let begins = edited - job_delay(job) - SignedDuration::from_mins(1);
         let new = new.into_iter().filter(|at| !strict || *at >= begins);
-        let ends = taken_over + self.story.catch_up_window;
+        let ends = later(taken_over, self.story.catch_up_window);
         let old = old.into_iter().filter(|at| !strict || *at <= ends);
         Times { must, may: old.chain(new).collect() }
     }
