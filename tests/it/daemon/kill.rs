@@ -11,10 +11,12 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spotcron::daemon::{Unpaced, all_tasks, run_virtual};
 use spotcron::domain::{
-    AttemptEnd, BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site,
+    AttemptEnd, BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation,
+    RunOutcome, Site,
 };
 use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
-use spotcron::run::SubmitRequest;
+use spotcron::run::{RunState, SubmitRequest};
+use spotcron::sim::{Fault, Faults, Operation};
 use tokio::sync::Notify;
 
 use super::world::{BEGIN, CATALOGUE, World, check, scenario};
@@ -229,4 +231,32 @@ async fn deaths_at_any_call_lose_and_double_nothing() {
     for seed in 0..40 {
         survive(seed, 8).await;
     }
+}
+
+/// Found by the simulation: the run still watched the younger job, took its end for somebody's wish, and
+/// the older one was terminated as well.
+#[tokio::test]
+async fn a_death_after_a_duplicate_was_terminated_leaves_the_run_with_the_older_job() {
+    let mut account = scenario(0.0);
+    account.timing.listing_lag_secs = 200;
+    let mut world = World::of(CATALOGUE, account, 1).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostAfter));
+    world.run_for(SignedDuration::from_mins(13)).await;
+    let trap =
+        Arc::new(Trap { left: AtomicI64::new(0), after_effect: true.into(), died: Notify::new() });
+    world.ports.batch =
+        Arc::new(Trapped { inner: Arc::clone(&world.ports.batch), trap: Arc::clone(&trap) });
+    world.restart().await;
+    let until = world.clock.now() + SignedDuration::from_mins(6);
+    assert!(run_or_die(&mut world, &trap, until).await, "the late look terminates the younger job");
+    trap.arm(i64::MAX, false);
+    world.restart().await;
+    world.run_for(SignedDuration::from_hours(2)).await;
+    let first = world.runs().await.into_iter().min_by_key(|run| run.scheduled_for).unwrap();
+    let outcome = RunOutcome::Succeeded;
+    assert!(matches!(first.state, RunState::Ended { outcome: o, .. } if o == outcome), "{first:?}");
+    let name = first.legs[0].batch_name.as_str();
+    let ended = world.cloud.lives().into_iter().filter(|life| life.name == name);
+    let ended: Vec<BatchStatus> = ended.map(|life| life.status).collect();
+    assert_eq!(ended, [BatchStatus::Succeeded, BatchStatus::Failed]);
 }

@@ -78,6 +78,15 @@ async fn settle(
     let mut change = Change::default();
     let standing = standing(&run, resend.leg);
     let kept = job_to_keep(&jobs, standing).cloned();
+    if let (Standing::Watched(job), Some(kept)) = (standing, &kept)
+        && job != kept
+    {
+        // Durable before anything is terminated: a run that still watched the other job would take its
+        // end for its own.
+        let mut turn = Change::default();
+        turn.update(following(&run, kept.clone()));
+        shared.book.commit(turn).await?;
+    }
     for (id, _) in &jobs {
         let stays = kept.as_ref() == Some(id) || mutation::active(Mutation::DuplicateStays);
         if stays || looked.terminated.contains(id) {
@@ -101,11 +110,6 @@ async fn settle(
                 );
             }
         }
-    }
-    if let (Standing::Watched(job), Some(kept)) = (standing, kept)
-        && *job != kept
-    {
-        change.update(following(&run, kept));
     }
     let is_done = looked.looks > resend.looks;
     change.resend(looked);
