@@ -95,8 +95,8 @@ impl Evidence {
 }
 
 impl Evidence {
-    /// Whether somebody was surely there for a time when it came, undisturbed.
-    fn was_there_in_time(&self, at: Timestamp) -> bool {
+    /// Whether somebody was surely there, undisturbed, whenever between two moments a time came.
+    fn was_there_in_time(&self, first: Timestamp, last: Timestamp) -> bool {
         let minutes = SignedDuration::from_mins;
         let rates = self.story.rates;
         // A clock that was set back shows the same time twice.
@@ -106,7 +106,7 @@ impl Evidence {
             && self
                 .stretches
                 .iter()
-                .any(|(from, to)| *from + minutes(2) <= at && at + minutes(5) <= *to)
+                .any(|(from, to)| *from + minutes(2) <= first && last + minutes(5) <= *to)
     }
 }
 
@@ -166,7 +166,7 @@ fn is_lawful(
         SkipReason::CatchUpLimit => newer >= evidence.story.catch_up_limit,
         SkipReason::CatchUpPolicy => match job.catch_up {
             "latest" => newer > 0,
-            "none" => !evidence.was_there_in_time(at + job_delay(job)),
+            "none" => !evidence.was_there_in_time(at, at + job_delay(job)),
             _ => false,
         },
         // No story pauses a job, and none has a policy against overlaps.
