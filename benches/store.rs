@@ -34,25 +34,9 @@ fn new_run(number: i64) -> Run {
     let scheduled_for = at(number / 100 * 3600);
     let id = RunId::new(format!("{}-{number}", RunId::of(&job, scheduled_for)));
     Run {
-        id,
-        job,
-        class: "nightly".into(),
-        trigger: Trigger::Schedule,
-        scheduled_for,
-        created_at: scheduled_for,
         deadline_at: Some(scheduled_for),
-        deadline_missed: false,
-        state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: scheduled_for },
-        legs: Vec::new(),
-        waits: Vec::new(),
-        stop: None,
-        failures: 0,
-        progress_millis: 0,
-        set: None,
-        indices: None,
-        previous_success: None,
-        by_hand: Default::default(),
         version: 1,
+        ..Run::new(id, job, "nightly".into(), Trigger::Schedule, scheduled_for, scheduled_for)
     }
 }
 

@@ -3,7 +3,7 @@
 mod indices;
 
 use jiff::{SignedDuration, Timestamp};
-use spotcron::catalogue::{Class, Restart, RetryOwner};
+use spotcron::catalogue::{Class, Environment, Restart, RetryOwner};
 use spotcron::domain::{
     AttemptEnd, AttemptObservation, BatchStatus, Capacity, ContainerObservation, JobObservation,
     LegCause, Ppm, RunOutcome,
@@ -19,48 +19,21 @@ const SUBMITTED: &str = "2026-11-21T02:00:00Z";
 
 fn run(capacity: Capacity) -> Run {
     let submitted = at(SUBMITTED);
+    let environment =
+        Environment { queue: "q".to_owned(), ..samples::environment("spot", capacity) };
+    let leg = Leg {
+        wait_until: capacity.is_interruptible().then(|| submitted + mins(15)),
+        job_id: Some("job-1".into()),
+        submitted_at: Some(submitted),
+        ..Leg::intended(0, LegCause::Scheduled, &environment, "name".into(), submitted)
+    };
+    let id = "report-20261121T020000Z".into();
     Run {
-        id: "report-20261121T020000Z".into(),
-        job: "report".into(),
-        class: "c".into(),
-        trigger: Trigger::Schedule,
-        scheduled_for: submitted,
-        created_at: submitted,
         deadline_at: Some(submitted + mins(240)),
-        deadline_missed: false,
         state: RunState::Watching,
-        legs: vec![Leg {
-            index: 0,
-            cause: LegCause::Scheduled,
-            environment: "spot".into(),
-            capacity,
-            site: "us-east-1".into(),
-            queue: "q".into(),
-            batch_name: "name".into(),
-            intended_at: submitted,
-            wait_until: capacity.is_interruptible().then(|| submitted + mins(15)),
-            job_id: Some("job-1".into()),
-            submitted_at: Some(submitted),
-            status: None,
-            runnable_since: None,
-            started_at: None,
-            ended_at: None,
-            reason: None,
-            missing_since: None,
-            indices: None,
-            was_uncertain: false,
-            array_size: None,
-            terms: None,
-        }],
-        waits: Vec::new(),
-        stop: None,
-        failures: 0,
-        progress_millis: 0,
-        set: None,
-        indices: None,
-        previous_success: None,
-        by_hand: Default::default(),
+        legs: vec![leg],
         version: 3,
+        ..Run::new(id, "report".into(), "c".into(), Trigger::Schedule, submitted, submitted)
     }
 }
 

@@ -168,31 +168,9 @@ impl Dispatch {
         now: Timestamp,
     ) -> Leg {
         let scope = &self.shared.scope;
-        let site = &environment.site;
         let index = run.legs.len() as u16;
-        Leg {
-            index,
-            cause,
-            environment: environment.name.clone(),
-            capacity: environment.capacity,
-            site: site.clone(),
-            queue: environment.queue.clone(),
-            batch_name: batch_job_name(scope, site, &run.id, run.trigger, index),
-            intended_at: now,
-            wait_until,
-            job_id: None,
-            submitted_at: None,
-            status: None,
-            runnable_since: None,
-            started_at: None,
-            ended_at: None,
-            reason: None,
-            missing_since: None,
-            was_uncertain: false,
-            array_size: None,
-            indices: None,
-            terms: None,
-        }
+        let name = batch_job_name(scope, &environment.site, &run.id, run.trigger, index);
+        Leg { wait_until, ..Leg::intended(index, cause, environment, name, now) }
     }
 
     /// Calls before the intents are durable: how not to do it.

@@ -164,48 +164,14 @@ fn run(environment: &Environment, definition: &str, now: Timestamp) -> Run {
     let id = RunId::of(&JOB.into(), now);
     // What the id does not tell apart.
     let scope = format!("{}\n{definition}\n{}", environment.queue, now.as_nanosecond());
+    let name = batch_job_name(&scope, &environment.site, &id, Trigger::Schedule, 0);
     let leg = Leg {
-        index: 0,
-        cause: LegCause::Scheduled,
-        environment: environment.name.clone(),
-        capacity: environment.capacity,
-        site: environment.site.clone(),
-        queue: environment.queue.clone(),
-        batch_name: batch_job_name(&scope, &environment.site, &id, Trigger::Schedule, 0),
-        intended_at: now,
-        wait_until: None,
-        job_id: None,
-        submitted_at: None,
-        status: None,
-        runnable_since: None,
-        started_at: None,
-        ended_at: None,
-        reason: None,
-        missing_since: None,
-        array_size: None,
-        indices: None,
-        was_uncertain: false,
         terms: Some(PriceTerms::of(None, Some(environment))),
+        ..Leg::intended(0, LegCause::Scheduled, environment, name, now)
     };
     Run {
-        id,
-        job: JOB.into(),
-        class: JOB.into(),
-        trigger: Trigger::Schedule,
-        scheduled_for: now,
-        created_at: now,
-        deadline_at: None,
-        deadline_missed: false,
         state: RunState::Submitting { uncertain_since: None },
-        waits: Vec::new(),
-        stop: None,
         legs: vec![leg],
-        failures: 0,
-        progress_millis: 0,
-        set: None,
-        indices: None,
-        previous_success: None,
-        by_hand: Default::default(),
-        version: 0,
+        ..Run::new(id, JOB.into(), JOB.into(), Trigger::Schedule, now, now)
     }
 }

@@ -10,11 +10,10 @@ use jiff::SignedDuration;
 use spotcron::clock::Clock;
 use spotcron::daemon::{Change, Shared, Task, all_tasks};
 use spotcron::domain::{
-    BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, LegCause,
-    RunId, Site,
+    BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, RunId, Site,
 };
 use spotcron::ports::{BatchService, FoundJob, QueueDescription, ServiceError, SubmitError};
-use spotcron::run::{ByHand, Run, RunState, SubmitRequest, Trigger};
+use spotcron::run::{Run, SubmitRequest, Trigger};
 use tokio::sync::{Barrier, Notify};
 
 use super::world::{CATALOGUE, World, scenario};
@@ -172,26 +171,11 @@ impl Gate for Interrupted {
         if sent == self.comes_after {
             let now = clock.now();
             let mut change = Change::default();
+            let id = RunId::of(&"urgent".into(), now);
+            let (job, class) = ("urgent".into(), "flexible".into());
             change.insert(Run {
-                id: RunId::of(&"urgent".into(), now),
-                job: "urgent".into(),
-                class: "flexible".into(),
-                trigger: Trigger::Schedule,
-                scheduled_for: now,
-                created_at: now,
                 deadline_at: Some(now + mins(40)),
-                deadline_missed: false,
-                state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
-                legs: Vec::new(),
-                by_hand: ByHand::default(),
-                waits: Vec::new(),
-                stop: None,
-                failures: 0,
-                progress_millis: 0,
-                set: None,
-                indices: None,
-                previous_success: None,
-                version: 0,
+                ..Run::new(id, job, class, Trigger::Schedule, now, now)
             });
             self.shared.get().unwrap().book.commit(change).await.unwrap();
         }

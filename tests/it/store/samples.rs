@@ -20,26 +20,16 @@ pub fn at(secs: i64) -> Timestamp {
 pub fn run(job: &str, hour: i64) -> Run {
     let scheduled_for = at(hour * 3600);
     let id = RunId::of(&job.into(), scheduled_for);
+    let (job, class) = (job.into(), format!("{job}-class").into());
+    let created_at = at(hour * 3600 + 1);
     Run {
-        id: id.clone(),
-        job: job.into(),
-        class: format!("{job}-class").into(),
-        trigger: Trigger::Schedule,
-        scheduled_for,
-        created_at: at(hour * 3600 + 1),
         deadline_at: Some(at(hour * 3600 + 7200)),
-        deadline_missed: false,
         state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: scheduled_for },
         legs: vec![leg(&id)],
-        waits: Vec::new(),
-        stop: None,
         failures: 1,
         progress_millis: 1500,
-        set: None,
-        indices: None,
-        previous_success: None,
-        by_hand: Default::default(),
         version: 1,
+        ..Run::new(id, job, class, Trigger::Schedule, scheduled_for, created_at)
     }
 }
 

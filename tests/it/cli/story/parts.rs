@@ -37,26 +37,12 @@ impl Teller {
     }
 
     pub fn begin(&mut self, job: &str, class: &str, due: &str, deadline: Option<&str>) {
+        let id = RunId::of(&job.into(), at(due));
         self.store.runs.push(Run {
-            id: RunId::of(&job.into(), at(due)),
-            job: job.into(),
-            class: class.into(),
-            trigger: Trigger::Schedule,
-            scheduled_for: at(due),
-            created_at: at(due),
             deadline_at: deadline.map(at),
-            deadline_missed: false,
             state: RunState::Watching,
-            legs: Vec::new(),
-            waits: Vec::new(),
-            stop: None,
-            failures: 0,
-            progress_millis: 0,
-            set: None,
-            indices: None,
-            previous_success: None,
-            by_hand: Default::default(),
             version: 1,
+            ..Run::new(id, job.into(), class.into(), Trigger::Schedule, at(due), at(due))
         });
     }
 
