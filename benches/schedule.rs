@@ -3,13 +3,15 @@
 //! Rust programs use. One measurement a process, because memory that was used before would count, too.
 
 mod crowd;
+mod live;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crowd::{Daemon, cpu_seconds, memory_mib};
+use crowd::{cpu_seconds, created_after, intents_after};
 use jiff::{SignedDuration, Timestamp};
+use live::{Daemon, memory_mib};
 use spotcron::schedule::{CatchUpTerms, Timetable};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
@@ -58,7 +60,7 @@ async fn watch(what: &str) {
     tokio::time::sleep(WATCHED).await;
     let share = (cpu_seconds() - before) / WATCHED.as_secs_f64() * 100.0;
     println!("{what}_cpu_percent {share:.3}");
-    println!("{what}_resident_mib {}", memory_mib());
+    println!("{what}_resident_mib {}", memory_mib("VmRSS:"));
 }
 
 async fn timetable() {
@@ -73,7 +75,7 @@ async fn timetable() {
 }
 
 async fn idle() {
-    let daemon = Daemon::start(crowd::text(MANY, "0"), None).await;
+    let daemon = Daemon::start(crowd::parse(crowd::text(MANY, "0")), None).await;
     watch("idle").await;
     daemon.stop().await;
 }
@@ -99,16 +101,16 @@ fn soon(ahead: i64) -> (Timestamp, String) {
 async fn burst() {
     // Prices must be known by then, or decisions wait for them.
     let (at, second) = soon(25);
-    let daemon = Daemon::start(crowd::due_text(BURST, &second), None).await;
-    let (durable, first_500) = daemon.intents_after(at, BURST).await;
+    let daemon = Daemon::start(crowd::parse(crowd::due_text(BURST, &second)), None).await;
+    let (durable, first_500) = intents_after(&daemon, at, BURST).await;
     println!("burst_intents {}", durable.len());
     println!("burst_all_durable_ms {}", durable.last().copied().unwrap_or_default().as_millis());
     println!("burst_first_500_ms {}", first_500.as_millis());
     daemon.stop().await;
 
     let (at, second) = soon(25);
-    let daemon = Daemon::start(crowd::due_text(500, &second), None).await;
-    let (durable, _) = daemon.intents_after(at, 500).await;
+    let daemon = Daemon::start(crowd::parse(crowd::due_text(500, &second)), None).await;
+    let (durable, _) = intents_after(&daemon, at, 500).await;
     let p99 = durable.get(durable.len() * 99 / 100).copied().unwrap_or_default();
     println!("five_hundred_p99_ms {}", p99.as_millis());
     daemon.stop().await;
@@ -117,10 +119,10 @@ async fn burst() {
 /// One job with as many parameter sets.
 async fn burst_sets() {
     let (at, second) = soon(25);
-    let daemon = Daemon::start(crowd::sets_text(BURST, &second), None).await;
-    let created = daemon.created_after(at, BURST).await;
+    let daemon = Daemon::start(crowd::parse(crowd::sets_text(BURST, &second)), None).await;
+    let created = created_after(&daemon, at, BURST).await;
     println!("sets_all_created_ms {}", created.as_millis());
-    let (durable, _) = daemon.intents_after(at, BURST).await;
+    let (durable, _) = intents_after(&daemon, at, BURST).await;
     println!("sets_intents {}", durable.len());
     println!("sets_all_intents_ms {}", durable.last().copied().unwrap_or_default().as_millis());
     daemon.stop().await;
@@ -152,8 +154,8 @@ async fn restart() {
     crowd::fill(&path, 1_000_000).await;
     let text = crowd::text(MANY, "0");
     let began = Instant::now();
-    let daemon = Daemon::start(text, Some(path)).await;
+    let daemon = Daemon::start(crowd::parse(text), Some(path)).await;
     println!("restart_ready_ms {}", began.elapsed().as_millis());
-    println!("restart_resident_mib {}", memory_mib());
+    println!("restart_resident_mib {}", memory_mib("VmRSS:"));
     daemon.stop().await;
 }
