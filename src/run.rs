@@ -43,6 +43,7 @@ use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, IndexSet, JobName,
     LegCause, RunId, RunOutcome, Site,
 };
+use crate::schedule::StopKind;
 
 /// What made a run exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -215,9 +216,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// What somebody wants of it, as far as that still holds: what has ever started is past cancelling,
+    /// also while it waits for a further leg.
+    pub fn stop_in_force(&self) -> Option<&StopRequest> {
+        let started = || self.legs.iter().any(|leg| leg.started_at.is_some());
+        self.stop.as_ref().filter(|stop| stop.kind == StopKind::Terminate || !started())
+    }
+
     /// Whether somebody wants it to end.
     pub fn is_to_end(&self) -> bool {
-        self.stop.as_ref().is_some_and(|stop| stop.then == Then::End)
+        self.stop_in_force().is_some_and(|stop| stop.then == Then::End)
     }
 
     /// Its id, or what it begins with where the run is one of several with parameter sets.

@@ -364,7 +364,7 @@ fn reason_to_stop(
     progress: Option<&Progress>,
     context: StepContext<'_>,
 ) -> Option<LegCause> {
-    if let Some(stop) = &run.stop
+    if let Some(stop) = run.stop_in_force()
         && (stop.kind == StopKind::Terminate || status.is_waiting())
     {
         return Some(match stop.then {

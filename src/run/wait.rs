@@ -202,6 +202,10 @@ pub fn release(
     if run.is_to_end() {
         return Verdict::End;
     }
+    let is_backfill = run.waits.iter().any(|wait| matches!(wait, Wait::Place { .. }));
+    if is_backfill && !has_place {
+        return Verdict::Wait;
+    }
     let mut verdict = Verdict::Go;
     for wait in &run.waits {
         match wait {
@@ -210,8 +214,7 @@ pub fn release(
                     verdict = Verdict::Wait;
                 }
             }
-            Wait::Place { .. } if has_place => {}
-            Wait::Place { .. } => verdict = Verdict::Wait,
+            Wait::Place { .. } => {}
             Wait::Upstream { job, run, when } => match upstream(job, run) {
                 Upstream::Open => verdict = Verdict::Wait,
                 Upstream::Ended(outcome) if when.is_met_by(outcome) => {}
@@ -221,6 +224,8 @@ pub fn release(
                 }
                 // Whatever was to become of it has not become.
                 Upstream::Absent if *when == Condition::Finished => {}
+                // The past is being filled in, and the upstream job's may be next.
+                Upstream::Absent if is_backfill => verdict = Verdict::Wait,
                 Upstream::Absent => {
                     return Verdict::Skip(WhySkipped::UpstreamAbsent { run: run.clone() });
                 }

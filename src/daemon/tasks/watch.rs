@@ -381,7 +381,7 @@ fn child_ids(leg: &Leg) -> impl Iterator<Item = BatchJobId> {
 fn is_to_be_stopped(run: &Run) -> bool {
     let waits = run.last_leg().and_then(|leg| leg.status).is_none_or(BatchStatus::is_waiting);
     run.state == RunState::Watching
-        && run.stop.as_ref().is_some_and(|stop| waits || stop.kind == StopKind::Terminate)
+        && run.stop_in_force().is_some_and(|stop| waits || stop.kind == StopKind::Terminate)
 }
 
 fn needs_leg(run: &Run, now: Timestamp) -> bool {

@@ -12,16 +12,23 @@ use crate::samples::{at, mins};
 
 /// One job, due every ten minutes, whose attempts take 25 minutes.
 async fn world(overlap: &str) -> World {
+    world_on("on-demand", overlap).await
+}
+
+/// The same on one kind of capacity.
+async fn world_on(capacity: &str, overlap: &str) -> World {
     let catalogue = format!(
-        "[[environments]]\nname = \"steady\"\nqueue = \"steady\"\ncapacity = \"on-demand\"\n\
+        "[[environments]]\nname = \"steady\"\nqueue = \"{capacity}\"\ncapacity = \"{capacity}\"\n\
          region = \"us-east-1\"\n\
          [[classes]]\nname = \"c\"\nenvironments = [\"steady\"]\nexpected_duration = \"25m\"\n\
          [[jobs]]\nname = \"job\"\nclass = \"c\"\ncron = \"*/10 * * * *\"\n\
          definition = \"work:1\"\nvcpus = 1\nmemory_mib = 2048\noverlap = \"{overlap}\"\n"
     );
-    let scenario = Scenario::empty("us-east-1", "a")
-        .with_queue("steady", Capacity::OnDemand, &["m6i.xlarge"], 256)
+    let mut scenario = Scenario::empty("us-east-1", "a")
+        .with_queue("on-demand", Capacity::OnDemand, &["m6i.xlarge"], 256)
+        .with_queue("spot", Capacity::Spot, &["m6i.xlarge"], 256)
         .with_definition("work", 25 * 60);
+    scenario.market.reclaim_scale = 0.0;
     World::of(&catalogue, scenario, 1).await
 }
 
@@ -135,6 +142,26 @@ async fn cancel_other_leaves_alone_what_runs_and_drops_what_has_not_started() {
     let at_once =
         RunState::Ended { outcome: RunOutcome::Cancelled, at: at("2026-06-01T00:30:00Z") };
     assert!(world.runs().await.iter().any(|run| run.state == at_once), "{story:?}");
+}
+
+/// A run that had started was cancelled when its host was taken back, because the policy's wish to
+/// cancel it was never dropped.
+#[tokio::test]
+async fn cancel_other_does_not_end_a_started_run_that_loses_its_host() {
+    let mut world = world_on("spot", "cancel-other").await;
+    // 00:20 and 00:30 are due while the run of 00:10 runs, and want it cancelled if it has not started.
+    world.run_for(mins(31)).await;
+    let first = "job-20260601T001000Z".into();
+    let before = world.store.run(&first).await.unwrap().unwrap();
+    assert!(before.stop.is_some() && before.legs[0].started_at.is_some(), "{before:?}");
+    for instance in world.cloud.running_spot_instances() {
+        world.cloud.reclaim(&instance.id, mins(0));
+    }
+    world.run_for(mins(60)).await;
+    let run = world.store.run(&first).await.unwrap().unwrap();
+    assert_eq!(run.state.label(), "succeeded", "{run:?}");
+    assert_eq!(run.legs.len(), 2);
+    assert!(!overlapped(&world).await);
 }
 
 #[tokio::test]

@@ -160,9 +160,13 @@ impl Jobs {
         let reason = format!("{run} is due, and the job's overlap policy stops earlier runs");
         let request = StopRequest { kind, then: Then::End, reason, at: now };
         for open in self.open.get_mut(&job.name).into_iter().flatten() {
-            // Cancelling what was cancelled, or what cannot be cancelled any more, says nothing new.
+            // What is wanted already, or more than that, stays: a run that somebody moves is not to be
+            // cancelled for that.
             let known = open.run.stop.as_ref();
-            if known.is_none_or(|stop| stop.kind < kind || stop.then != Then::End) {
+            let says_more = |stop: &StopRequest| {
+                kind > stop.kind || (kind == stop.kind && stop.then != Then::End)
+            };
+            if known.is_none_or(says_more) {
                 open.stop = Some(request.clone());
             }
         }
