@@ -31,6 +31,7 @@ pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
 pub use wait::{
     StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
+    waits_for_turn,
 };
 
 use std::sync::Arc;

@@ -143,14 +143,15 @@ fn runs_one_by_one(job: &Job) -> bool {
     job.overlap != Overlap::AllowAll
 }
 
-/// What is to be known of a run that is opened by hand and starts whatever pauses there are.
-fn caveats_of(job: &Job, run: &RunId, facts: &Facts<'_>) -> Vec<Caveat> {
+/// What is to be known of runs that are opened by hand and start whatever pauses there are. `group` is
+/// their id, or what their ids begin with: runs of one group never wait for each other.
+fn caveats_of(job: &Job, group: &RunId, facts: &Facts<'_>) -> Vec<Caveat> {
     let pause = facts.controls.pause_of(&job.name).cloned();
     let mut caveats: Vec<Caveat> =
         pause.map(|pause| Caveat::PausedButStarts { pause }).into_iter().collect();
     caveats.extend((!job.enabled).then_some(Caveat::Disabled));
     let in_the_way =
-        |other: &&&Run| other.job == job.name && other.id != *run && !waits_for_place(other);
+        |other: &&&Run| other.job == job.name && !waits_for_place(other) && other.group() != *group;
     if runs_one_by_one(job) && facts.open.iter().any(|other| in_the_way(&other)) {
         caveats.push(Caveat::WaitsForTurn);
     }

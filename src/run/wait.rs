@@ -235,7 +235,8 @@ pub fn release(
     verdict
 }
 
-fn waits_for_turn(run: &Run) -> bool {
+/// Whether it waits until no earlier run of its job is open.
+pub fn waits_for_turn(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
 }
 

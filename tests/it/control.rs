@@ -7,9 +7,10 @@ mod places;
 mod standing;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use spotcron::catalogue::{Catalogue, Job};
+use spotcron::catalogue::{Catalogue, Job, ParameterSet};
 use spotcron::control::{Command, Controls, Effect, Facts, Refusal, Ruling, judge};
 use spotcron::domain::{Capacity, RunId};
 use spotcron::run::Run;
@@ -73,6 +74,13 @@ impl World {
                 open: &open,
             },
         )
+    }
+
+    /// Gives a job of the catalogue `count` parameter sets.
+    fn give_sets(&mut self, job: &str, count: usize) {
+        let set = |n: usize| ParameterSet::of([("n".to_owned(), n.to_string())].into());
+        let job = Arc::make_mut(self.catalogue.jobs.get_mut(job).unwrap());
+        job.sets = (0..count).map(|n| Arc::new(set(n))).collect();
     }
 
     /// Takes over what the command leaves in force.

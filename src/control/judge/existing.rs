@@ -17,7 +17,7 @@ pub(super) fn retry(
         return Err(Refusal::StillOpen { run: id.clone(), state });
     };
     let (job, class) = job_of(&run.job, facts)?;
-    let mut caveats = caveats_of(job, id, facts);
+    let mut caveats = caveats_of(job, &run.group(), facts);
     match outcome {
         RunOutcome::Succeeded => return Err(Refusal::Succeeded { run: id.clone() }),
         RunOutcome::Observed => return Err(Refusal::OnlyObserved { run: id.clone() }),

@@ -1,13 +1,13 @@
 //! Commands about one run.
 
 use serde_json::json;
-use spotcron::control::{Command, Effect, Refusal};
+use spotcron::control::{Caveat, Command, Effect, Refusal};
 use spotcron::decision::ForcedScope;
 use spotcron::domain::{Capacity, LegCause, RunOutcome};
 use spotcron::run::{Run, RunEventKind, RunState, Then};
 use spotcron::schedule::StopKind;
 
-use super::{World, command};
+use super::{World, command, started};
 use crate::samples::{at, mins};
 use crate::store::samples::run as sample_run;
 
@@ -72,6 +72,27 @@ fn a_retry_opens_the_run_with_everything_counted_anew() {
     let (run, events) = judged(ahead.clone(), &retry()).unwrap();
     assert_eq!((run.deadline_at, run.deadline_missed), (ahead.deadline_at, false));
     assert_eq!(events, [RunEventKind::Retried { by: "alice".to_owned() }]);
+}
+
+/// Runs of one scheduled time never wait for each other, so that open siblings are no caveat.
+#[test]
+fn a_retry_among_parameter_sets_waits_for_other_times_only() {
+    let mut world = World::new();
+    world.give_sets("single", 3);
+    let trigger = command(json!({ "command": "trigger", "job": "single" }));
+    let mut siblings = started(&world.judge(&trigger).unwrap());
+    let mut failed = siblings.pop().unwrap();
+    failed.state = RunState::Ended { outcome: RunOutcome::Failed, at: at(super::NOW) };
+    let retry = command(json!({ "command": "retry", "run": failed.id }));
+    world.run = Some(failed);
+    world.open = siblings;
+    let ruling = world.judge(&retry).unwrap();
+    assert_eq!(ruling.answer.caveats(), []);
+    world.now = world.now + mins(10);
+    world.existing = Default::default();
+    world.open = started(&world.judge(&trigger).unwrap());
+    let ruling = world.judge(&retry).unwrap();
+    assert_eq!(ruling.answer.caveats(), [Caveat::WaitsForTurn]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::mutation::{self, Mutation};
 use crate::ports::Write;
 use crate::run::{
     Run, RunEventKind, RunState, StopRequest, Then, Trigger, Wait, run_of, waits_for_place,
+    waits_for_turn,
 };
 use crate::schedule::{
     Admission, Due, DueReport, OpenRuns, Overlap, SkipReason, Skipped, StopKind, admit,
@@ -122,7 +123,7 @@ impl Jobs {
         let all = before.chain(self.new.iter().filter(|run| run.job == *job));
         let mut groups: BTreeMap<RunId, bool> = BTreeMap::new();
         for run in all {
-            *groups.entry(run.group()).or_default() |= is_buffered(run);
+            *groups.entry(run.group()).or_default() |= waits_for_turn(run);
         }
         OpenRuns { open: groups.len(), buffered: groups.values().filter(|waits| **waits).count() }
     }
@@ -195,8 +196,4 @@ impl Jobs {
             change.insert(run);
         }
     }
-}
-
-fn is_buffered(run: &Run) -> bool {
-    matches!(run.state, RunState::Waiting { .. }) && run.waits.contains(&Wait::Turn)
 }
