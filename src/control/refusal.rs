@@ -35,6 +35,8 @@ pub enum Refusal {
     RangeInFuture { to: Timestamp, now: Timestamp },
     #[error("the range holds more than {AT_MOST} scheduled times of {job}")]
     RangeTooLong { job: JobName },
+    #[error("the range comes to {runs} runs of {job}, and one command makes at most {at_most}")]
+    TooManyRuns { job: JobName, runs: usize, at_most: usize },
     #[error("every scheduled time of {job} in the range has its run already")]
     NothingToBackfill { job: JobName, existing: usize },
     #[error("{job} has no scheduled time in the range")]
@@ -97,6 +99,7 @@ impl Refusal {
             | Refusal::BadParameter { .. }
             | Refusal::EmptyRange { .. }
             | Refusal::RangeTooLong { .. }
+            | Refusal::TooManyRuns { .. }
             | Refusal::NothingScheduled { .. }
             | Refusal::NoneAtOnce
             | Refusal::NoSteadyCapacity { .. }
@@ -123,6 +126,10 @@ impl Refusal {
                 "end it now or earlier: the schedule runs what is to come"
             }
             Refusal::RangeTooLong { .. } => "split it into several backfills",
+            Refusal::TooManyRuns { .. } => {
+                "each parameter set and each chunk of a scheduled time is a run: split the range into \
+                 several backfills"
+            }
             Refusal::NothingToBackfill { .. } => {
                 "retry those that failed with `spotcron retry`; `spotcron trigger` makes another run"
             }

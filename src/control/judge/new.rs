@@ -14,7 +14,8 @@ use crate::run::{ByHand, Run, RunEventKind, RunState, Trigger, Wait, run_of};
 
 /// Of the 30 KiB that Batch allows for a whole request.
 const PARAMETER_BYTES: usize = 4096;
-/// Runs of one backfill at most, all parameter sets of its times together.
+/// Runs of one backfill at most, all parameter sets and chunks of its times together: they become
+/// durable in one transaction.
 const RUNS_AT_MOST: usize = 50_000;
 
 pub(super) fn trigger(
@@ -105,8 +106,9 @@ pub(super) fn backfill(job: &Job, range: &Range, facts: &Facts<'_>) -> Result<Ru
         .copied()
         .collect();
     let existing = times.len() - missing.len();
-    if missing.len().saturating_mul(job.runs_each_time()) > RUNS_AT_MOST {
-        return Err(Refusal::RangeTooLong { job: job.name.clone() });
+    let runs = missing.len().saturating_mul(job.runs_each_time());
+    if runs > RUNS_AT_MOST {
+        return Err(Refusal::TooManyRuns { job: job.name.clone(), runs, at_most: RUNS_AT_MOST });
     }
     if missing.is_empty() {
         return Err(Refusal::NothingToBackfill { job: job.name.clone(), existing });

@@ -1,6 +1,7 @@
 //! Commands that make runs.
 
 use serde_json::json;
+use spotcron::catalogue::ParameterSet;
 use spotcron::control::{AT_MOST, Answer, Command, Look, Refusal, RefusalKind, look_for};
 use spotcron::domain::RunId;
 use spotcron::run::{Run, RunState, Trigger, Wait};
@@ -159,6 +160,30 @@ fn exactly_as_many_as_are_allowed_are_backfilled() {
     assert_eq!(look_for(&range, &world.catalogue, world.now), look);
     let one_more = backfill(&(first - mins(10)).to_string(), &last.to_string());
     assert!(matches!(world.judge(&one_more), Err(Refusal::RangeTooLong { .. })));
+}
+
+#[test]
+fn parameter_sets_count_against_the_runs_of_one_backfill() {
+    let mut world = World::new();
+    world.give_sets("report", 50);
+    let last = at("2026-11-21T00:00:00Z");
+    let first = last - mins(10) * (AT_MOST as i32 - 1);
+    let range = backfill(&first.to_string(), &last.to_string());
+    assert_eq!(started(&world.judge(&range).unwrap()).len(), 50_000);
+    world.give_sets("report", 51);
+    let refusal = world.judge(&range).unwrap_err();
+    let job = "report".into();
+    assert_eq!(refusal, Refusal::TooManyRuns { job, runs: 51_000, at_most: 50_000 });
+    assert_eq!(refusal.kind(), RefusalKind::Invalid);
+    let said = refusal.to_string();
+    assert!(said.contains("51000 runs of report") && said.contains("at most 50000"), "{said}");
+    // One time less of them fits when it has its runs already.
+    let key = ParameterSet::of([("n".to_owned(), "0".to_owned())].into()).key;
+    let done = (0..20).map(|n| RunId::of(&"report".into(), last - mins(10) * n).with_set(&key));
+    world.existing = done.collect();
+    let ruling = world.judge(&range).unwrap();
+    let Answer::Backfilled { runs, existing, .. } = ruling.answer else { panic!("{ruling:?}") };
+    assert_eq!((runs.len(), existing), (980 * 51, 20));
 }
 
 #[test]
