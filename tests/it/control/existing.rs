@@ -88,7 +88,7 @@ fn a_retry_among_parameter_sets_waits_for_other_times_only() {
     world.open = siblings;
     let ruling = world.judge(&retry).unwrap();
     assert_eq!(ruling.answer.caveats(), []);
-    world.now = world.now + mins(10);
+    world.now += mins(10);
     world.existing = Default::default();
     world.open = started(&world.judge(&trigger).unwrap());
     let ruling = world.judge(&retry).unwrap();
