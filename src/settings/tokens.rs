@@ -175,6 +175,16 @@ pub fn load_source(source: Source) -> (Option<Tokens>, Vec<Diagnostic>) {
                 "give each a name of its own: it stands in the audit",
             );
         }
+        if let Some(other) = tokens.iter().find(|other| other.sha256 == token.sha256) {
+            let problem = format!(
+                "{} has the token of {}: the same `sha256`",
+                shown(&token.name),
+                shown(&other.name)
+            );
+            let hint = "give each a token of its own: the audit could not tell them apart. \
+                        `spotcron token new` makes one";
+            check.error(&entry.span, &problem, hint);
+        }
         tokens.push(token);
     }
     let findings = check.findings;

@@ -52,6 +52,21 @@ fn mistakes_are_all_reported_and_no_hash_is_shown() {
 }
 
 #[test]
+fn a_token_that_two_have_is_a_mistake_and_said_without_its_hash() {
+    let (_, sha256) = tokens::mint([7; 32]);
+    let entry = |name: &str, scope: &str, hash: &str| {
+        format!("[[tokens]]\nname = \"{name}\"\nscopes = [\"{scope}\"]\nsha256 = \"{hash}\"\n")
+    };
+    // Hex digits may be written large: the bytes count.
+    let text = entry("a", "operate", &sha256) + &entry("b", "read", &sha256.to_uppercase());
+    let (none, report) = read(&text);
+    assert!(none.is_none());
+    assert!(report.contains("`b` has the token of `a`: the same `sha256`"), "{report}");
+    assert!(report.contains("tokens.toml:5"), "{report}");
+    assert!(!report.to_lowercase().contains(&sha256[..16]), "{report}");
+}
+
+#[test]
 fn a_file_that_others_may_read_is_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens.toml");
