@@ -1,6 +1,6 @@
 //! What the test showed, for people and as JSON; and before it, what it will do.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::reckon::Reckoning;
 use super::watch::Watched;
@@ -27,6 +27,8 @@ pub struct LiveReport {
     pub account: String,
     pub environment: EnvironmentName,
     pub queue: String,
+    /// As for people: without the external id of its role.
+    #[serde(serialize_with = "as_shown")]
     pub site: Site,
     pub capacity: Capacity,
     pub definition: String,
@@ -44,6 +46,10 @@ pub struct LiveReport {
     pub cost_usd: Option<Usd>,
     /// What the same seconds would have cost on demand.
     pub on_demand_usd: Option<Usd>,
+}
+
+fn as_shown<S: Serializer>(site: &Site, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(site)
 }
 
 impl LiveReport {

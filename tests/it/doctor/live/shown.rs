@@ -1,5 +1,7 @@
 //! Tests that come to their end: what they show.
 
+use std::sync::Arc;
+
 use spotcron::cli::args::Format;
 use spotcron::cli::render::{Report as _, text_of};
 use spotcron::clock::Clock as _;
@@ -63,6 +65,24 @@ async fn the_ceiling_is_said_before_anything_is_submitted_and_holds() {
     stage.clock.advance_to(later);
     let bill = stage.cloud.bill(later).total;
     assert!(report.cost_usd.unwrap() <= bill && bill <= Usd::from_nanos(224_000_000), "{bill}");
+}
+
+/// It is stored, to reach a leg's account again; whoever reads a report has no use for it.
+#[tokio::test]
+async fn an_external_id_is_in_nothing_that_is_shown() {
+    const ROLE: &str = "arn:aws:iam::210987654321:role/spotcron";
+    let mut stage = Stage::new("spot");
+    let spot = Arc::make_mut(stage.catalogue.environments.get_mut("spot").unwrap());
+    spot.site = format!("us-east-1 via {ROLE} external-id shared-7f3a").parse().unwrap();
+    let (report, _) = stage.tested().await;
+    let json = text_of(&report, Format::Json, None).unwrap();
+    let site = &serde_json::from_str::<serde_json::Value>(&json).unwrap()["site"];
+    assert_eq!(*site, format!("us-east-1 via {ROLE}"));
+    let text = table(&report, None);
+    assert!(text.contains(ROLE), "{text}");
+    for shown in [json, text] {
+        assert!(!shown.contains("7f3a"), "{shown}");
+    }
 }
 
 #[tokio::test]
@@ -145,7 +165,7 @@ async fn an_attempt_without_a_price_is_said_to_be_so_with_the_permission_that_la
 async fn fargate_spot_without_a_stated_discount_has_no_price() {
     let mut stage = Stage::new("fargate-spot");
     let environment = stage.catalogue.environments.get_mut("fargate-spot").unwrap();
-    std::sync::Arc::make_mut(environment).fargate_spot_discount = None;
+    Arc::make_mut(environment).fargate_spot_discount = None;
     let (report, _) = stage.tested().await;
     assert_eq!(failed(&report), [LiveStep::Cost]);
     assert!(step(&report, LiveStep::Cost).fix.as_ref().unwrap().contains("fargate_spot_discount"));
