@@ -36,10 +36,11 @@ const BETWEEN: &str = "\
 ```
 
 What may be billed at most is one whole instance of the dearest type that Batch may launch, on demand, for
-the test, for stopping it, and for a quarter of an hour in which it may idle. The cost in the report is
-what the ledger would write: the job's share of the instance while it ran. Progress goes to standard
-error, the report to standard output; `--format json` has the same steps. The exit code is 2 when a step
-failed, 1 when nobody agreed, and 0 otherwise.
+twice the timeout, for stopping it, and for a quarter of an hour in which it may idle: a job that begins as
+late as it may and can then not be stopped is ended by Batch once it has run for the timeout. The cost in
+the report is what the ledger would write: the job's share of the instance while it ran. Progress goes to
+standard error, the report to standard output; `--format json` has the same steps. The exit code is 2 when
+a step failed, 1 when nobody agreed, and 0 otherwise.
 
 | Step | Passes when |
 |---|---|
@@ -63,7 +64,7 @@ One job will be submitted, watched to its end, and priced:
   definition   spotcron-doctor:1 with `true` as its command, 1 vCPU and 512 MiB
   name         spotcron-doctor-20261124T120000Z-l0-7457ef50
   time         stopped when it is not over after 15m 00s
-  cost         at most $0.2240: one m6i.2xlarge, the dearest type behind the queue, on demand for 35m 00s
+  cost         at most $0.3200: one m6i.2xlarge, the dearest type behind the queue, on demand for 50m 00s
 
 12:00:00Z  submitted: job e996216d-12c8-3ff2-6e9e-301708bcfead
 12:00:00Z  SUBMITTED
