@@ -49,6 +49,8 @@ pub struct Client {
 pub struct Answer {
     status: StatusCode,
     body: Bytes,
+    /// What was asked for with, where that was a command.
+    key: Option<String>,
 }
 
 /// An answer other than the one wanted.
@@ -97,14 +99,15 @@ impl Client {
             let response = sender.send_request(request).await?;
             let status = response.status();
             let body = response.into_body().collect().await?.to_bytes();
-            Ok::<Answer, hyper::Error>(Answer { status, body })
+            let key = key.map(str::to_owned);
+            Ok::<Answer, hyper::Error>(Answer { status, body, key })
         };
         let lost = || {
             let error = CliError::failed(format!("{} did not answer", self.authority));
             match key {
-                Some(key) => error.hint(format!(
-                    "whether it was done is not known; ask again with --key {key}: it is done once"
-                )),
+                Some(key) => {
+                    error.hint(format!("whether it was done is not known; {}", once_more(key)))
+                }
                 None => error.hint("ask again"),
             }
         };
@@ -154,6 +157,11 @@ impl Client {
     }
 }
 
+/// How a command is repeated of which nobody knows whether it was carried out.
+fn once_more(key: &str) -> String {
+    format!("ask again with --key {key}: it is done once")
+}
+
 /// `host:port` of an address such as `http://127.0.0.1:9188`.
 fn authority_of(url: &str) -> Result<String, CliError> {
     let wrong = |why: &str, hint: &str| Err(CliError::input(format!("{url} {why}")).hint(hint));
@@ -193,13 +201,16 @@ impl Answer {
             return serde_json::from_slice(&self.body).map_err(|error| {
                 let error = CliError::failed("the daemon's answer was not understood")
                     .caused_by(error)
-                    .hint("use the spotcron of the daemon's own version");
+                    .hint(self.repeatable("use the spotcron of the daemon's own version"));
                 Box::new(Refused { problem: None, error })
             });
         }
-        let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
-        let error = match &problem {
+        let mut problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
+        let error = match &mut problem {
             Some(problem) => {
+                if self.status.is_server_error() {
+                    problem.hint = self.repeatable(&problem.hint);
+                }
                 let (detail, hint) = (problem.detail.as_str(), problem.hint.as_str());
                 let error = if problem.is_input() {
                     CliError::input(detail)
@@ -208,9 +219,24 @@ impl Answer {
                 };
                 error.hint(hint)
             }
-            None => CliError::failed(format!("the daemon answered {}", self.status))
-                .hint("is it a spotcron, and not something else, that listens there?"),
+            None => {
+                let hint = "is it a spotcron, and not something else, that listens there?";
+                let error = CliError::failed(format!("the daemon answered {}", self.status));
+                match self.status.is_server_error() {
+                    // A proxy that lost the daemon's answer, say.
+                    true => error.hint(self.repeatable(hint)),
+                    false => error.hint(hint),
+                }
+            }
         };
         Err(Box::new(Refused { problem, error }))
+    }
+
+    /// `hint`, and how a command is repeated that may have been carried out.
+    fn repeatable(&self, hint: &str) -> String {
+        match &self.key {
+            Some(key) => format!("{hint}; {}", once_more(key)),
+            None => hint.to_owned(),
+        }
     }
 }

@@ -261,6 +261,66 @@ fn a_demo_that_runs_is_operated_from_another_process() {
     assert!(String::from_utf8_lossy(&gone.stderr).contains("no daemon can be reached"));
 }
 
+/// What a listener that takes one request and answers with `answer` makes of `resume --all`: the key
+/// that was sent, the exit code, and what was printed.
+fn answered_with(answer: &str, words: &[&str]) -> (String, Option<i32>, String) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = answer.to_owned();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        // The command's own JSON ends it.
+        while !request.ends_with(b"}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+        .args(["resume", "--all", "--url", &url])
+        .args(words)
+        .env("SPOTCRON_TOKEN", "t")
+        .output()
+        .unwrap();
+    let request = server.join().unwrap();
+    let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (key.to_owned(), output.status.code(), String::from_utf8(printed).unwrap())
+}
+
+#[test]
+fn whoever_cannot_know_whether_it_was_done_learns_the_key_to_ask_again_with() {
+    let problem = |status: u16, code: &str| {
+        let body = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"t\",\"status\":{status},\
+             \"code\":\"{code}\",\"detail\":\"a detail\",\"hint\":\"a hint\"}}"
+        );
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for (answer, said, unclear) in [
+        (String::new(), "did not answer", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_owned(), "did not answer", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_owned(), "not understood", true),
+        ("HTTP/1.1 502 X\r\nContent-Length: 2\r\n\r\nno".to_owned(), "answered 502", true),
+        (problem(500, "died"), "a hint; ask again", true),
+        (problem(503, "store"), "a hint; ask again", true),
+        (problem(409, "not-paused"), "a hint", false),
+        ("HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n".to_owned(), "answered 405", false),
+    ] {
+        for words in [&[][..], &["--key", "mine"], &["--format", "json"]] {
+            let (key, code, printed) = answered_with(&answer, words);
+            assert_eq!(code, Some(1), "{answer}: {printed}");
+            assert!(printed.contains(said), "{answer}: {printed}");
+            let names_it = printed.contains(&format!("--key {key}: it is done once"));
+            assert_eq!(names_it, unclear, "{answer} {words:?}: {printed}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_sent_is_said_before_anything_is() {
     let ask = |words: &[&str], token: Option<&str>| {
