@@ -4,7 +4,7 @@ mod access;
 mod api;
 mod problem;
 
-pub use problem::Problem;
+pub use problem::{INPUT, Problem};
 
 use std::sync::Arc;
 

@@ -115,7 +115,7 @@ toml_table! {
 
 toml_table! {
     /// Calls per second that spotcron allows itself, in each region of each account that it calls: AWS
-    /// counts so too.
+    /// counts so too. A role in spotcron's own account counts as another account here, and not at AWS.
     pub struct RawLimits {
         /// SubmitJob. AWS allows 50 per account and region.
         submit_per_second: PerSecond, default "25";

@@ -4,6 +4,7 @@ mod existing;
 mod forced;
 mod new;
 mod places;
+mod refusals;
 mod standing;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ pub struct Problem {
     /// The status in words.
     pub title: String,
     pub status: u16,
-    /// Stable, for programs: `job-not-known` and the like.
+    /// Stable, for programs: `unknown-job` and the like.
     pub code: String,
     /// What was wrong.
     pub detail: String,
@@ -34,8 +34,9 @@ impl Problem {
     }
 }
 
-/// Codes of requests that are wrong whatever the daemon is doing.
-const INPUT: &[&str] = &[
+/// Codes of requests that are wrong whatever the daemon is doing. Commands that a daemon refuses have
+/// the codes of their refusals, and are not among them.
+pub const INPUT: &[&str] = &[
     "no-tokens",
     "no-token",
     "unknown-token",
