@@ -62,10 +62,12 @@ pub fn examine(
         findings.extend(roles::check(&examined));
         findings.extend(permissions::check(&examined));
         for seen in examined.environments() {
-            findings.extend(queues::check(&seen));
-            findings.extend(environments::check(&seen));
-            findings.extend(breadth::check(&seen, &examined));
-            findings.extend(stuck::check(&seen, now));
+            let mut of_one = queues::check(&seen);
+            of_one.extend(environments::check(&seen));
+            of_one.extend(breadth::check(&seen, &examined));
+            of_one.extend(stuck::check(&seen, now));
+            let site = &seen.environment.site;
+            findings.extend(of_one.into_iter().map(|finding| finding.in_account_of(site)));
         }
         findings.extend(definitions::check(&examined));
         findings.extend(retries::check(&examined));

@@ -58,33 +58,42 @@ impl Examined<'_> {
 pub(super) fn check(examined: &Examined<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for seen in examined.environments() {
+        let mut of_one = Vec::new();
         for placement in examined.placements(&seen) {
             findings.extend(unpinned(&placement));
             match placement.facts {
                 Some(Ok(definition)) => {
-                    findings.extend(inactive(&placement, definition));
-                    findings.extend(platform(&placement, definition, &seen));
-                    findings.extend(architecture(&placement, definition, &seen));
-                    findings.extend(timeout(&placement, definition));
+                    of_one.extend(inactive(&placement, definition));
+                    of_one.extend(platform(&placement, definition, &seen));
+                    of_one.extend(architecture(&placement, definition, &seen));
+                    of_one.extend(timeout(&placement, definition));
                 }
-                Some(Err(Unseen::Missing)) => findings.push(missing(&placement, &seen)),
+                Some(Err(Unseen::Missing)) => of_one.push(missing(&placement, &seen)),
                 Some(failed) => {
-                    findings.extend(not_looked_at(placement.about(), "it", failed));
+                    of_one.extend(not_looked_at(placement.about(), "it", failed));
                 }
                 None => {}
             }
             findings.extend(too_large(&placement, &seen));
         }
+        let site = &seen.environment.site;
+        findings.extend(of_one.into_iter().map(|finding| finding.in_account_of(site)));
     }
     once(findings)
 }
 
-/// Several jobs share a definition, and several environments a region.
+/// Several jobs share a definition, and several environments a region. The same in two accounts is two
+/// things, which their fixes tell apart.
 pub(super) fn once(findings: Vec<Finding>) -> Vec<Finding> {
     let mut told = BTreeSet::new();
     let mut kept = Vec::new();
     for finding in findings {
-        if told.insert((finding.about.clone(), finding.code, finding.problem.clone())) {
+        if told.insert((
+            finding.about.clone(),
+            finding.code,
+            finding.problem.clone(),
+            finding.fix.clone(),
+        )) {
             kept.push(finding);
         }
     }

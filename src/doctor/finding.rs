@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Code, Look, Severity, Unseen};
-use crate::domain::{EnvironmentName, JobName};
+use crate::domain::{EnvironmentName, JobName, Role, Site};
 
 /// What a finding is about. Sorted from the whole to its parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,6 +63,20 @@ impl Finding {
             why: code.why(),
             fix: printable(fix.into()),
         }
+    }
+}
+
+impl Finding {
+    /// Says with it whose credentials the fix takes, where `site` is in an account that is entered
+    /// through a role: those at hand may be of another one, in which the same names may be known.
+    pub(super) fn in_account_of(mut self, site: &Site) -> Self {
+        if let Some(Role { arn, .. }) = &site.role {
+            let account = arn.account();
+            self.fix.push_str(&format!(
+                " (with credentials of account {account}, where spotcron is {arn})"
+            ));
+        }
+        self
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use spotcron::catalogue::EvaluateOnExit;
 use spotcron::doctor::{Access, Code, Operation, Platform, StoreFacts, Unseen};
-use spotcron::domain::{Architecture, Capacity, Resources};
+use spotcron::domain::{Architecture, Capacity, Resources, Site};
 
 use super::sample::{World, compute, definition, healthy, host_lost, rest, retries, shape, site};
 
@@ -337,6 +337,52 @@ fn every_broken_set_up_has_exactly_its_finding() {
         let found: Vec<&str> = findings.iter().map(|finding| finding.code.label()).collect();
         assert_eq!(found, [*code], "case {number}: {findings:#?}");
     }
+}
+
+/// A command that is run as it stands there, with the credentials at hand, must not change a queue of
+/// the same name in another account.
+#[test]
+fn a_fix_in_another_account_names_the_role_and_never_its_external_id() {
+    const WHERE: &str = "(with credentials of account 210987654321, where spotcron is \
+                         arn:aws:iam::210987654321:role/spotcron)";
+    let breaks: [fn(&mut World); 4] = [
+        |w| w.queue("spot-a").state = "DISABLED".to_owned(),
+        |w| w.compute("spot-a").state = "DISABLED".to_owned(),
+        |w| w.compute("spot-a").min_vcpus = Some(4),
+        |w| w.waits("spot-a", 240, None),
+    ];
+    for (number, change) in breaks.into_iter().enumerate() {
+        let mut world = healthy();
+        change(&mut world);
+        let at_home = world.findings();
+        world.moved_to_account("spot-a");
+        let environment = Arc::make_mut(world.catalogue.environments.get_mut("spot-a").unwrap());
+        environment.site.role.as_mut().unwrap().external_id = Some("shared-7f3a".into());
+        let there = world.findings();
+        let [own] = &at_home[..] else { panic!("{at_home:#?}") };
+        let found = there.iter().find(|found| found.code == own.code).unwrap();
+        assert_eq!(found.fix, format!("{} {WHERE}", own.fix), "change {number}");
+        let shown = serde_json::to_string(&there).unwrap();
+        assert!(!shown.contains("7f3a"), "{shown}");
+    }
+}
+
+/// Both accounts have the definition, and both have to be put right.
+#[test]
+fn a_definition_of_two_accounts_is_told_of_once_in_each() {
+    let mut world = healthy();
+    world.definition("work:1").status = "INACTIVE".to_owned();
+    let role = world.moved_to_account("demand-a");
+    let demand = Arc::make_mut(world.catalogue.environments.get_mut("demand-a").unwrap());
+    demand.definitions.clear();
+    let there = (Site { role: Some(role), ..site() }, "work:1".to_owned());
+    let facts = world.facts.definitions[&(site(), "work:1".to_owned())].clone();
+    world.facts.definitions.insert(there, facts);
+    let findings = world.findings();
+    let inactive = findings.iter().filter(|found| found.code == Code::DefinitionInactive);
+    let fixes: Vec<&str> = inactive.map(|found| found.fix.as_str()).collect();
+    assert_eq!(fixes.len(), 2, "{findings:#?}");
+    assert_eq!(fixes.iter().filter(|fix| fix.contains("210987654321")).count(), 1, "{fixes:?}");
 }
 
 #[test]
