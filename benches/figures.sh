@@ -119,6 +119,12 @@ burst=$("${bench[@]}" schedule -- burst)
 row "10,000 runs due in the same second: all intents durable" "cargo bench --bench schedule -- burst" \
     "$(awk '$1 == "burst_all_durable_ms" { print $2 }' <<<"$burst") ms" "1,000 ms"
 
+sets=$("${bench[@]}" schedule -- burst-sets)
+of_sets() { awk -v key="$1" '$1 == key { print $2 }' <<<"$sets"; }
+row "One job with 10,000 parameter sets: all runs durable; all intents durable" \
+    "cargo bench --bench schedule -- burst-sets" \
+    "$(of_sets sets_all_created_ms) ms; $(of_sets sets_all_intents_ms) ms" "–"
+
 watching=$("${bench[@]}" watching)
 watched() { awk -v key="$1" '$1 == key { print $2 }' <<<"$watching"; }
 for what in running overdue; do
