@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::SkipReason;
+use super::heartbeat::{Heartbeat, is_heartbeat};
 use super::missed::{Missed, sort_out};
 use crate::catalogue::{Catalogue, Job};
 use crate::domain::{JobName, RunId, ScheduleKey};
@@ -68,6 +69,7 @@ pub struct CatchUpTerms<'a> {
 #[derive(Debug, Default)]
 pub struct Timetable {
     catalogue: Arc<Catalogue>,
+    heartbeat: Heartbeat,
     /// By when the run starts: the scheduled time and the job's delay.
     next: BTreeSet<(Timestamp, JobName)>,
     handled: BTreeMap<ScheduleKey, Timestamp>,
@@ -91,10 +93,11 @@ impl Timetable {
         now: Timestamp,
     ) -> Self {
         let mut timetable = Timetable::default();
+        let lived_until = Heartbeat::last(handled, now);
         for job in catalogue.jobs.values().filter(|job| job.enabled) {
             let key = schedule_key(job);
             let from = match handled.get(&key) {
-                Some(at) => *at,
+                Some(at) => lived_until.map_or(*at, |lived| lived.max(*at)),
                 None if mutation::active(Mutation::EditFiresThePast) => {
                     now - SignedDuration::from_hours(1)
                 }
@@ -106,8 +109,9 @@ impl Timetable {
             timetable.handled.insert(key, from);
             timetable.plan(job, job.schedule.next_after(from));
         }
-        let known = |key: &&ScheduleKey| timetable.handled.contains_key(*key);
+        let known = |key: &ScheduleKey| timetable.handled.contains_key(key) || is_heartbeat(key);
         timetable.forgotten = handled.keys().filter(|key| !known(key)).cloned().collect();
+        timetable.heartbeat = Heartbeat::of(&catalogue);
         timetable.catalogue = catalogue;
         timetable
     }
@@ -149,6 +153,7 @@ impl Timetable {
             report.handled.insert(key, now);
             self.plan(job, following);
         }
+        report.handled.extend(self.heartbeat.beat(now));
         report.next_wake = self.next.first().map(|(at, _)| *at);
         report.start.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
         report
@@ -170,8 +175,11 @@ impl Timetable {
             let Some(after) = goes_on(name).filter(|_| before.enabled) else { continue };
             let key = schedule_key(before);
             if key == schedule_key(after) && before.schedule != after.schedule {
-                // Other bounds, exclusions or delays: no time that passed under the old ones returns.
-                report.handled.insert(key, now - before.schedule.delay);
+                // Other bounds, exclusions or delays: no time that passed under the old ones returns, nor
+                // one that was handled while there was a shorter delay.
+                let passed = now - before.schedule.delay;
+                let until = self.handled.get(&key).map_or(passed, |at| passed.max(*at));
+                report.handled.insert(key, until);
             }
         }
         report
