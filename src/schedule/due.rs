@@ -72,7 +72,8 @@ pub struct Timetable {
     heartbeat: Heartbeat,
     /// By when the run starts: the scheduled time and the job's delay.
     next: BTreeSet<(Timestamp, JobName)>,
-    handled: BTreeMap<ScheduleKey, Timestamp>,
+    /// Up to when each enabled job's schedule is handled. By job: keys of schedules are long.
+    handled: BTreeMap<JobName, Timestamp>,
     /// What the next report tells of besides what is due.
     fresh: BTreeMap<ScheduleKey, Timestamp>,
     forgotten: BTreeSet<ScheduleKey>,
@@ -94,23 +95,25 @@ impl Timetable {
     ) -> Self {
         let mut timetable = Timetable::default();
         let lived_until = Heartbeat::last(handled, now);
+        let mut forgotten: BTreeSet<ScheduleKey> =
+            handled.keys().filter(|key| !is_heartbeat(key)).cloned().collect();
         for job in catalogue.jobs.values().filter(|job| job.enabled) {
             let key = schedule_key(job);
+            forgotten.remove(&key);
             let from = match handled.get(&key) {
                 Some(at) => lived_until.map_or(*at, |lived| lived.max(*at)),
                 None if mutation::active(Mutation::EditFiresThePast) => {
                     now - SignedDuration::from_hours(1)
                 }
                 None => {
-                    timetable.fresh.insert(key.clone(), now);
+                    timetable.fresh.insert(key, now);
                     now
                 }
             };
-            timetable.handled.insert(key, from);
+            timetable.handled.insert(job.name.clone(), from);
             timetable.plan(job, job.schedule.next_after(from));
         }
-        let known = |key: &ScheduleKey| timetable.handled.contains_key(key) || is_heartbeat(key);
-        timetable.forgotten = handled.keys().filter(|key| !known(key)).cloned().collect();
+        timetable.forgotten = forgotten;
         timetable.heartbeat = Heartbeat::of(&catalogue);
         timetable.catalogue = catalogue;
         timetable
@@ -119,11 +122,6 @@ impl Timetable {
     /// The catalogue that it is made from.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
-    }
-
-    /// Up to when each schedule is handled.
-    pub fn handled(&self) -> &BTreeMap<ScheduleKey, Timestamp> {
-        &self.handled
     }
 
     /// Takes out everything due at `now`. Of missed times each job starts what its catch-up rule
@@ -148,9 +146,8 @@ impl Timetable {
             let due = |scheduled_for| Due { job: name.clone(), scheduled_for };
             report.start.extend(start.into_iter().map(due));
             report.skipped.extend(skipped);
-            let key = schedule_key(job);
-            self.handled.insert(key.clone(), now);
-            report.handled.insert(key, now);
+            report.handled.insert(schedule_key(job), now);
+            self.handled.insert(name, now);
             self.plan(job, following);
         }
         report.handled.extend(self.heartbeat.beat(now));
@@ -178,7 +175,7 @@ impl Timetable {
                 // Other bounds, exclusions or delays: no time that passed under the old ones returns, nor
                 // one that was handled while there was a shorter delay.
                 let passed = now - before.schedule.delay;
-                let until = self.handled.get(&key).map_or(passed, |at| passed.max(*at));
+                let until = self.handled.get(name).map_or(passed, |at| passed.max(*at));
                 report.handled.insert(key, until);
             }
         }
