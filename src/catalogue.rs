@@ -16,7 +16,7 @@ mod validate;
 
 pub use load::{Loaded, load, load_sources};
 pub use parameter_set::ParameterSet;
-pub use portion::{IndexMap, Portion};
+pub use portion::{IndexMap, MAX_CHILDREN, Portion};
 pub use schema::{reference_markdown, schema};
 pub use templates::{Filled, Templates};
 

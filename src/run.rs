@@ -20,7 +20,9 @@ pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use fresh::run_of;
-pub use indices::{INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, progress};
+pub use indices::{
+    INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, children_for, progress,
+};
 pub use intent::{
     MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
 };

@@ -6,6 +6,7 @@ mod cron;
 mod diff;
 mod dst;
 mod due;
+mod heartbeat;
 mod missed;
 mod overlap;
 mod rules;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::{Job, ParameterSet};
 use crate::domain::IndexSet;
 
+/// Batch's own limit on the children of an array.
+pub const MAX_CHILDREN: u32 = 10_000;
+
 /// The work of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Portion {

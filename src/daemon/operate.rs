@@ -109,10 +109,12 @@ async fn rule(shared: &Shared, asked: &Asked, now: jiff::Timestamp) -> Result<Ju
         Look::Nothing => {}
         Look::Run(id) => run = store.run(&id).await?,
         Look::Runs { job, since, until } => {
+            // Which times have runs: of fifty thousand parameter sets one says so.
             let query = RunQuery {
                 job: Some(job),
                 since: Some(since),
                 until: Some(until),
+                fold_sets: true,
                 ..RunQuery::default()
             };
             existing = store.runs(&query).await?.into_iter().map(|run| run.id).collect();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::AttemptRecord;
 use super::classify::STOP_PREFIX;
 use super::records::{is_time_limit_cancel, rank_of_end};
+use crate::catalogue::MAX_CHILDREN;
 use crate::domain::{AttemptEnd, BatchStatus, IndexSet, JobObservation};
 
 /// The environment variable with the indices of a leg, `3,7-9,120`: child `n` works on the `n`-th of
@@ -36,6 +37,26 @@ impl Indices {
     /// What the next leg carries.
     pub fn left(&self) -> IndexSet {
         self.assigned.without(&self.done)
+    }
+}
+
+/// The children of an array that carries `indices`. `None` for a single one: Batch has no array of one.
+///
+/// # Errors
+/// Batch has no array that carries them, in a sentence: there is none, or there are too many. A run from
+/// before its job had a map has all of the job's indices; newer runs share them.
+pub fn children_for(indices: &IndexSet) -> Result<Option<u16>, String> {
+    match indices.len() {
+        0 => Err("none of its indices is left to do".to_owned()),
+        1 => Ok(None),
+        count => match u16::try_from(count) {
+            Ok(children) if count <= MAX_CHILDREN => Ok(Some(children)),
+            _ => Err(format!(
+                "{count} indices are left to do, and an array at Batch has at most {MAX_CHILDREN} \
+                 children: the run is older than its job's `index_map`; `spotcron trigger` makes new \
+                 runs, which share them"
+            )),
+        },
     }
 }
 

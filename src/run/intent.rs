@@ -98,15 +98,13 @@ pub fn submit_request(
     variables.insert(RUN_VARIABLE.to_owned(), Redacted::new(run.id.as_str()));
     tags.insert(MANAGED_BY_TAG.0.to_owned(), MANAGED_BY_TAG.1.to_owned());
     tags.insert(RUN_TAG.to_owned(), run.id.to_string());
-    let array_size = match (&leg.indices, &run.indices) {
-        (Some(carried), Some(indices)) => {
-            let count = Redacted::new(indices.of.to_string());
-            variables.insert(INDEX_MAP_VARIABLE.to_owned(), Redacted::new(carried.to_string()));
-            variables.insert(INDEX_COUNT_VARIABLE.to_owned(), count);
-            leg.array_size
-        }
-        _ => template.array_size,
-    };
+    if let (Some(carried), Some(indices)) = (&leg.indices, &run.indices) {
+        let count = Redacted::new(indices.of.to_string());
+        variables.insert(INDEX_MAP_VARIABLE.to_owned(), Redacted::new(carried.to_string()));
+        variables.insert(INDEX_COUNT_VARIABLE.to_owned(), count);
+    }
+    // As the intent says, which is how the leg is watched: the job may have been edited since.
+    let array_size = leg.array_size;
     let retry_strategy = match class.retry_owner {
         RetryOwner::Spotcron if array_size.is_some() => Some(repeat_lost_children(class.max_legs)),
         RetryOwner::Spotcron => Some(RetryStrategy { attempts: 1, evaluate_on_exit: Vec::new() }),

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::SkipReason;
+use super::heartbeat::{Heartbeat, is_heartbeat};
 use super::missed::{Missed, sort_out};
 use crate::catalogue::{Catalogue, Job};
 use crate::domain::{JobName, RunId, ScheduleKey};
@@ -68,9 +69,11 @@ pub struct CatchUpTerms<'a> {
 #[derive(Debug, Default)]
 pub struct Timetable {
     catalogue: Arc<Catalogue>,
+    heartbeat: Heartbeat,
     /// By when the run starts: the scheduled time and the job's delay.
     next: BTreeSet<(Timestamp, JobName)>,
-    handled: BTreeMap<ScheduleKey, Timestamp>,
+    /// Up to when each enabled job's schedule is handled. By job: keys of schedules are long.
+    handled: BTreeMap<JobName, Timestamp>,
     /// What the next report tells of besides what is due.
     fresh: BTreeMap<ScheduleKey, Timestamp>,
     forgotten: BTreeSet<ScheduleKey>,
@@ -91,23 +94,27 @@ impl Timetable {
         now: Timestamp,
     ) -> Self {
         let mut timetable = Timetable::default();
+        let lived_until = Heartbeat::last(handled, now);
+        let mut forgotten: BTreeSet<ScheduleKey> =
+            handled.keys().filter(|key| !is_heartbeat(key)).cloned().collect();
         for job in catalogue.jobs.values().filter(|job| job.enabled) {
             let key = schedule_key(job);
+            forgotten.remove(&key);
             let from = match handled.get(&key) {
-                Some(at) => *at,
+                Some(at) => lived_until.map_or(*at, |lived| lived.max(*at)),
                 None if mutation::active(Mutation::EditFiresThePast) => {
                     now - SignedDuration::from_hours(1)
                 }
                 None => {
-                    timetable.fresh.insert(key.clone(), now);
+                    timetable.fresh.insert(key, now);
                     now
                 }
             };
-            timetable.handled.insert(key, from);
+            timetable.handled.insert(job.name.clone(), from);
             timetable.plan(job, job.schedule.next_after(from));
         }
-        let known = |key: &&ScheduleKey| timetable.handled.contains_key(*key);
-        timetable.forgotten = handled.keys().filter(|key| !known(key)).cloned().collect();
+        timetable.forgotten = forgotten;
+        timetable.heartbeat = Heartbeat::of(&catalogue);
         timetable.catalogue = catalogue;
         timetable
     }
@@ -115,11 +122,6 @@ impl Timetable {
     /// The catalogue that it is made from.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
-    }
-
-    /// Up to when each schedule is handled.
-    pub fn handled(&self) -> &BTreeMap<ScheduleKey, Timestamp> {
-        &self.handled
     }
 
     /// Takes out everything due at `now`. Of missed times each job starts what its catch-up rule
@@ -144,11 +146,11 @@ impl Timetable {
             let due = |scheduled_for| Due { job: name.clone(), scheduled_for };
             report.start.extend(start.into_iter().map(due));
             report.skipped.extend(skipped);
-            let key = schedule_key(job);
-            self.handled.insert(key.clone(), now);
-            report.handled.insert(key, now);
+            report.handled.insert(schedule_key(job), now);
+            self.handled.insert(name, now);
             self.plan(job, following);
         }
+        report.handled.extend(self.heartbeat.beat(now));
         report.next_wake = self.next.first().map(|(at, _)| *at);
         report.start.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
         report
@@ -170,8 +172,11 @@ impl Timetable {
             let Some(after) = goes_on(name).filter(|_| before.enabled) else { continue };
             let key = schedule_key(before);
             if key == schedule_key(after) && before.schedule != after.schedule {
-                // Other bounds, exclusions or delays: no time that passed under the old ones returns.
-                report.handled.insert(key, now - before.schedule.delay);
+                // Other bounds, exclusions or delays: no time that passed under the old ones returns, nor
+                // one that was handled while there was a shorter delay.
+                let passed = now - before.schedule.delay;
+                let until = self.handled.get(name).map_or(passed, |at| passed.max(*at));
+                report.handled.insert(key, until);
             }
         }
         report

@@ -107,6 +107,16 @@ impl Schedule {
         all.filter_map(|calendar| calendar.excluded_until(at, &self.time_zone)).max()
     }
 
+    /// Whether it has times that its rules name and that are not due: an edit may bring such times in.
+    pub fn leaves_out(&self) -> bool {
+        let by_itself = self.start.is_some() || self.end.is_some() || !self.exclude.is_empty();
+        by_itself
+            || self.rules.iter().any(|rule| match rule {
+                Rule::After(upstream) => upstream.iter().any(|(_, schedule)| schedule.leaves_out()),
+                Rule::Cron(_) | Rule::Every { .. } | Rule::At(_) => false,
+            })
+    }
+
     fn next_of(&self, rule: &Rule, after: Timestamp) -> Option<Timestamp> {
         match rule {
             Rule::Cron(cron) => dst::next_after(cron, &self.time_zone, self.dst, after),

@@ -3,11 +3,9 @@
 use super::Scope;
 use super::sets::MAX_RUNS;
 use crate::catalogue::raw::RawJob;
-use crate::catalogue::{IndexMap, Job};
+use crate::catalogue::{IndexMap, Job, MAX_CHILDREN};
 use crate::document::TomlTable;
 
-/// Batch's own limit.
-const MAX_CHILDREN: u32 = 10_000;
 /// The default of `array_chunk`: small enough that a lost host holds few others up, and large enough
 /// that ten thousand indices are twenty runs.
 const CHUNK: u16 = 500;

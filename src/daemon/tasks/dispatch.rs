@@ -16,14 +16,13 @@ use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{LegCause, Resources, RunOutcome};
+use crate::domain::{IndexSet, LegCause, Resources, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
     Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
-    filled, note_deadline, submit_request,
+    children_for, filled, note_deadline, submit_request,
 };
-use crate::template::FillError;
 
 /// Intents made durable in one transaction, at most.
 const DECISIONS_AT_ONCE: usize = 500;
@@ -106,10 +105,13 @@ impl Dispatch {
             late.push(RunEventKind::Ended { outcome: RunOutcome::Cancelled });
             return tell(change, next, now, late);
         };
-        if let Err(error) = filled(run, job) {
-            late.extend(reject(&mut next, &error, now));
-            return tell(change, next, now, late);
-        }
+        let load = match Load::of(&mut next, job) {
+            Ok(load) => load,
+            Err(error) => {
+                late.extend(reject(&mut next, &error, now));
+                return tell(change, next, now, late);
+            }
+        };
         let market = self.shared.market.load();
         let of_class = self.shared.controls.load().forced(&class.name, now);
         let decision = {
@@ -134,17 +136,14 @@ impl Dispatch {
             })
         };
         let leg_index = next.legs.len() as u16;
-        let chosen = decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name));
-        match chosen {
+        match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
                 next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) }
             }
             Some(environment) => {
-                let wait_until = decision.wait_until;
-                let leg = self.new_leg(run, cause, environment, wait_until, now);
-                let leg = carrying(leg, &mut next, job);
+                let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let terms = Some(PriceTerms::of(Some(class), Some(environment)));
-                next.legs.push(Leg { terms, ..leg });
+                next.legs.push(Leg { terms, ..load.on(leg) });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
@@ -226,24 +225,40 @@ impl Dispatch {
     }
 }
 
-/// The next leg with its children, and with mapped indices those that they carry: all that are not done.
-fn carrying(leg: Leg, run: &mut Run, job: &Job) -> Leg {
-    if run.indices.is_none() {
-        // A run from before the job had its map has all of it to do.
-        let map = job.submission.index_map;
-        run.indices = map.map(|map| Indices::new(map.count, map.all()));
+/// What a leg carries.
+struct Load {
+    /// Its children, where it is an array.
+    array_size: Option<u16>,
+    /// With mapped indices, those that are not done.
+    indices: Option<IndexSet>,
+}
+
+impl Load {
+    /// That of `run`'s next leg.
+    ///
+    /// # Errors
+    /// Its values cannot be filled in, or no leg can carry what is left of it.
+    fn of(run: &mut Run, job: &Job) -> Result<Load, String> {
+        filled(run, job).map_err(|error| error.to_string())?;
+        if run.indices.is_none() {
+            // A run from before the job had its map has all of it to do.
+            let map = job.submission.index_map;
+            run.indices = map.map(|map| Indices::new(map.count, map.all()));
+        }
+        let Some(indices) = &run.indices else {
+            return Ok(Load { array_size: job.submission.array_size, indices: None });
+        };
+        let left = indices.left();
+        Ok(Load { array_size: children_for(&left)?, indices: Some(left) })
     }
-    let Some(indices) = &run.indices else {
-        return Leg { array_size: job.submission.array_size, ..leg };
-    };
-    let left = indices.left();
-    // Batch has no array of one.
-    let array_size = u16::try_from(left.len()).ok().filter(|children| *children >= 2);
-    Leg { array_size, indices: Some(left), ..leg }
+
+    fn on(self, leg: Leg) -> Leg {
+        Leg { array_size: self.array_size, indices: self.indices, ..leg }
+    }
 }
 
 /// Ends a run whose submission cannot be made.
-fn reject(run: &mut Run, error: &FillError, now: Timestamp) -> [RunEventKind; 2] {
+fn reject(run: &mut Run, error: &str, now: Timestamp) -> [RunEventKind; 2] {
     let error = format!("its submission cannot be made: {error}");
     let leg = run.legs.len() as u16;
     run.state = RunState::Ended { outcome: RunOutcome::Rejected, at: now };

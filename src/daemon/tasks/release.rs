@@ -40,7 +40,6 @@ impl Release {
     async fn look(&mut self, waiting: &[Arc<Run>]) -> Result<Sight, TaskError> {
         let upstream: BTreeMap<&RunId, (&JobName, Timestamp)> =
             waiting.iter().flat_map(|run| upstream_of(run)).collect();
-        self.ended.retain(|id, _| upstream.contains_key(id));
         let store = self.shared.book.store();
         // In this order: a time and its runs become durable together, so that a time which is handled
         // and has no run afterwards never gets one.
@@ -49,6 +48,8 @@ impl Release {
             false => store.handled().await?,
         };
         let mut open = self.open_among(&upstream);
+        // One that somebody retries has not ended after all.
+        self.ended.retain(|id, _| upstream.contains_key(id) && !open.contains(id));
         for (id, (job, scheduled_for)) in upstream {
             if self.ended.contains_key(id) || open.contains(id) {
                 continue;
@@ -166,8 +167,19 @@ impl Task for Release {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
-        let waits = |run: &Run| matches!(run.state, RunState::Waiting { .. });
-        let waiting = self.shared.book.open_where(waits);
+        let shared = Arc::clone(&self.shared);
+        let read = || shared.book.open_where(|run| matches!(run.state, RunState::Waiting { .. }));
+        let mut waiting = read();
+        // A pause that was answered holds for every place from then on, and commands make and end
+        // backfills: none may come between the look and the commit.
+        let _making_runs = match waiting.iter().any(|run| waits_for_place(run)) {
+            true => {
+                let held = shared.making_runs.lock().await;
+                waiting = read();
+                Some(held)
+            }
+            false => None,
+        };
         if waiting.is_empty() {
             self.ended.clear();
             return Ok(Activation::default());

@@ -23,12 +23,15 @@ const TRIES: u32 = 10;
 
 pub struct Schedule {
     shared: Arc<Shared>,
+    /// `None` after a failure: it had moved on, and the store had not.
     timetable: Option<Timetable>,
+    /// The catalogue of the last timetable, until another one's last word is durable.
+    in_force: Option<Arc<Catalogue>>,
 }
 
 impl Schedule {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Schedule { shared, timetable: None }
+        Schedule { shared, timetable: None, in_force: None }
     }
 
     /// The timetable of `catalogue`. One of another catalogue has its last word first, so that what
@@ -38,7 +41,7 @@ impl Schedule {
         catalogue: &Arc<Catalogue>,
         now: Timestamp,
     ) -> Result<Timetable, TaskError> {
-        if let Some(timetable) = self.timetable.take() {
+        if let Some(timetable) = self.last_timetable(now).await? {
             if timetable.catalogue().fingerprint == catalogue.fingerprint {
                 return Ok(timetable);
             }
@@ -47,6 +50,25 @@ impl Schedule {
             let report = timetable.conclude(catalogue, now, self.terms(&is_paused));
             self.write_down(catalogue, report, now).await?;
         }
+        let timetable = self.made_anew(catalogue, now).await?;
+        self.in_force = Some(Arc::clone(catalogue));
+        Ok(timetable)
+    }
+
+    /// The timetable of before. After a failure it is made again, also that of a catalogue which has been
+    /// replaced since: its last word is still to come.
+    async fn last_timetable(&mut self, now: Timestamp) -> Result<Option<Timetable>, TaskError> {
+        match (self.timetable.take(), &self.in_force) {
+            (None, Some(catalogue)) => Ok(Some(self.made_anew(catalogue, now).await?)),
+            (timetable, _) => Ok(timetable),
+        }
+    }
+
+    async fn made_anew(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        now: Timestamp,
+    ) -> Result<Timetable, TaskError> {
         let handled = self.shared.book.store().handled().await?;
         Ok(Timetable::new(Arc::clone(catalogue), &handled, now))
     }
@@ -136,8 +158,7 @@ impl Task for Schedule {
         let shared = Arc::clone(&self.shared);
         let _making_runs = shared.making_runs.lock().await;
         let catalogue = self.shared.catalogue.load_full();
-        // On an error it is not put back: it has moved on and the store has not, so that the next
-        // activation begins again from the store.
+        // On an error it is not put back, so that the next activation begins again from the store.
         let mut timetable = self.timetable(&catalogue, now).await?;
         let controls = self.shared.controls.load_full();
         let is_paused = |job: &JobName| controls.pause_of(job).is_some();

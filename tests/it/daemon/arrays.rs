@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use spotcron::daemon::Change;
 use spotcron::domain::{AttemptEnd, Capacity, IndexSet, LegCause, RunOutcome};
-use spotcron::run::{AttemptRecord, Run, RunState};
+use spotcron::run::{AttemptRecord, Run, RunEventKind, RunState, Trigger};
 use spotcron::sim::{DefinitionSpec, Scenario};
 
-use super::world::{CATALOGUE, World};
-use crate::samples::mins;
+use super::world::{BEGIN, CATALOGUE, World};
+use crate::samples::{at, mins};
 
 const COUNT: u32 = 40;
 
@@ -169,4 +170,40 @@ async fn an_array_that_goes_in_waves_is_left_alone() {
     assert_eq!(run.legs.len(), 1, "{run:?}");
     let took = run.legs[0].ended_at.unwrap().duration_since(run.legs[0].started_at.unwrap());
     assert!(took > mins(40), "all at once shows nothing: {took:#}");
+}
+
+#[tokio::test]
+async fn a_run_from_before_its_job_had_a_map_is_sent_whole_or_refused() {
+    let even = DefinitionSpec { median_secs: 10 * 60, sigma: 0.0, ..uneven() };
+    let of = |count: u32| catalogue(&format!("definition = \"uneven:1\"\narray_size = {count}"));
+    for (count, is_sent) in [(2, true), (10_001, false), (70_000, false)] {
+        let later = of(count).replace("20 */12", "20 11");
+        let mut world = World::of(&later, scenario(even.clone()), 1).await;
+        let run = Run::new(
+            "old".into(),
+            "wide".into(),
+            "long".into(),
+            Trigger::Schedule,
+            at(BEGIN),
+            at(BEGIN),
+        );
+        assert_eq!(run.indices, None);
+        let mut change = Change::default();
+        change.insert(run);
+        world.shared.book.commit(change).await.unwrap();
+        world.run_for(mins(60)).await;
+        let run = only_run(&world).await;
+        if is_sent {
+            check_once(&world, &run).await;
+            continue;
+        }
+        assert_eq!(outcome(&run), Some(RunOutcome::Rejected));
+        assert!(run.legs.is_empty() && world.cloud.submissions().is_empty());
+        let story = world.kinds(&run.id).await;
+        let told = story.iter().find_map(|kind| match kind {
+            RunEventKind::SubmitFailed { error, .. } => Some(error),
+            _ => None,
+        });
+        assert!(told.unwrap().contains(&format!("{count} indices")), "{story:?}");
+    }
 }

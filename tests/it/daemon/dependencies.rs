@@ -1,10 +1,14 @@
 //! Jobs that run after other jobs.
 
 use jiff::Timestamp;
+use serde_json::json;
+use spotcron::clock::Clock;
+use spotcron::daemon::{Change, all_tasks};
 use spotcron::domain::{Capacity, RunOutcome};
 use spotcron::run::{Run, RunEventKind, RunState, WhySkipped};
 use spotcron::sim::{DefinitionSpec, Scenario};
 
+use super::operating::tell;
 use super::world::World;
 use crate::samples::mins;
 
@@ -182,4 +186,36 @@ async fn a_run_whose_upstream_can_never_come_does_not_wait_for_ever() {
     world.run_for(mins(5)).await;
     let report = run(&world, "report-20260601T010000Z").await;
     assert_eq!(outcome(&report), Some(RunOutcome::Skipped));
+}
+
+#[tokio::test]
+async fn an_upstream_run_that_is_retried_has_not_ended() {
+    let mut world = world(&[
+        job("extract", "broken", "cron = \"0 * * * *\""),
+        job("slow", "twenty", "cron = \"0 * * * *\""),
+        job("alarm", "ten", "after = [{ job = \"extract\", when = \"failed\" }, \"slow\"]"),
+    ])
+    .await;
+    world.run_for(mins(70)).await;
+    let of = async |world: &World, job: &str| run(world, &format!("{job}-20260601T010000Z")).await;
+    assert_eq!(outcome(&of(&world, "extract").await), Some(RunOutcome::Failed));
+    // One process sees all of it.
+    let mut tasks = all_tasks(&world.shared);
+    let release = tasks.iter_mut().find(|task| task.name() == "release").unwrap();
+    let now = world.clock.now();
+    release.activate(now).await.unwrap();
+    assert!(matches!(of(&world, "alarm").await.state, RunState::Waiting { .. }));
+    let retry = json!({ "command": "retry", "run": "extract-20260601T010000Z" });
+    tell(&world, retry).await.unwrap();
+    release.activate(now).await.unwrap();
+    let mut change = Change::default();
+    for upstream in ["extract", "slow"] {
+        let mut run = of(&world, upstream).await;
+        run.version += 1;
+        run.state = RunState::Ended { outcome: RunOutcome::Succeeded, at: now };
+        change.update(run);
+    }
+    world.shared.book.commit(change).await.unwrap();
+    release.activate(now).await.unwrap();
+    assert_eq!(outcome(&of(&world, "alarm").await), Some(RunOutcome::Skipped));
 }

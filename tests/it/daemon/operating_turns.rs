@@ -1,6 +1,8 @@
 //! Commands beside a job's overlap policy and its dependencies: what is asked for by hand takes its turn.
 
 use serde_json::json;
+use spotcron::clock::Clock;
+use spotcron::daemon::all_tasks;
 use spotcron::domain::Capacity;
 use spotcron::run::Run;
 use spotcron::sim::Scenario;
@@ -131,4 +133,35 @@ async fn what_waits_can_be_cancelled_and_is_never_submitted() {
     let submitted = world.cloud.submissions();
     assert!(submitted.iter().all(|one| !one.name.starts_with(id)), "{submitted:?}");
     assert_eq!(run(&world, "extract-20260601T010000Z").await.state.label(), "succeeded");
+}
+
+#[tokio::test]
+async fn a_pause_that_was_answered_holds_for_the_next_place_of_a_backfill() {
+    let mut world = world("allow-all").await;
+    world.run_for(mins(1)).await;
+    tell(&world, json!({ "command": "pause", "jobs": { "job": "extract" } })).await.unwrap();
+    world.run_for(mins(61)).await;
+    tell(&world, json!({ "command": "resume", "jobs": { "job": "extract" } })).await.unwrap();
+    let backfill = json!({
+        "command": "backfill", "job": "extract",
+        "from": "2026-06-01T00:30:00Z", "to": "2026-06-01T00:30:00Z",
+    });
+    tell(&world, backfill).await.unwrap();
+    let mut tasks = all_tasks(&world.shared);
+    let release = tasks.iter_mut().find(|task| task.name() == "release").unwrap();
+    // Somebody makes runs; the command is next, and the task asks in the same moment.
+    let making_runs = world.shared.making_runs.lock().await;
+    let pause = json!({ "command": "pause", "jobs": { "job": "extract" } });
+    let (answer, released, ()) = tokio::join!(
+        biased;
+        tell(&world, pause),
+        release.activate(world.clock.now()),
+        async { drop(making_runs) },
+    );
+    answer.unwrap();
+    released.unwrap();
+    assert_eq!(run(&world, "extract-20260601T003000Z").await.state.label(), "waiting");
+    tell(&world, json!({ "command": "resume", "jobs": { "job": "extract" } })).await.unwrap();
+    release.activate(world.clock.now()).await.unwrap();
+    assert_eq!(run(&world, "extract-20260601T003000Z").await.state.label(), "needs-leg");
 }

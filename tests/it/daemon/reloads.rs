@@ -12,8 +12,9 @@ use spotcron::daemon::{
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::world::{CATALOGUE, World, parse};
-use crate::samples::at;
+use super::edges::FailingStore;
+use super::world::{CATALOGUE, World, parse, scenario};
+use crate::samples::{at, mins};
 
 /// [`CATALOGUE`] without the job `report`, with another queue: a change in two tables.
 fn changed() -> String {
@@ -202,6 +203,47 @@ async fn a_time_that_falls_due_with_the_edit_of_its_expression_still_runs() {
         ["2026-06-01T00:10:00Z", "2026-06-01T00:20:00Z", "2026-06-01T00:37:00Z"],
         "the report's, the one before the edit, and the first of the new expression: not 00:07"
     );
+}
+
+#[tokio::test]
+async fn the_last_word_of_a_replaced_catalogue_outlives_a_failed_commit() {
+    let mut world = World::new(1, 0.0).await;
+    let failing = FailingStore::over(&world.store);
+    world.store = Arc::<FailingStore>::clone(&failing);
+    world.restart().await;
+    let mut schedule = schedule_task(&world.shared);
+    schedule.activate(at("2026-06-01T00:00:00Z")).await.unwrap();
+    let edited = CATALOGUE.replace("*/20 * * * *", "7,37 * * * *");
+    world.shared.replace_catalogue(parse(&edited));
+    failing.refuse_once(|_| true);
+    schedule.activate(at("2026-06-01T00:20:05Z")).await.unwrap_err();
+    assert!(failing.has_refused() && world.runs().await.is_empty());
+    // Edited once more before the disk has room again.
+    world.shared.replace_catalogue(parse(&edited.replace("7,37", "8,38")));
+    schedule.activate(at("2026-06-01T00:21:00Z")).await.unwrap();
+    schedule.activate(at("2026-06-01T00:40:00Z")).await.unwrap();
+    let runs = world.runs().await.into_iter();
+    let imports = runs.filter(|run| run.job.as_str() == "import");
+    let mut due: Vec<String> = imports.map(|run| run.scheduled_for.to_string()).collect();
+    due.sort();
+    assert_eq!(due, ["2026-06-01T00:20:00Z", "2026-06-01T00:38:00Z"]);
+}
+
+#[tokio::test]
+async fn an_exclusion_that_a_restart_lifts_does_not_fire_what_it_excluded() {
+    let bounded = CATALOGUE.replace(
+        "cron = \"*/20 * * * *\"",
+        "cron = \"*/20 * * * *\"\nstart = \"2026-07-01T00:00:00Z\"",
+    );
+    let mut world = World::of(&bounded, scenario(0.0), 1).await;
+    world.run_for(mins(45)).await;
+    world.catalogue = CATALOGUE.to_owned();
+    world.restart().await;
+    world.run_for(mins(20)).await;
+    let runs = world.runs().await.into_iter();
+    let imports: Vec<_> = runs.filter(|run| run.job.as_str() == "import").collect();
+    assert_eq!(imports.len(), 1, "00:20 and 00:40 were not due when they passed: {imports:?}");
+    assert_eq!(imports[0].scheduled_for, at("2026-06-01T01:00:00Z"));
 }
 
 #[tokio::test]

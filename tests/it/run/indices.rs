@@ -8,7 +8,7 @@ use spotcron::domain::{
 };
 use spotcron::run::{
     Action, Indices, LegFacts, Observation, Progress, Run, RunState, Step, StepContext,
-    array_as_placed, attempt_records, progress, step, submit_request,
+    array_as_placed, attempt_records, children_for, progress, step, submit_request,
 };
 
 use super::{SUBMITTED, job, run};
@@ -245,6 +245,32 @@ fn a_leg_tells_its_children_their_indices() {
     let facts = LegFacts { run: &run, leg: &run.legs[0], child: None, instance_ends: &ends };
     let record = &attempt_records(facts, &succeeded(10))[0];
     assert_eq!((record.index, record.end), (Some(7), Some(ended)));
+}
+
+#[test]
+fn only_a_single_index_is_no_array_and_no_array_is_larger_than_batch_allows() {
+    let of = |count: u32| children_for(&(0..count).map(|index| index * 3).collect());
+    assert_eq!((of(1), of(2), of(10_000)), (Ok(None), Ok(Some(2)), Ok(Some(10_000))));
+    for count in [10_001, 65_535, 65_536, 65_537, 200_000] {
+        let error = of(count).unwrap_err();
+        assert!(error.starts_with(&format!("{count} indices")), "{error}");
+    }
+    assert!(of(0).is_err(), "an empty map is not sent");
+}
+
+#[test]
+fn a_leg_is_sent_as_large_as_its_intent_says() {
+    // The job was edited between the intent and the call: it is watched as the leg says.
+    let environment = samples::environment("spot", Capacity::Spot);
+    let mut job = samples::job("report", "c", "0 2 * * *", "UTC");
+    let mut run = run(Capacity::Spot);
+    for (of_job, of_leg) in [(Some(7), None), (Some(7), Some(9)), (None, Some(9))] {
+        job.submission.array_size = of_job;
+        run.legs[0].array_size = of_leg;
+        let request = submit_request(&run, &run.legs[0], &job, &class(), &environment).unwrap();
+        assert_eq!(request.array_size, of_leg);
+        assert_eq!(request.retry_strategy.unwrap().attempts > 1, of_leg.is_some());
+    }
 }
 
 /// The first block of code of this language in the guide that reads the map.

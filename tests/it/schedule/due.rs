@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Catalogue, Job};
 use spotcron::domain::{Capacity, JobName, ScheduleKey};
-use spotcron::schedule::{CatchUp, CatchUpTerms, DueReport, SkipReason, Timetable, schedule_key};
+use spotcron::schedule::{
+    CatchUp, CatchUpTerms, DueReport, Rule, SkipReason, Timetable, schedule_key,
+};
 
 use crate::samples::{self, at};
 
@@ -246,6 +248,115 @@ fn an_exclusion_that_is_lifted_does_not_fire_what_it_excluded() {
     assert!(report.start.is_empty(), "09:00 was not due when it passed");
 }
 
+#[test]
+fn a_longer_delay_that_goes_again_does_not_reopen_what_ran_under_the_shorter() {
+    let prompt = samples::job("report", "c", "0 * * * *", "UTC");
+    let mut delayed = prompt.clone();
+    delayed.schedule.delay = hours(3);
+    let mut stored = handled(&prompt, "2026-11-21T06:00:00Z");
+    let (prompt, delayed) = (catalogue(vec![prompt]), catalogue(vec![delayed]));
+    let mut starts_of = |before: &Arc<Catalogue>, after: &Arc<Catalogue>, now: &str| {
+        let timetable = Timetable::new(Arc::clone(before), &stored, at(now));
+        let report = timetable.conclude(after, at(now), terms(hours(24)));
+        stored.extend(report.handled.clone());
+        let next =
+            Timetable::new(Arc::clone(after), &stored, at(now)).due(at(now), terms(hours(24)));
+        stored.extend(next.handled.clone());
+        [starts(&report), starts(&next)].concat()
+    };
+    let until_eight = ["2026-11-21T07:00:00Z", "2026-11-21T08:00:00Z"];
+    assert_eq!(starts_of(&prompt, &delayed, "2026-11-21T08:30:00Z"), until_eight);
+    let none: [&str; 0] = [];
+    assert_eq!(starts_of(&delayed, &prompt, "2026-11-21T08:40:00Z"), none);
+}
+
+/// An hourly job that `change` is made to.
+fn hourly(change: impl FnOnce(&mut Job)) -> Job {
+    let mut job = samples::job("report", "c", "0 * * * *", "UTC");
+    change(&mut job);
+    job
+}
+
+/// What starts at `now` in a process that begins then with `after`, where another one was asked with
+/// `before` at 08:00 and, until it died, at each of `asked`.
+fn after_a_restart(before: Job, after: Job, asked: &[&str], now: &str) -> Vec<String> {
+    let mut stored = handled(&before, "2026-11-21T08:00:00Z");
+    let first = Timetable::new(catalogue(vec![before]), &stored, at("2026-11-21T08:00:00Z"));
+    asked.iter().fold(first, |mut timetable, now| {
+        stored.extend(timetable.due(at(now), terms(hours(24))).handled);
+        timetable
+    });
+    let mut timetable = Timetable::new(catalogue(vec![after]), &stored, at(now));
+    let report = timetable.due(at(now), terms(hours(24)));
+    assert_eq!(report.forgotten, [].into());
+    starts(&report)
+}
+
+#[test]
+fn a_restart_with_wider_bounds_fires_only_what_was_missed_meanwhile() {
+    let later = |job: &mut Job| job.schedule.start = Some(at("2026-11-21T20:00:00Z"));
+    let asked = ["2026-11-21T08:00:00Z", "2026-11-21T09:30:00Z", "2026-11-21T10:30:10Z"];
+    // 09:00 and 10:00 were left out when they passed. Nobody was there at 11:00 and 12:00.
+    let fired = after_a_restart(hourly(later), hourly(|_| ()), &asked, "2026-11-21T12:15:00Z");
+    assert_eq!(fired, ["2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z"]);
+    // With the bounds in place all of the outage is left out.
+    let fired = after_a_restart(hourly(later), hourly(later), &asked, "2026-11-21T12:15:00Z");
+    assert!(fired.is_empty(), "{fired:?}");
+}
+
+#[test]
+fn a_heartbeat_takes_nothing_from_what_an_outage_missed() {
+    let bounded = || hourly(|job| job.schedule.start = Some(at("2026-11-01T00:00:00Z")));
+    let asked = ["2026-11-21T08:00:00Z", "2026-11-21T09:59:59Z"];
+    let fired = after_a_restart(bounded(), bounded(), &asked, "2026-11-21T12:15:00Z");
+    assert_eq!(fired.len(), 3, "10:00, 11:00 and 12:00: {fired:?}");
+}
+
+#[test]
+fn a_restart_with_a_shorter_delay_does_not_lose_what_waits_for_the_longer() {
+    let delayed = |minutes| {
+        hourly(|job| {
+            job.schedule.start = Some(at("2026-11-01T00:00:00Z"));
+            job.schedule.delay = samples::mins(minutes);
+        })
+    };
+    let asked = ["2026-11-21T08:30:00Z", "2026-11-21T09:05:00Z"];
+    let fired = after_a_restart(delayed(10), delayed(0), &asked, "2026-11-21T09:06:00Z");
+    assert_eq!(fired, ["2026-11-21T09:00:00Z"]);
+}
+
+#[test]
+fn a_heartbeat_is_written_once_a_minute_and_only_where_times_are_left_out() {
+    let written = |job: Job| -> Vec<bool> {
+        let stored = handled(&job, "2026-11-21T08:00:00Z");
+        let begin = at("2026-11-21T08:00:10Z");
+        let mut timetable = Timetable::new(catalogue(vec![job]), &stored, begin);
+        let seconds = [0, 59, 60, 61, 119, 121];
+        let due =
+            |second| timetable.due(begin + SignedDuration::from_secs(second), terms(hours(1)));
+        seconds.map(due).iter().map(|report| !report.handled.is_empty()).collect()
+    };
+    assert_eq!(written(hourly(|_| ())), [false; 6]);
+    let bounded = hourly(|job| job.schedule.end = Some(at("2027-01-01T00:00:00Z")));
+    assert_eq!(written(bounded.clone()), [true, false, true, false, false, true]);
+    // Also of a job that takes its times from one that has bounds.
+    let upstream = (bounded.name.clone(), Arc::new(bounded.schedule));
+    let after = hourly(|job| job.schedule.rules = vec![Rule::After(vec![upstream])]);
+    assert_eq!(written(after), [true, false, true, false, false, true]);
+}
+
+#[test]
+fn a_heartbeat_from_the_future_holds_nothing_back() {
+    let bounded = || hourly(|job| job.schedule.start = Some(at("2026-11-01T00:00:00Z")));
+    // The clock was three days ahead for a moment, before anything was due.
+    let job = bounded();
+    let mut stored = handled(&job, "2026-11-21T08:00:00Z");
+    stored.insert("*".into(), at("2026-11-24T08:00:00Z"));
+    let now = at("2026-11-21T09:00:30Z");
+    let report = Timetable::new(catalogue(vec![job]), &stored, now).due(now, terms(hours(1)));
+    assert_eq!(starts(&report), ["2026-11-21T09:00:00Z"]);
+}
+
 proptest! {
     /// However the asking is cut into pieces, and wherever the daemon restarts from what was
     /// handled, every time is due exactly once.
@@ -253,8 +364,12 @@ proptest! {
     fn each_time_is_due_once_however_it_is_asked(
         cuts in prop::collection::vec((1i64..300, any::<bool>()), 1..40),
         minutes in 1u32..59,
+        delay in 0i64..20,
+        is_bounded in any::<bool>(),
     ) {
-        let job = samples::job("j", "c", &format!("*/{minutes} * * * *"), "America/New_York");
+        let mut job = samples::job("j", "c", &format!("*/{minutes} * * * *"), "America/New_York");
+        job.schedule.delay = samples::mins(delay);
+        job.schedule.start = is_bounded.then(|| at("2026-10-01T00:00:00Z"));
         let key = schedule_key(&job);
         let catalogue = catalogue(vec![job]);
         let begin = at("2026-10-31T00:00:30Z");
