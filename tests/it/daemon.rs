@@ -9,6 +9,7 @@ mod exactly_once;
 mod fargate;
 mod http;
 mod kill;
+mod late_looks;
 mod money;
 mod operating;
 mod operating_deaths;

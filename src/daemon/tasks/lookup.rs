@@ -9,12 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::daemon::{Change, Mode, Shared, TaskError};
 use crate::domain::{BatchJobId, RunId, RunOutcome, Site};
 use crate::mutation::{self, Mutation};
-use crate::ports::{FailureKind, FoundJob, ServiceError};
-use crate::run::{Resend, Run, RunEventKind, RunState};
-
-/// Batch remembers a job for so long at most. A name is one leg's for ever, so that nothing depends on
-/// the times of its jobs, which come from another clock than the intent's.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
+use crate::ports::{FoundJob, ServiceError};
+use crate::run::{REMEMBERED, Resend, Run, RunEventKind, RunState};
 
 /// A duplicate that cannot be terminated is tried again for so long; then the run goes on with the
 /// oldest job, and only the log and the events tell of the other.
@@ -54,7 +50,7 @@ impl Lookups {
                 Ok(_) if mutation::active(Mutation::NoLookUp) => Vec::new(),
                 Ok(found) => found,
                 Err(error) => {
-                    if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
+                    if error.is_of_the_place() {
                         silent.insert(site);
                     }
                     tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
