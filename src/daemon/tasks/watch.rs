@@ -4,6 +4,7 @@
 mod context;
 mod hosts;
 mod late_looks;
+mod learn;
 mod looks;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,9 +21,7 @@ use self::late_looks::LateLooks;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{
-    AttemptEnd, BatchJobId, BatchStatus, JobObservation, LegCause, Pool, RunId, Site,
-};
+use crate::domain::{BatchJobId, BatchStatus, JobObservation, LegCause, RunId, Site};
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -295,32 +294,6 @@ impl Watch {
             }
         }
         Ok(records)
-    }
-
-    /// Learns from what is durable now.
-    fn learn(&self, findings: &mut Findings, now: Timestamp) {
-        let ended = std::mem::take(&mut findings.ended);
-        let starved = &findings.starved;
-        let mut experience = self.shared.experience();
-        for leg in starved {
-            experience.environments.entry(leg.environment.clone()).or_default().record_trouble(now);
-        }
-        for ToSettle { attempt: record, .. } in &ended {
-            let ran = record.window().filter(|_| record.started_at.is_some());
-            let Some(window) = ran else { continue };
-            let pool = record.host.as_ref().map(|host| Pool {
-                zone: host.zone.clone(),
-                instance_type: host.instance_type.clone(),
-            });
-            let interrupted = record.end == Some(AttemptEnd::Interrupted);
-            let environment =
-                experience.environments.entry(record.environment.clone()).or_default();
-            environment.record(window.duration(), pool, interrupted, now);
-        }
-        drop(experience);
-        let revised = std::mem::take(&mut findings.revised).into_iter();
-        let revised = revised.map(|attempt| ToSettle { attempt, may_have_a_line: true });
-        self.shared.settling().extend(ended.into_iter().chain(revised));
     }
 
     fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {

@@ -257,12 +257,11 @@ pub async fn attempts_are_unsettled_until_their_entry_is_for_good(store: &dyn St
     put(Write::Entry(samples::entry(&zero, EntryState::Provisional(samples::priced(8))))).await;
     assert_eq!(unsettled().await, [known.clone(), one.clone()]);
 
-    // A run that turned back to another job of its leg has an attempt that nobody settled.
+    // Another job's attempt nobody has settled.
     put(Write::Entry(samples::entry(&one, EntryState::Final(samples::priced(9))))).await;
-    let other = spotcron::run::AttemptRecord { batch_job_id: "other".into(), ..one.clone() };
+    let other = spotcron::run::AttemptRecord { batch_job_id: "other".into(), ..one };
     put(Write::Attempt(other.clone())).await;
     assert_eq!(unsettled().await, [known, other]);
-
     let stopped = samples::attempt(&run, running.key.clone(), Some(70));
     put(Write::Attempt(stopped.clone())).await;
     assert_eq!(unsettled().await.first(), Some(&stopped));
