@@ -1,6 +1,7 @@
 //! A run: one scheduled execution of a job, over all its legs (submissions), and the state machine
 //! that says what it does next.
 
+mod adopt;
 mod attempt;
 mod by_hand;
 mod classify;
@@ -15,6 +16,7 @@ mod step;
 mod terms;
 mod wait;
 
+pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};

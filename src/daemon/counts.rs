@@ -57,6 +57,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
+        | RunEventKind::Adopted { .. }
         | RunEventKind::Triggered { .. }
         | RunEventKind::Backfilled { .. }
         | RunEventKind::Retried { .. }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{StopRequest, Wait, WhySkipped};
 use crate::decision::Decision;
 use crate::domain::{
-    AttemptEnd, BatchJobId, Capacity, EnvironmentName, InstanceType, LegCause, RunId, RunOutcome,
-    Usd, Zone,
+    AttemptEnd, BatchJobId, BatchStatus, Capacity, EnvironmentName, InstanceType, LegCause, RunId,
+    RunOutcome, Usd, Zone,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,12 @@ pub enum RunEventKind {
     /// Somebody opened the run again after it had ended.
     Retried {
         by: String,
+    },
+    /// The store was lost, and the run was made anew from what Batch showed. What happened before is not
+    /// on record.
+    Adopted {
+        /// Of its last leg; `None` where Batch showed nothing of the run.
+        status: Option<BatchStatus>,
     },
     /// An environment was chosen, or the run was held back.
     Decided {

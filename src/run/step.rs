@@ -346,15 +346,21 @@ fn stop_action(cause: LegCause, run: &Run, leg: &Leg) -> Action {
     }
     match cause {
         LegCause::Starved => Action::Cancel {
-            reason: format!(
-                "{STOP_PREFIX}no capacity in {} within the wait budget",
-                leg.environment
-            ),
+            reason: format!("{STOP_PREFIX}{NO_CAPACITY}{} within the wait budget", leg.environment),
         },
-        _ => Action::Terminate {
-            reason: format!("{STOP_PREFIX}moved on demand so that the deadline holds"),
-        },
+        _ => Action::Terminate { reason: format!("{STOP_PREFIX}{DEADLINE_HOLDS}") },
     }
+}
+
+/// How the reasons of stops begin after which the run goes on.
+const NO_CAPACITY: &str = "no capacity in ";
+const DEADLINE_HOLDS: &str = "moved on demand so that the deadline holds";
+
+/// Why a leg was stopped, from the reason that Batch hands back, where the run goes on after it.
+pub(super) fn cause_of_stop(reason: &str) -> Option<LegCause> {
+    let ours = reason.strip_prefix(STOP_PREFIX)?;
+    let starved = ours.starts_with(NO_CAPACITY).then_some(LegCause::Starved);
+    starved.or_else(|| ours.starts_with(DEADLINE_HOLDS).then_some(LegCause::DeadlineNear))
 }
 
 fn reason_to_stop(

@@ -1,5 +1,6 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod adopting;
 mod arrays;
 mod bursts;
 mod catching_up;

@@ -139,6 +139,7 @@ impl LiveModel {
                 return;
             }
             RunEventKind::Due
+            | RunEventKind::Adopted { .. }
             | RunEventKind::Triggered { .. }
             | RunEventKind::Backfilled { .. }
             | RunEventKind::Retried { .. } => {
@@ -189,7 +190,8 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::Released
         | RunEventKind::LookedUp { .. }
         | RunEventKind::Settled { .. } => Tone::Faint,
-        RunEventKind::Triggered { .. }
+        RunEventKind::Adopted { .. }
+        | RunEventKind::Triggered { .. }
         | RunEventKind::Backfilled { .. }
         | RunEventKind::Retried { .. }
         | RunEventKind::Submitted { .. }

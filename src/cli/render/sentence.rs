@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::value::{clock, duration, price, seconds, time, usd};
 use crate::decision::{Decision, ForcedScope, Guard, Reason};
-use crate::domain::{AttemptEnd, LegCause, RunOutcome};
+use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome};
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
 use crate::schedule::StopKind;
@@ -214,6 +214,7 @@ fn stop_wanted(request: &StopRequest) -> String {
 pub const fn event_label(kind: &RunEventKind) -> &'static str {
     match kind {
         RunEventKind::Due => "due",
+        RunEventKind::Adopted { .. } => "adopted",
         RunEventKind::Triggered { .. } => "triggered",
         RunEventKind::Backfilled { .. } => "backfilled",
         RunEventKind::Retried { .. } => "retried",
@@ -240,6 +241,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
 pub fn event(kind: &RunEventKind) -> String {
     match kind {
         RunEventKind::Due => "The run was due and was created.".to_owned(),
+        RunEventKind::Adopted { status } => adopted(*status),
         RunEventKind::Triggered { by } => format!("{by} started the run by hand."),
         RunEventKind::Backfilled { by } => {
             format!("{by} asked for this time in a backfill.")
@@ -342,4 +344,19 @@ pub fn against_deadline(spare: SignedDuration) -> String {
 /// A line of the log: time of day, run, sentence.
 pub fn log_line(at: jiff::Timestamp, run: &str, text: &str) -> String {
     format!("{} {run}: {text}", clock(at))
+}
+
+fn adopted(status: Option<BatchStatus>) -> String {
+    match status {
+        Some(status) => format!(
+            "The store was lost: the run was made anew from its job at Batch ({}). What happened \
+             before is not on record.",
+            status.label()
+        ),
+        None => {
+            "The store was lost: Batch showed other runs of this time and nothing of this one, \
+                 which is sent now."
+                .to_owned()
+        }
+    }
 }
