@@ -14,6 +14,7 @@ mod records;
 mod resend;
 mod step;
 mod terms;
+mod unaccounted;
 mod wait;
 
 pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
@@ -31,6 +32,7 @@ pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, wors
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
+pub use unaccounted::{Unaccounted, may_run_again, run_again};
 pub use wait::{
     StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
 };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{StopRequest, Wait, WhySkipped};
+use super::{StopRequest, Unaccounted, Wait, WhySkipped};
 use crate::decision::Decision;
 use crate::domain::{
     AttemptEnd, BatchJobId, BatchStatus, Capacity, EnvironmentName, InstanceType, LegCause, RunId,
@@ -68,6 +68,11 @@ pub enum RunEventKind {
     DuplicateFound {
         leg: u16,
         terminated: BatchJobId,
+    },
+    /// Nobody can tell what became of the leg, and its class lets the run go on with another.
+    RunsAgain {
+        leg: u16,
+        why: Unaccounted,
     },
     /// Batch refused or throttled the call.
     SubmitFailed {

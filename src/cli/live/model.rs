@@ -154,6 +154,7 @@ impl LiveModel {
             RunEventKind::Decided { .. } => "submitting",
             RunEventKind::Submitted { .. } => "waiting for capacity",
             RunEventKind::OutcomeUnknown { .. } => "looking it up",
+            RunEventKind::RunsAgain { .. } => "deciding",
             RunEventKind::SubmitFailed { .. } => "submitting",
             RunEventKind::Started { .. } => "running",
             RunEventKind::StopRequested { .. } => "stopping",
@@ -203,6 +204,7 @@ fn tone(kind: &RunEventKind) -> Tone {
         }
         RunEventKind::Decided { .. }
         | RunEventKind::OutcomeUnknown { .. }
+        | RunEventKind::RunsAgain { .. }
         | RunEventKind::DuplicateFound { .. }
         | RunEventKind::StopRequested { .. }
         | RunEventKind::StopWanted { .. }
