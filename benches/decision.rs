@@ -45,6 +45,7 @@ fn class() -> Class {
         on_demand_discount: Ppm::from_percent(5),
         max_price_age: mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,
+        when_outcome_unknown: Default::default(),
         idempotent_outputs: false,
         labels: BTreeMap::new(),
     }

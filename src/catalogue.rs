@@ -95,6 +95,16 @@ pub enum WhenPriceUnknown {
     Hold,
 }
 
+/// What becomes of a run when nobody can tell whether its last submission ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenOutcomeUnknown {
+    /// It ends as unknown: at most once.
+    #[default]
+    NeverResend,
+    /// Another leg follows: at least once.
+    RunAgain,
+}
+
 /// The policy that a class's jobs share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
@@ -125,6 +135,7 @@ pub struct Class {
     /// A spot price older than this since its last successful refresh is not reckoned with.
     pub max_price_age: SignedDuration,
     pub when_price_unknown: WhenPriceUnknown,
+    pub when_outcome_unknown: WhenOutcomeUnknown,
     /// Whether two attempts may run at once without harm. Nothing depends on it yet.
     pub idempotent_outputs: bool,
     /// Free labels such as `team`, used for attribution.

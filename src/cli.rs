@@ -1,6 +1,7 @@
 //! The command line: what can be said to spotcron, and who answers. One file per verb; only
 //! `render` prints.
 
+pub mod adopt;
 pub mod args;
 pub mod audit;
 pub mod check;
@@ -107,6 +108,8 @@ pub enum Verb {
     /// Copy the store to a file, or put a copy back
     #[command(subcommand)]
     Store(store::StoreVerb),
+    /// Make runs anew from what Batch shows, when the store was lost
+    Adopt(adopt::AdoptArgs),
     /// Serve a simulated AWS Batch and spot market to AWS's own clients
     SimulateAws(simulate_aws::SimulateAwsArgs),
     /// Print the generated references

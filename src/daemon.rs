@@ -1,6 +1,7 @@
 //! The daemon: the pure core's decisions, carried out. Tasks run to completion and never wait inside;
 //! a driver wakes them, in real time or in virtual time, and does not know what they do.
 
+mod adopt;
 mod book;
 mod calls;
 mod counts;
@@ -16,6 +17,7 @@ mod shared;
 mod status;
 mod tasks;
 
+pub use adopt::{AdoptTerms, carry_out, plan_adoption, sight};
 pub use book::{Book, Change};
 pub use calls::CallLog;
 pub use counts::counts_of;

@@ -9,7 +9,9 @@ mod prices;
 mod store;
 mod wake;
 
-pub use batch::{BatchService, ComputeEnvironment, FoundJob, QueueDescription, SubmitError};
+pub use batch::{
+    BatchService, ComputeEnvironment, FoundJob, JobListing, QueueDescription, SubmitError,
+};
 pub use error::{FailureKind, ServiceError};
 pub use inspector::{AccountInspector, Identity, ProbeAt};
 pub use instances::{ContainerHost, FargateTask, InstanceDirectory};

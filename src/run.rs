@@ -1,6 +1,7 @@
 //! A run: one scheduled execution of a job, over all its legs (submissions), and the state machine
 //! that says what it does next.
 
+mod adopt;
 mod attempt;
 mod by_hand;
 mod classify;
@@ -13,8 +14,10 @@ mod records;
 mod resend;
 mod step;
 mod terms;
+mod unaccounted;
 mod wait;
 
+pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
@@ -28,9 +31,10 @@ pub use intent::{
 };
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
-pub use resend::{Resend, Standing, job_to_keep};
+pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
 pub use terms::PriceTerms;
+pub use unaccounted::{Unaccounted, may_run_again, run_again};
 pub use wait::{
     StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
     waits_for_turn,

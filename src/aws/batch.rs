@@ -13,7 +13,7 @@ use super::pages::Tokens;
 use super::{AwsCloud, submit};
 use crate::domain::{BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site};
 use crate::ports::{
-    BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
+    BatchService, FailureKind, FoundJob, JobListing, QueueDescription, ServiceError, SubmitError,
 };
 use crate::run::SubmitRequest;
 
@@ -114,6 +114,38 @@ impl BatchService for AwsCloud {
     }
 }
 
+#[async_trait]
+impl JobListing for AwsCloud {
+    async fn list_jobs(
+        &self,
+        site: &Site,
+        queue: &str,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        const OPERATION: &str = "ListJobs";
+        // Lists what was created after it; with a filter jobs are listed in every status.
+        let after = since.as_millisecond().saturating_sub(1).to_string();
+        let created = KeyValuesPair::builder().name("AFTER_CREATED_AT").values(after).build();
+        let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
+        let mut pages = call.filters(created).into_paginator().send();
+        let mut tokens = Tokens::of(OPERATION);
+        let mut found = Vec::new();
+        loop {
+            self.inner.clients.of(site).pacing.describe().await;
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
+            tokens.follow(page.next_token())?;
+            for job in page.job_summary_list() {
+                let created_at = from_millis(job.created_at());
+                if created_at.is_none_or(|at| at >= since) {
+                    found.push(found_job(job, created_at)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// The job, if it is of exactly this name and young enough. The filter ignores case, and a trailing
 /// `*` in it would match more.
 fn matching(
@@ -126,16 +158,21 @@ fn matching(
     if job.job_name() != Some(name.as_str()) || created_at.is_some_and(|at| at < since) {
         return Ok(None);
     }
+    found_job(job, created_at).map(Some)
+}
+
+fn found_job(job: &JobSummary, created_at: Option<Timestamp>) -> Result<FoundJob, ServiceError> {
+    let name = job.job_name().unwrap_or_default();
     let id = job.job_id().filter(|id| !id.is_empty()).ok_or_else(|| {
         let problem = format!("the job named {name} has no jobId");
         ServiceError::new("ListJobs", FailureKind::BadResponse, problem)
     })?;
-    Ok(Some(FoundJob {
+    Ok(FoundJob {
         id: BatchJobId::from(id),
-        name: name.to_string(),
+        name: name.to_owned(),
         created_at,
         status: status_of(job.status().map_or("", |status| status.as_str())),
-    }))
+    })
 }
 
 fn shortened(reason: &str) -> String {

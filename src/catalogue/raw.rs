@@ -10,7 +10,8 @@ use crate::domain::Moment;
 
 pub use choices::{
     ActionText, AfterText, ArchitectureText, CapacityText, CatchUpText, ConditionText, DstText,
-    OverlapText, RestartText, RetryOwnerText, ScalarText, WeekdayText, WhenPriceUnknownText,
+    OverlapText, RestartText, RetryOwnerText, ScalarText, WeekdayText, WhenOutcomeUnknownText,
+    WhenPriceUnknownText,
 };
 
 type List<T> = Vec<Located<T>>;
@@ -106,6 +107,9 @@ toml_table! {
         /// What to do while no price is known: `on-demand`, `spot`, or `hold` (wait for a price, and
         /// go on demand when the deadline would otherwise be lost).
         when_price_unknown: WhenPriceUnknownText, default "\"on-demand\"";
+        /// What becomes of a run when nobody can tell any more whether its submission ran: `never-resend`
+        /// ends it as `unknown`, `run-again` submits it once more, so that its work may be done twice.
+        when_outcome_unknown: WhenOutcomeUnknownText, default "\"never-resend\"";
         /// Whether two attempts may run at once without harm. Not used yet: spotcron never runs two at
         /// once, whatever is stated here.
         idempotent_outputs: bool, default "false";

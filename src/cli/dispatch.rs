@@ -7,7 +7,7 @@ use clap::ColorChoice;
 
 use super::render::{self, Report};
 use super::{
-    Cli, CliError, Verb, args, check, demo, doctor, explain, open, plan, plan_diff, prices,
+    Cli, CliError, Verb, adopt, args, check, demo, doctor, explain, open, plan, plan_diff, prices,
     reference,
 };
 use super::{audit, operate, run, runs, savings, simulate_aws, skipped, store, token};
@@ -68,6 +68,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Verb::Audit(args) => show.report(&wait(audit::run(&args))??, args.remote.format.format)?,
         Verb::Token(verb) => show.text(&token::run(&verb)?)?,
         Verb::Store(verb) => show.text(&store::run(&verb)?)?,
+        Verb::Adopt(args) => {
+            show.report(&adopt::run(&args, WallClock.now())?, args.format.format)?
+        }
         Verb::Reference(verb) => show.text(&reference::run(&verb)?)?,
     };
     Ok(ExitCode::from(code))

@@ -34,6 +34,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
             counts
         }
         RunEventKind::OutcomeUnknown { .. } => vec![(Counter::OutcomesUnknown { job }, 1)],
+        RunEventKind::RunsAgain { .. } => vec![(Counter::RunsAgain { job }, 1)],
         RunEventKind::DuplicateFound { .. } => vec![(Counter::DuplicatesTerminated { job }, 1)],
         RunEventKind::Started { leg: index, .. } => leg(index)
             .and_then(|leg| Some((leg, leg.started_at?.duration_since(leg.submitted_at?))))
@@ -57,6 +58,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
+        | RunEventKind::Adopted { .. }
         | RunEventKind::Triggered { .. }
         | RunEventKind::Backfilled { .. }
         | RunEventKind::Retried { .. }

@@ -20,6 +20,8 @@ pub enum LegCause {
     Failed,
     /// Batch never had it: the call was looked up and not found.
     NeverArrived,
+    /// Nobody can tell what became of the last submission, and the class lets the run go on.
+    OutcomeUnknown,
     /// Batch refused the last submission; another environment may take it.
     Refused,
     /// Somebody asked for a retry of a run that had ended.
@@ -45,6 +47,7 @@ impl LegCause {
             LegCause::Infrastructure => "infrastructure",
             LegCause::Failed => "failed",
             LegCause::NeverArrived => "never-arrived",
+            LegCause::OutcomeUnknown => "outcome-unknown",
             LegCause::Refused => "refused",
             LegCause::Retried => "retried",
             LegCause::Stopped => "stopped",

@@ -69,6 +69,10 @@ pub enum Counter {
     OutcomesUnknown {
         job: JobName,
     },
+    /// Legs of which nobody could tell whether they ran, and after which another was sent.
+    RunsAgain {
+        job: JobName,
+    },
     UnpricedAttempts {
         class: ClassName,
         environment: EnvironmentName,

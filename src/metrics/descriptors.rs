@@ -62,6 +62,8 @@ descriptors! {
         "Batch jobs that were terminated because a submission had arrived twice.";
     OUTCOMES_UNKNOWN = Counter "spotcron_submission_outcomes_unknown_total" ["job"]
         "Submissions whose outcome was not known at first and was looked up.";
+    RUNS_AGAIN = Counter "spotcron_unknown_run_again_total" ["job"]
+        "Submissions of which nobody can tell whether they ran, and after which the run was sent once more, as its class says.";
 
     COST = Counter "spotcron_cost_usd_total" ["job", "class", "environment", "capacity"]
         "Final cost of attempts in USD, as first counted; see spotcron_corrections_usd_total.";

@@ -64,6 +64,7 @@ fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> 
         Counter::OutcomesUnknown { job } => {
             to.add(&metric::OUTCOMES_UNKNOWN, &[job.as_str()], count)
         }
+        Counter::RunsAgain { job } => to.add(&metric::RUNS_AGAIN, &[job.as_str()], count),
         Counter::QueueWaitMillis { environment } => {
             to.add(&metric::QUEUE_WAIT, &[environment.as_str()], seconds)
         }

@@ -153,3 +153,17 @@ pub trait BatchService: Send + Sync {
         patterns: &[String],
     ) -> Result<BTreeMap<InstanceType, InstanceShape>, ServiceError>;
 }
+
+/// Everything in a queue, for `spotcron adopt`. Apart from [`BatchService`]: the daemon looks names up, and
+/// never lists a queue.
+#[async_trait]
+pub trait JobListing: Send + Sync {
+    /// Every job of a queue, in any status, created at or after `since`. Children of arrays are left
+    /// out: they belong to their parent.
+    async fn list_jobs(
+        &self,
+        site: &Site,
+        queue: &str,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError>;
+}

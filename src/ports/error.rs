@@ -52,6 +52,12 @@ impl ServiceError {
         ServiceError { operation, kind, message: message.into() }
     }
 
+    /// Whether other calls to the same place will hardly fare better just now. A request that is wrong,
+    /// or names what does not exist, says nothing of the others.
+    pub const fn is_of_the_place(&self) -> bool {
+        !matches!(self.kind, FailureKind::Rejected | FailureKind::NotFound)
+    }
+
     /// Which of two failures is told: one that may concern everything before one account's own.
     pub fn over(self, earlier: Option<ServiceError>) -> ServiceError {
         match earlier {

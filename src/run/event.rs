@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{StopRequest, Wait, WhySkipped};
+use super::{StopRequest, Unaccounted, Wait, WhySkipped};
 use crate::decision::Decision;
 use crate::domain::{
-    AttemptEnd, BatchJobId, Capacity, EnvironmentName, InstanceType, LegCause, RunId, RunOutcome,
-    Usd, Zone,
+    AttemptEnd, BatchJobId, BatchStatus, Capacity, EnvironmentName, InstanceType, LegCause, RunId,
+    RunOutcome, Usd, Zone,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,12 @@ pub enum RunEventKind {
     /// Somebody opened the run again after it had ended.
     Retried {
         by: String,
+    },
+    /// The store was lost, and the run was made anew from what Batch showed. What happened before is not
+    /// on record.
+    Adopted {
+        /// Of its last leg; `None` where Batch showed nothing of the run.
+        status: Option<BatchStatus>,
     },
     /// An environment was chosen, or the run was held back.
     Decided {
@@ -62,6 +68,11 @@ pub enum RunEventKind {
     DuplicateFound {
         leg: u16,
         terminated: BatchJobId,
+    },
+    /// Nobody can tell what became of the leg, and its class lets the run go on with another.
+    RunsAgain {
+        leg: u16,
+        why: Unaccounted,
     },
     /// Batch refused or throttled the call.
     SubmitFailed {

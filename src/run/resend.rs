@@ -16,6 +16,10 @@ const LATE_LOOKS: [SignedDuration; 3] =
 /// Where no process lives long enough to wait so long, the looks that are left come at once after this.
 const WAITS_NO_LONGER: SignedDuration = SignedDuration::from_hours(24);
 
+/// Batch remembers a job for so long at most. A name is one leg's for ever, so that nothing depends on
+/// the times of its jobs, which come from another clock than the intent's.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
+
 /// A leg whose name was sent more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resend {

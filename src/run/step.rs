@@ -5,7 +5,7 @@ mod indices;
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::{LOOK_AHEAD, last_move};
-use super::{Leg, Progress, Run, RunEventKind, RunState, Then};
+use super::{Leg, Progress, Run, RunEventKind, RunState, Then, unaccounted};
 use crate::catalogue::{Class, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
@@ -82,7 +82,7 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
         return Step { run: None, events, action };
     };
     match seen.job {
-        None => vanished(&mut next, context.now),
+        None => events.extend(vanished(&mut next, context)),
         Some(job) => {
             events.extend(observe_leg(leg, job, seen.host, context.now));
             if let Some(progress) = seen.progress {
@@ -156,15 +156,17 @@ fn observe_leg(
 }
 
 /// Batch does not know the job: not yet, or no longer.
-fn vanished(run: &mut Run, now: Timestamp) {
-    let Some(leg) = run.legs.last_mut() else { return };
+fn vanished(run: &mut Run, context: StepContext<'_>) -> Option<RunEventKind> {
+    let now = context.now;
+    let leg = run.legs.last_mut()?;
     let missing_since = *leg.missing_since.get_or_insert(now);
     let invisible = now.duration_since(missing_since) > INVISIBLE;
     if invisible && mutation::active(Mutation::VanishedRunsAgain) {
         run.state = RunState::NeedsLeg { cause: LegCause::NeverArrived, not_before: now };
     } else if invisible {
-        run.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };
+        return unaccounted::vanished(run, context.class, now);
     }
+    None
 }
 
 /// The job ended: is the run over, or does it need another leg?
@@ -346,15 +348,21 @@ fn stop_action(cause: LegCause, run: &Run, leg: &Leg) -> Action {
     }
     match cause {
         LegCause::Starved => Action::Cancel {
-            reason: format!(
-                "{STOP_PREFIX}no capacity in {} within the wait budget",
-                leg.environment
-            ),
+            reason: format!("{STOP_PREFIX}{NO_CAPACITY}{} within the wait budget", leg.environment),
         },
-        _ => Action::Terminate {
-            reason: format!("{STOP_PREFIX}moved on demand so that the deadline holds"),
-        },
+        _ => Action::Terminate { reason: format!("{STOP_PREFIX}{DEADLINE_HOLDS}") },
     }
+}
+
+/// How the reasons of stops begin after which the run goes on.
+const NO_CAPACITY: &str = "no capacity in ";
+const DEADLINE_HOLDS: &str = "moved on demand so that the deadline holds";
+
+/// Why a leg was stopped, from the reason that Batch hands back, where the run goes on after it.
+pub(super) fn cause_of_stop(reason: &str) -> Option<LegCause> {
+    let ours = reason.strip_prefix(STOP_PREFIX)?;
+    let starved = ours.starts_with(NO_CAPACITY).then_some(LegCause::Starved);
+    starved.or_else(|| ours.starts_with(DEADLINE_HOLDS).then_some(LegCause::DeadlineNear))
 }
 
 fn reason_to_stop(

@@ -1,5 +1,6 @@
 //! The whole daemon, unchanged, on virtual time against the simulated cloud.
 
+mod adopting;
 mod arrays;
 mod bursts;
 mod catching_up;
@@ -9,6 +10,7 @@ mod exactly_once;
 mod fargate;
 mod http;
 mod kill;
+mod late_looks;
 mod money;
 mod operating;
 mod operating_deaths;

@@ -3,15 +3,16 @@
 mod indices;
 
 use jiff::{SignedDuration, Timestamp};
-use spotcron::catalogue::{Class, Environment, Restart, RetryOwner};
+use spotcron::catalogue::{Class, Environment, Restart, RetryOwner, WhenOutcomeUnknown};
 use spotcron::domain::{
     AttemptEnd, AttemptObservation, BatchStatus, Capacity, ContainerObservation, JobObservation,
     LegCause, Ppm, RunOutcome,
 };
 use spotcron::run::{
-    Action, Leg, LegFacts, Observation, Run, RunEventKind, RunState, Step, StepContext, Trigger,
-    attempt_records, batch_job_name, must_look_at, step,
+    Action, Leg, LegFacts, Observation, Run, RunEventKind, RunState, Step, StepContext,
+    StopRequest, Then, Trigger, Unaccounted, attempt_records, batch_job_name, must_look_at, step,
 };
+use spotcron::schedule::StopKind;
 
 use crate::samples::{self, at, mins};
 
@@ -403,4 +404,39 @@ fn batch_names_count_the_account_that_the_job_is_in() {
     assert_eq!(name("123456789012", "us-east-1"), "extract-x-l0-daf89783");
     let entered = "us-east-1 via arn:aws:iam::999999999999:role/batch";
     assert_eq!(name("123456789012", entered), name("999999999999", "us-east-1"));
+}
+
+/// Batch forgets no job that has not ended, and an ended one after a week at the earliest.
+#[test]
+fn a_vanished_job_runs_again_only_where_its_class_says_so_and_it_must_have_ended() {
+    let never = samples::class("c", &["spot", "steady"]);
+    let again = Class { when_outcome_unknown: WhenOutcomeUnknown::RunAgain, ..never.clone() };
+    let last_leg = Class { max_legs: 1, ..again.clone() };
+    let stopped = StopRequest {
+        kind: StopKind::Terminate,
+        then: Then::End,
+        reason: "enough".to_owned(),
+        at: at(SUBMITTED),
+    };
+    let becomes = |class: &Class, stop: Option<&StopRequest>, missing: &str, now: &str| {
+        let mut run = run(Capacity::Spot);
+        run.stop = stop.cloned();
+        run.legs[0].missing_since = Some(at(missing));
+        let step = look(&run, None, simple(class, now, None));
+        (step.run.unwrap().state.label(), step.events)
+    };
+    let (soon, late) = ("2026-11-28T01:59:00Z", "2026-11-28T02:00:00Z");
+    let missing = "2026-11-27T20:00:00Z";
+    for (class, stop, now) in [
+        (&never, None, late),
+        (&again, None, soon),
+        (&last_leg, None, late),
+        (&again, Some(&stopped), late),
+    ] {
+        assert_eq!(becomes(class, stop, missing, now).0, "unknown");
+    }
+    let (state, events) = becomes(&again, None, missing, late);
+    assert_eq!(state, "needs-leg");
+    let told = RunEventKind::RunsAgain { leg: 0, why: Unaccounted::Vanished };
+    assert!(events.contains(&told), "{events:?}");
 }

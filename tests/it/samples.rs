@@ -38,6 +38,7 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         on_demand_discount: Ppm::ZERO,
         max_price_age: mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,
+        when_outcome_unknown: Default::default(),
         idempotent_outputs: false,
         labels: BTreeMap::new(),
     }

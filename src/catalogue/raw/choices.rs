@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{RawAfter, RawCheckpoint};
-use crate::catalogue::{RetryOwner, WhenPriceUnknown};
+use crate::catalogue::{RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown};
 use crate::document::{FromToml, Located, Reader};
 use crate::domain::{Architecture, Capacity, Condition};
 use crate::schedule::{CatchUp, DstRule, Overlap};
@@ -62,6 +62,11 @@ choices! {
         "on-demand" => WhenPriceUnknown::OnDemand,
         "spot" => WhenPriceUnknown::Spot,
         "hold" => WhenPriceUnknown::Hold,
+    }
+    /// What becomes of a run of which nobody can tell whether it ran.
+    WhenOutcomeUnknownText(WhenOutcomeUnknown) = "when-outcome-unknown" {
+        "never-resend" => WhenOutcomeUnknown::NeverResend,
+        "run-again" => WhenOutcomeUnknown::RunAgain,
     }
     /// Whether to repeat: `true` for retry.
     ActionText(bool) = "action" { "retry" => true, "exit" => false }

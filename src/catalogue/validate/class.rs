@@ -9,7 +9,9 @@ use super::names::check_name;
 use super::{Known, Located, Scope, economics, shown};
 use crate::catalogue::raw::{RawClass, RestartText};
 use crate::catalogue::read::Entry;
-use crate::catalogue::{Class, Environment, Restart, RetryOwner, WhenPriceUnknown};
+use crate::catalogue::{
+    Class, Environment, Restart, RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown,
+};
 use crate::diagnostic::Diagnostic;
 use crate::document::{DurationText, Percent};
 use crate::domain::{ClassName, EnvironmentName, Ppm};
@@ -58,6 +60,10 @@ pub(super) fn check(
             .when_price_unknown
             .as_ref()
             .map_or(WhenPriceUnknown::OnDemand, |choice| choice.value.0),
+        when_outcome_unknown: raw
+            .when_outcome_unknown
+            .as_ref()
+            .map_or(WhenOutcomeUnknown::default(), |choice| choice.value.0),
         idempotent_outputs: raw.idempotent_outputs.as_ref().is_some_and(|flag| flag.value),
         labels,
     };

@@ -139,6 +139,7 @@ impl LiveModel {
                 return;
             }
             RunEventKind::Due
+            | RunEventKind::Adopted { .. }
             | RunEventKind::Triggered { .. }
             | RunEventKind::Backfilled { .. }
             | RunEventKind::Retried { .. } => {
@@ -153,6 +154,7 @@ impl LiveModel {
             RunEventKind::Decided { .. } => "submitting",
             RunEventKind::Submitted { .. } => "waiting for capacity",
             RunEventKind::OutcomeUnknown { .. } => "looking it up",
+            RunEventKind::RunsAgain { .. } => "deciding",
             RunEventKind::SubmitFailed { .. } => "submitting",
             RunEventKind::Started { .. } => "running",
             RunEventKind::StopRequested { .. } => "stopping",
@@ -189,7 +191,8 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::Released
         | RunEventKind::LookedUp { .. }
         | RunEventKind::Settled { .. } => Tone::Faint,
-        RunEventKind::Triggered { .. }
+        RunEventKind::Adopted { .. }
+        | RunEventKind::Triggered { .. }
         | RunEventKind::Backfilled { .. }
         | RunEventKind::Retried { .. }
         | RunEventKind::Submitted { .. }
@@ -201,6 +204,7 @@ fn tone(kind: &RunEventKind) -> Tone {
         }
         RunEventKind::Decided { .. }
         | RunEventKind::OutcomeUnknown { .. }
+        | RunEventKind::RunsAgain { .. }
         | RunEventKind::DuplicateFound { .. }
         | RunEventKind::StopRequested { .. }
         | RunEventKind::StopWanted { .. }

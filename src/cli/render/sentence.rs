@@ -5,9 +5,9 @@ use jiff::SignedDuration;
 
 use super::value::{clock, duration, price, seconds, time, usd};
 use crate::decision::{Decision, ForcedScope, Guard, Reason};
-use crate::domain::{AttemptEnd, LegCause, RunOutcome};
+use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome};
 use crate::ledger::Unpriced;
-use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
+use crate::run::{RunEventKind, RunState, StopRequest, Then, Unaccounted, Wait, WhySkipped};
 use crate::schedule::StopKind;
 
 /// What speaks against an environment, to follow its name: "its price is not known".
@@ -96,6 +96,9 @@ pub fn cause(cause: LegCause) -> &'static str {
         LegCause::Infrastructure => "the host, the image or the task failed",
         LegCause::Failed => "the application failed and may be tried again",
         LegCause::NeverArrived => "the last submission never reached Batch",
+        LegCause::OutcomeUnknown => {
+            "nobody can tell what became of the last submission, and the class runs again then"
+        }
         LegCause::Refused => "Batch refused the last submission",
         LegCause::Retried => "somebody asked for a retry",
         LegCause::Stopped => "it is to end",
@@ -214,6 +217,7 @@ fn stop_wanted(request: &StopRequest) -> String {
 pub const fn event_label(kind: &RunEventKind) -> &'static str {
     match kind {
         RunEventKind::Due => "due",
+        RunEventKind::Adopted { .. } => "adopted",
         RunEventKind::Triggered { .. } => "triggered",
         RunEventKind::Backfilled { .. } => "backfilled",
         RunEventKind::Retried { .. } => "retried",
@@ -226,6 +230,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
         RunEventKind::OutcomeUnknown { .. } => "outcome-unknown",
         RunEventKind::LookedUp { .. } => "looked-up",
         RunEventKind::DuplicateFound { .. } => "duplicate-found",
+        RunEventKind::RunsAgain { .. } => "runs-again",
         RunEventKind::SubmitFailed { .. } => "submit-failed",
         RunEventKind::Started { .. } => "started",
         RunEventKind::StopRequested { .. } => "stop-requested",
@@ -240,6 +245,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
 pub fn event(kind: &RunEventKind) -> String {
     match kind {
         RunEventKind::Due => "The run was due and was created.".to_owned(),
+        RunEventKind::Adopted { status } => adopted(*status),
         RunEventKind::Triggered { by } => format!("{by} started the run by hand."),
         RunEventKind::Backfilled { by } => {
             format!("{by} asked for this time in a backfill.")
@@ -259,12 +265,8 @@ pub fn event(kind: &RunEventKind) -> String {
         RunEventKind::OutcomeUnknown { leg, error } => format!(
             "Whether Batch took leg {leg} is not known ({error}); it is looked up by its name."
         ),
-        RunEventKind::LookedUp { leg, found: true } => {
-            format!("Leg {leg} was found at Batch by its name.")
-        }
-        RunEventKind::LookedUp { leg, found: false } => {
-            format!("Leg {leg} never reached Batch.")
-        }
+        RunEventKind::LookedUp { leg, found } => looked_up(*leg, *found),
+        RunEventKind::RunsAgain { leg, why } => runs_again(*leg, *why),
         RunEventKind::DuplicateFound { leg, terminated } => format!(
             "Leg {leg} was at Batch twice; the older job stays and {terminated} was terminated."
         ),
@@ -342,4 +344,37 @@ pub fn against_deadline(spare: SignedDuration) -> String {
 /// A line of the log: time of day, run, sentence.
 pub fn log_line(at: jiff::Timestamp, run: &str, text: &str) -> String {
     format!("{} {run}: {text}", clock(at))
+}
+
+fn adopted(status: Option<BatchStatus>) -> String {
+    match status {
+        Some(status) => format!(
+            "The store was lost: the run was made anew from its job at Batch ({}). What happened \
+             before is not on record.",
+            status.label()
+        ),
+        None => {
+            "The store was lost: Batch showed other runs of this time and nothing of this one, \
+                 which is sent now."
+                .to_owned()
+        }
+    }
+}
+
+fn runs_again(leg: u16, why: Unaccounted) -> String {
+    let why = match why {
+        Unaccounted::NeverShown => "no look-up ever showed it, and Batch may have forgotten it",
+        Unaccounted::Vanished => "Batch does not show its job any more",
+    };
+    format!(
+        "Nobody can tell whether leg {leg} ran: {why}. The class lets the run go on with another, so \
+         that its work may be done twice."
+    )
+}
+
+fn looked_up(leg: u16, found: bool) -> String {
+    match found {
+        true => format!("Leg {leg} was found at Batch by its name."),
+        false => format!("Leg {leg} never reached Batch."),
+    }
 }

@@ -9,12 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::daemon::{Change, Mode, Shared, TaskError};
 use crate::domain::{BatchJobId, RunId, RunOutcome, Site};
 use crate::mutation::{self, Mutation};
-use crate::ports::{FailureKind, FoundJob, ServiceError};
-use crate::run::{Resend, Run, RunEventKind, RunState};
-
-/// Batch remembers a job for so long at most. A name is one leg's for ever, so that nothing depends on
-/// the times of its jobs, which come from another clock than the intent's.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
+use crate::ports::{FoundJob, ServiceError};
+use crate::run::{
+    REMEMBERED, Resend, Run, RunEventKind, RunState, Unaccounted, may_run_again, run_again,
+};
 
 /// A duplicate that cannot be terminated is tried again for so long; then the run goes on with the
 /// oldest job, and only the log and the events tell of the other.
@@ -46,7 +44,7 @@ impl Lookups {
         for run in &uncertain {
             let site = run.last_leg().map(|leg| leg.site.clone());
             if silent.contains(&site) {
-                left |= !give_up_if_old(shared, run, now).await?;
+                left |= !give_up_if_old(shared, run, None, now).await?;
                 continue;
             }
             let asked = shared.clock.elapsed();
@@ -54,11 +52,11 @@ impl Lookups {
                 Ok(_) if mutation::active(Mutation::NoLookUp) => Vec::new(),
                 Ok(found) => found,
                 Err(error) => {
-                    if !matches!(error.kind, FailureKind::Rejected | FailureKind::NotFound) {
+                    if error.is_of_the_place() {
                         silent.insert(site);
                     }
                     tracing::warn!(run = %run.id, %error, "a look-up failed and will be repeated");
-                    left |= !give_up_if_old(shared, run, now).await?;
+                    left |= !give_up_if_old(shared, run, None, now).await?;
                     continue;
                 }
             };
@@ -133,13 +131,13 @@ async fn resolve(
         shared.bells.watch.ring();
         return Ok(false);
     }
-    if give_up_if_old(shared, run, now).await? {
-        return Ok(false);
-    }
     let absent = match mutation::active(Mutation::WallClockDecides) {
         true => now.duration_since(since),
         false => absent,
     };
+    if is_old(shared, run, now) {
+        return Ok(!give_up_if_old(shared, run, Some(absent), now).await?);
+    }
     let at_once = mutation::active(Mutation::AbsentAtOnce);
     if absent < shared.settings.submission.absent_after && !at_once {
         return Ok(true);
@@ -180,11 +178,22 @@ async fn terminate_duplicate(
     shared.cloud.batch.terminate(&leg.site, &duplicate.id, &reason).await
 }
 
-/// An intent older than Batch's memory of finished jobs cannot be resolved: nobody can tell whether
-/// it ran. It is never sent again by itself.
-async fn give_up_if_old(shared: &Shared, run: &Run, now: Timestamp) -> Result<bool, TaskError> {
+/// Whether its intent is older than Batch's memory of finished jobs may be.
+fn is_old(shared: &Shared, run: &Run, now: Timestamp) -> bool {
     let intended = run.last_leg().map_or(run.created_at, |leg| leg.intended_at);
-    if now.duration_since(intended) < shared.settings.submission.unknown_after {
+    now.duration_since(intended) >= shared.settings.submission.unknown_after
+}
+
+/// An old intent cannot be resolved: nobody can tell whether it ran. It is never sent again by itself,
+/// unless its class says that another leg follows. That waits for look-ups that did not show the name
+/// for as long as any other (`absent`; `None`: none was answered), so that no job of it is alive.
+async fn give_up_if_old(
+    shared: &Shared,
+    run: &Run,
+    absent: Option<SignedDuration>,
+    now: Timestamp,
+) -> Result<bool, TaskError> {
+    if !is_old(shared, run, now) {
         return Ok(false);
     }
     let mut next = run.clone();
@@ -194,6 +203,26 @@ async fn give_up_if_old(shared: &Shared, run: &Run, now: Timestamp) -> Result<bo
         let mut change = Change::default();
         change.update(next);
         shared.book.commit(change).await?;
+        return Ok(true);
+    }
+    let catalogue = shared.catalogue.load();
+    let class = catalogue.class_of_run(&run.class, &run.job);
+    if class.is_some_and(|class| may_run_again(run, class)) {
+        if absent.is_none_or(|absent| absent < shared.settings.submission.absent_after) {
+            return Ok(false);
+        }
+        tracing::error!(
+            run = %run.id,
+            "nobody can tell any more whether this run was submitted; its class lets it run again"
+        );
+        let mut change = Change::default();
+        // Should a job of the old name show up after all, a late look terminates it.
+        resend_of(shared, run, now).into_iter().for_each(|resend| change.resend(resend));
+        let event = run_again(&mut next, Unaccounted::NeverShown, now);
+        change.event(&next, now, event);
+        change.update(next);
+        shared.book.commit(change).await?;
+        shared.bells.dispatch.ring();
         return Ok(true);
     }
     next.state = RunState::Ended { outcome: RunOutcome::Unknown, at: now };

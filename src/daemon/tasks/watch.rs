@@ -4,6 +4,7 @@
 mod context;
 mod hosts;
 mod late_looks;
+mod learn;
 mod looks;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,9 +21,7 @@ use self::late_looks::LateLooks;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{
-    AttemptEnd, BatchJobId, BatchStatus, JobObservation, LegCause, Pool, RunId, Site,
-};
+use crate::domain::{BatchJobId, BatchStatus, JobObservation, LegCause, RunId, Site};
 use crate::ports::{Activator, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -59,7 +58,7 @@ struct Answers {
 #[derive(Default)]
 struct Findings {
     change: Change,
-    ended: Vec<AttemptRecord>,
+    ended: Vec<ToSettle>,
     /// Attempts that had ended before, and of which something else is known now.
     revised: Vec<AttemptRecord>,
     starved: Vec<Leg>,
@@ -259,8 +258,11 @@ impl Watch {
             }
             let known = self.recorded.entry(run.id.clone()).or_default();
             // A job that was taken over from a duplicate has attempts of its own.
-            let before =
-                known.get(&record.key).filter(|before| before.batch_job_id == record.batch_job_id);
+            let stored = known.get(&record.key);
+            // The ledger may know that of the other job; a restart remembers only that there may be two.
+            let may_have_a_line =
+                leg.was_uncertain || stored.is_some_and(|stored| stored.end.is_some());
+            let before = stored.filter(|before| before.batch_job_id == record.batch_job_id);
             if let Some(before) = before {
                 // What was seen once stays, also when AWS has forgotten it.
                 record.host = record.host.take().or_else(|| before.host.clone());
@@ -282,41 +284,16 @@ impl Watch {
             known.insert(record.key.clone(), record.clone());
             findings.change.write(Write::Attempt(record.clone()));
             match (record.end.is_some(), had_ended) {
-                (true, false) => attempt_ended(run, record, now, findings),
+                (true, false) => {
+                    attempt_ended(run, record, now, findings);
+                    let attempt = record.clone();
+                    findings.ended.push(ToSettle { attempt, may_have_a_line });
+                }
                 (true, true) => findings.revised.push(record.clone()),
                 _ => {}
             }
         }
         Ok(records)
-    }
-
-    /// Learns from what is durable now.
-    fn learn(&self, findings: &mut Findings, now: Timestamp) {
-        let ended = std::mem::take(&mut findings.ended);
-        let starved = &findings.starved;
-        let mut experience = self.shared.experience();
-        for leg in starved {
-            experience.environments.entry(leg.environment.clone()).or_default().record_trouble(now);
-        }
-        for record in &ended {
-            let ran = record.window().filter(|_| record.started_at.is_some());
-            let Some(window) = ran else { continue };
-            let pool = record.host.as_ref().map(|host| Pool {
-                zone: host.zone.clone(),
-                instance_type: host.instance_type.clone(),
-            });
-            let interrupted = record.end == Some(AttemptEnd::Interrupted);
-            let environment =
-                experience.environments.entry(record.environment.clone()).or_default();
-            environment.record(window.duration(), pool, interrupted, now);
-        }
-        drop(experience);
-        let fresh = ended.into_iter().map(|attempt| (attempt, false));
-        let revised = std::mem::take(&mut findings.revised).into_iter().map(|a| (a, true));
-        let arrived = fresh.chain(revised);
-        self.shared.settling().extend(
-            arrived.map(|(attempt, may_have_a_line)| ToSettle { attempt, may_have_a_line }),
-        );
     }
 
     fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {
@@ -333,6 +310,51 @@ impl Watch {
     /// Wakes early for the looks that cannot wait.
     fn activation(&self, now: Timestamp) -> Activation {
         Activation { wake_at: self.looks.wake_at(now) }
+    }
+
+    /// Every run whose look is due.
+    async fn watch(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let mut runs = self.due(now);
+        if runs.is_empty() {
+            return Ok(self.activation(now));
+        }
+        let Answers { jobs, unanswered, failure } = self.describe(&runs).await;
+        // Not answered is not absent: such a run is looked at again, and nothing is concluded.
+        runs.retain(|run| {
+            run.last_leg().is_none_or(|l| !job_ids(l).any(|id| unanswered.contains(&id)))
+        });
+        let shared = Arc::clone(&self.shared);
+        let mut findings = Findings::default();
+        let looked = self.hosts.look_up(&shared, &runs, &jobs, now, &mut findings.change).await;
+        let mut failure = match looked {
+            Ok(()) => failure,
+            Err(error) => Some(error.over(failure)),
+        };
+        let noted = findings.change.instances();
+        if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
+            // What was written is read again from the store, and what was not is found out again.
+            self.recorded.clear();
+            self.looks.forget_all();
+            self.hosts = Hosts::default();
+            shared.instances().retain(|id, _| !noted.contains(id));
+            return Err(error);
+        }
+        self.learn(&mut findings, now);
+        let acts = findings.pending.into_iter().map(|call| self.act(call));
+        let acts: Vec<_> = stream::iter(acts).buffered(STOPS_AT_ONCE).collect().await;
+        for error in acts.into_iter().filter_map(Result::err) {
+            failure = Some(error.over(failure));
+        }
+        if !shared.book.open_where(|run| needs_leg(run, now)).is_empty() {
+            self.shared.bells.dispatch.ring();
+        }
+        if !self.shared.settling().is_empty() {
+            self.shared.bells.settle.ring();
+        }
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(self.activation(now)),
+        }
     }
 
     async fn act(&self, pending: Pending) -> Result<(), ServiceError> {
@@ -360,7 +382,6 @@ fn attempt_ended(run: &Run, record: &AttemptRecord, now: Timestamp, findings: &m
             log_stream: record.log_stream.clone(),
         },
     );
-    findings.ended.push(record.clone());
 }
 
 /// The ids whose state matters: an array's children carry its attempts.
@@ -403,47 +424,9 @@ impl Task for Watch {
     }
 
     async fn activate(&mut self, now: Timestamp) -> Result<Activation, TaskError> {
+        let watched = self.watch(now).await;
+        // Last: what cannot wait was looked at, however slowly a place answers now.
         self.late_looks.look(&self.shared, now).await?;
-        let mut runs = self.due(now);
-        if runs.is_empty() {
-            return Ok(self.activation(now));
-        }
-        let Answers { jobs, unanswered, failure } = self.describe(&runs).await;
-        // Not answered is not absent: such a run is looked at again, and nothing is concluded.
-        runs.retain(|run| {
-            run.last_leg().is_none_or(|l| !job_ids(l).any(|id| unanswered.contains(&id)))
-        });
-        let shared = Arc::clone(&self.shared);
-        let mut findings = Findings::default();
-        let looked = self.hosts.look_up(&shared, &runs, &jobs, now, &mut findings.change).await;
-        let mut failure = match looked {
-            Ok(()) => failure,
-            Err(error) => Some(error.over(failure)),
-        };
-        let noted = findings.change.instances();
-        if let Err(error) = self.advance_all(&runs, &jobs, now, &mut findings).await {
-            // What was written is read again from the store, and what was not is found out again.
-            self.recorded.clear();
-            self.looks.forget_all();
-            self.hosts = Hosts::default();
-            shared.instances().retain(|id, _| !noted.contains(id));
-            return Err(error);
-        }
-        self.learn(&mut findings, now);
-        let acts = findings.pending.into_iter().map(|call| self.act(call));
-        let acts: Vec<_> = stream::iter(acts).buffered(STOPS_AT_ONCE).collect().await;
-        for error in acts.into_iter().filter_map(Result::err) {
-            failure = Some(error.over(failure));
-        }
-        if !shared.book.open_where(|run| needs_leg(run, now)).is_empty() {
-            self.shared.bells.dispatch.ring();
-        }
-        if !self.shared.settling().is_empty() {
-            self.shared.bells.settle.ring();
-        }
-        match failure {
-            Some(error) => Err(error.into()),
-            None => Ok(self.activation(now)),
-        }
+        watched
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, InstanceShape, InstanceType, JobObservation, Site,
 };
 use crate::ports::{
-    BatchService, FailureKind, FoundJob, QueueDescription, ServiceError, SubmitError,
+    BatchService, FailureKind, FoundJob, JobListing, QueueDescription, ServiceError, SubmitError,
 };
 use crate::run::SubmitRequest;
 use crate::sim::SimCloud;
@@ -82,14 +82,8 @@ impl BatchService for SimCloud {
                 .jobs
                 .named(queue, name.as_str())
                 .filter(|job| job.created >= millis(since) && job.listed_from <= state.now);
-            let found = listed.map(|job| FoundJob {
-                id: job.id.clone(),
-                name: job.name.clone(),
-                created_at: Some(timestamp(job.created)),
-                status: job.status(),
-            });
             // ListJobs answers newest first.
-            let mut found: Vec<_> = found.collect();
+            let mut found: Vec<_> = listed.map(found).collect();
             found.reverse();
             Ok(found)
         })
@@ -151,6 +145,33 @@ impl BatchService for SimCloud {
             });
             Ok(shapes.collect())
         })
+    }
+}
+
+#[async_trait]
+impl JobListing for SimCloud {
+    async fn list_jobs(
+        &self,
+        site: &Site,
+        queue: &str,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        self.call(Operation::ListJobs, |state| {
+            let queue = state.queue_in(site, queue, "ListJobs")?;
+            let shown = |job: &&Job| job.created >= millis(since) && job.listed_from <= state.now;
+            let listed = state.jobs.listed(queue, JobKey::MAX).map(|(_, job)| job).filter(shown);
+            Ok(listed.map(found).collect())
+        })
+    }
+}
+
+/// What ListJobs says of it.
+fn found(job: &Job) -> FoundJob {
+    FoundJob {
+        id: job.id.clone(),
+        name: job.name.clone(),
+        created_at: Some(timestamp(job.created)),
+        status: job.status(),
     }
 }
 

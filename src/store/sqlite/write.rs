@@ -180,7 +180,8 @@ fn insert_event(db: &Connection, event: &RunEvent) -> rusqlite::Result<()> {
     )
 }
 
-/// `settled` stays as it is: only an entry changes it. What is stored later than an entry may
+/// `settled` stays as it is: only an entry changes it. But the attempt of another job, to which the run
+/// turned back, is one that the ledger does not know. What is stored later than an entry may
 /// change that entry only if the ledger is told.
 fn put_attempt(db: &Connection, attempt: &AttemptRecord) -> rusqlite::Result<()> {
     let (run, leg, child, number) = key_columns(&attempt.key);
@@ -188,7 +189,9 @@ fn put_attempt(db: &Connection, attempt: &AttemptRecord) -> rusqlite::Result<()>
         db,
         "INSERT INTO attempts (run, leg, child, number, stopped_at, doc) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-         ON CONFLICT DO UPDATE SET stopped_at = excluded.stopped_at, doc = excluded.doc",
+         ON CONFLICT DO UPDATE SET stopped_at = excluded.stopped_at, doc = excluded.doc, \
+             settled = CASE WHEN doc ->> '$.batch_job_id' = excluded.doc ->> '$.batch_job_id' \
+                 THEN settled ELSE 0 END",
         params![
             run,
             leg,

@@ -4,9 +4,9 @@ use anstream::adapter::strip_str;
 use spotcron::cli::reference::command_line;
 use spotcron::cli::render::sentence;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Reason};
-use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome};
+use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome};
 use spotcron::ledger::Unpriced;
-use spotcron::run::{RunEventKind, RunState};
+use spotcron::run::{RunEventKind, RunState, Unaccounted};
 
 use super::golden::{assert_file, assert_golden};
 use super::story::at;
@@ -79,6 +79,10 @@ fn events() -> Vec<RunEventKind> {
         RunEventKind::OutcomeUnknown { leg: 0, error: error() },
         RunEventKind::LookedUp { leg: 0, found: true },
         RunEventKind::LookedUp { leg: 0, found: false },
+        RunEventKind::RunsAgain { leg: 0, why: Unaccounted::NeverShown },
+        RunEventKind::RunsAgain { leg: 0, why: Unaccounted::Vanished },
+        RunEventKind::Adopted { status: Some(BatchStatus::Running) },
+        RunEventKind::Adopted { status: None },
         RunEventKind::DuplicateFound { leg: 0, terminated: "3d4c".into() },
         RunEventKind::SubmitFailed { leg: 0, error: error(), will_repeat: true },
         RunEventKind::SubmitFailed { leg: 0, error: error(), will_repeat: false },
@@ -106,6 +110,7 @@ fn events() -> Vec<RunEventKind> {
         LegCause::Infrastructure,
         LegCause::Failed,
         LegCause::NeverArrived,
+        LegCause::OutcomeUnknown,
         LegCause::Refused,
         LegCause::Retried,
     ];

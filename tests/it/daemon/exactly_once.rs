@@ -1,10 +1,11 @@
 //! Every due run is submitted exactly once, whatever becomes of the calls.
 
 use jiff::SignedDuration;
-use spotcron::domain::{BatchStatus, RunOutcome};
+use spotcron::clock::Clock;
+use spotcron::domain::{BatchStatus, LegCause, RunId, RunOutcome};
 use spotcron::ledger::Counter;
-use spotcron::run::RunState;
-use spotcron::sim::{Fault, Faults, Operation};
+use spotcron::run::{RunEventKind, RunState, Unaccounted};
+use spotcron::sim::{Fault, Faults, Operation, SubmittedJob};
 
 use super::world::{BEGIN, CATALOGUE, World, check, scenario};
 use crate::samples::at;
@@ -151,9 +152,9 @@ async fn random_faults_lose_and_double_nothing() {
     }
 }
 
-#[tokio::test]
-async fn an_intent_older_than_batch_remembers_is_unknown_and_never_sent() {
-    let mut world = World::new(1, 0.0).await;
+/// A run whose submission was lost, and nobody there until Batch may have forgotten it.
+async fn half_a_day_later(catalogue: &str) -> (World, RunId) {
+    let mut world = World::of(catalogue, scenario(0.0), 1).await;
     world.cloud.set_faults(
         Faults::default().with(Operation::SubmitJob, Fault::LostBefore, 1.0).with(
             Operation::ListJobs,
@@ -162,14 +163,57 @@ async fn an_intent_older_than_batch_remembers_is_unknown_and_never_sent() {
         ),
     );
     world.run_for(SignedDuration::from_mins(21)).await;
-    let uncertain = world.runs().await;
-    assert!(uncertain.iter().any(|run| run.state.label() == "uncertain"), "{uncertain:?}");
+    let mut uncertain = world.runs().await;
+    uncertain.retain(|run| run.job.as_str() == "import");
+    assert_eq!(uncertain[0].state.label(), "uncertain");
     world.clock.advance_to(at("2026-06-01T13:00:00Z"));
+    (world, uncertain[0].id.clone())
+}
+
+fn sent(world: &World, run: &RunId) -> Vec<SubmittedJob> {
+    let mut sent = world.cloud.submissions();
+    sent.retain(|job| job.name.as_str().starts_with(run.as_str()));
+    sent
+}
+
+#[tokio::test]
+async fn an_intent_older_than_batch_remembers_is_unknown_and_never_sent() {
+    let (mut world, id) = half_a_day_later(CATALOGUE).await;
     world.cloud.set_faults(Faults::default());
     world.restart().await;
     world.run_for(hours(1)).await;
-    let run = world.store.run(&uncertain[0].id).await.unwrap().unwrap();
+    let run = world.store.run(&id).await.unwrap().unwrap();
     assert!(matches!(run.state, RunState::Ended { outcome: RunOutcome::Unknown, .. }));
-    let sent = world.cloud.submissions();
-    assert!(sent.iter().all(|job| !job.name.to_string().starts_with(run.id.as_str())));
+    assert!(sent(&world, &id).is_empty());
+}
+
+#[tokio::test]
+async fn where_its_class_says_so_such_a_run_runs_again_once_look_ups_have_not_shown_it() {
+    let again = "name = \"flexible\"\nwhen_outcome_unknown = \"run-again\"";
+    let catalogue = CATALOGUE.replacen("name = \"flexible\"", again, 1);
+    let (mut world, id) = half_a_day_later(&catalogue).await;
+    // Look-ups still fail: a job of the old name may be alive.
+    let failing = Faults::default().with(Operation::ListJobs, Fault::Unavailable, 1.0);
+    world.cloud.set_faults(failing);
+    world.restart().await;
+    world.run_for(hours(1)).await;
+    let run = world.store.run(&id).await.unwrap().unwrap();
+    assert_eq!(run.state.label(), "uncertain");
+    let answered = world.clock.now();
+    world.cloud.set_faults(Faults::default());
+    world.run_for(hours(1)).await;
+    let run = world.store.run(&id).await.unwrap().unwrap();
+    assert!(matches!(run.state, RunState::Ended { outcome: RunOutcome::Succeeded, .. }), "{run:?}");
+    let [lost, second] = &run.legs[..] else { panic!("{run:?}") };
+    assert_eq!((&lost.job_id, second.cause), (&None, LegCause::OutcomeUnknown));
+    let waited = second.intended_at.duration_since(answered);
+    assert!(waited >= SignedDuration::from_secs(90), "sent after {waited}");
+    let names: Vec<_> = sent(&world, &id).into_iter().map(|job| job.name).collect();
+    assert_eq!(names, [second.batch_name.to_string()], "the old name is not sent again");
+    assert_eq!(world.count(|c| matches!(c, Counter::RunsAgain { .. })), 1);
+    let told = RunEventKind::RunsAgain { leg: 0, why: Unaccounted::NeverShown };
+    assert!(world.kinds(&id).await.contains(&told));
+    // A job of the old name that shows up after all is found by a late look.
+    let resends = world.store.resends().await.unwrap();
+    assert!(resends.iter().any(|resend| resend.name == lost.batch_name), "{resends:?}");
 }

@@ -49,6 +49,7 @@ fn one_of_each() -> Tally {
         Counter::Decisions { class: class(), environment: None, reason: reason() },
         Counter::DuplicatesTerminated { job: job() },
         Counter::OutcomesUnknown { job: job() },
+        Counter::RunsAgain { job: job() },
         Counter::UnpricedAttempts {
             class: class(),
             environment: environment(),

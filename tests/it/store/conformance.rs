@@ -255,8 +255,13 @@ pub async fn attempts_are_unsettled_until_their_entry_is_for_good(store: &dyn St
     assert_eq!(store.attempt(&zero.key).await.unwrap().as_ref(), Some(&known));
     assert_eq!(unsettled().await, std::slice::from_ref(&one));
     put(Write::Entry(samples::entry(&zero, EntryState::Provisional(samples::priced(8))))).await;
-    assert_eq!(unsettled().await, [known, one.clone()]);
+    assert_eq!(unsettled().await, [known.clone(), one.clone()]);
 
+    // Another job's attempt nobody has settled.
+    put(Write::Entry(samples::entry(&one, EntryState::Final(samples::priced(9))))).await;
+    let other = spotcron::run::AttemptRecord { batch_job_id: "other".into(), ..one };
+    put(Write::Attempt(other.clone())).await;
+    assert_eq!(unsettled().await, [known, other]);
     let stopped = samples::attempt(&run, running.key.clone(), Some(70));
     put(Write::Attempt(stopped.clone())).await;
     assert_eq!(unsettled().await.first(), Some(&stopped));

@@ -137,6 +137,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const EDGE_ADAPTERS: &[&str] = &[
     "src/cli/doctor.rs",
     "src/cli/open.rs",
+    "src/cli/adopt.rs",
     "src/cli/run.rs",
     "src/cli/simulate_aws.rs",
     "src/cli/store.rs",

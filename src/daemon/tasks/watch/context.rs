@@ -87,6 +87,7 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::ZERO,
         when_price_unknown: WhenPriceUnknown::OnDemand,
+        when_outcome_unknown: Default::default(),
         idempotent_outputs: false,
         labels: BTreeMap::new(),
     }

@@ -6,18 +6,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::daemon::{Change, Mode, Shared, TaskError};
-use crate::domain::{BatchJobId, BatchJobName, BatchStatus};
+use crate::domain::{BatchJobId, BatchJobName, BatchStatus, Site};
 use crate::mutation::{self, Mutation};
-use crate::ports::{FailureKind, FoundJob};
-use crate::run::{Resend, Run, RunEventKind, RunState, Standing, job_to_keep};
+use crate::ports::{FailureKind, FoundJob, ServiceError};
+use crate::run::{REMEMBERED, Resend, Run, RunEventKind, RunState, Standing, job_to_keep};
 
-/// Batch remembers a job for so long at most; older ones of a name cannot be the leg's.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 8);
+/// Looks in one activation: a place that is slow, or a long night's worth of them, does not keep the
+/// next activation waiting. Those that are left are the first then.
+const LOOKS_AT_ONCE: usize = 50;
 
 /// When this process last looked at each name, or came to know of it, by a clock that nobody sets.
 #[derive(Debug, Default)]
 pub(super) struct LateLooks {
     since: BTreeMap<BatchJobName, SignedDuration>,
+    /// The last name that was looked at: the next activation goes on behind it, so that names whose
+    /// look always fails keep no others waiting.
+    last: Option<BatchJobName>,
+}
+
+/// What came of one look.
+enum Looked {
+    Done,
+    /// It is to be made again: it had to wait, or a job is left that could not be terminated.
+    Again,
+    /// AWS did not answer.
+    Failed(ServiceError),
 }
 
 impl LateLooks {
@@ -29,27 +42,40 @@ impl LateLooks {
         let resends = shared.book.resends();
         let names: BTreeSet<&BatchJobName> = resends.iter().map(|resend| &resend.name).collect();
         self.since.retain(|name, _| names.contains(name));
-        for resend in &resends {
-            let elapsed = shared.clock.elapsed();
+        let elapsed = shared.clock.elapsed();
+        // In order of name, beginning behind the last.
+        let behind = resends.partition_point(|resend| self.last.as_ref() >= Some(&resend.name));
+        let mut silent: BTreeSet<&Site> = BTreeSet::new();
+        let mut left = LOOKS_AT_ONCE;
+        for resend in resends[behind..].iter().chain(&resends[..behind]) {
             let since = *self.since.entry(resend.name.clone()).or_insert(elapsed);
-            if !resend.is_due(elapsed - since, now) {
+            let is_due = resend.is_due(elapsed - since, now) && !silent.contains(&resend.site);
+            if !is_due || left == 0 {
                 continue;
             }
-            if look_at(shared, resend, now).await? {
-                self.since.insert(resend.name.clone(), elapsed);
+            left -= 1;
+            self.last = Some(resend.name.clone());
+            match look_at(shared, resend, now).await? {
+                Looked::Done => {
+                    self.since.insert(resend.name.clone(), elapsed);
+                }
+                Looked::Failed(error) if error.is_of_the_place() => {
+                    silent.insert(&resend.site);
+                }
+                Looked::Failed(_) | Looked::Again => {}
             }
         }
         Ok(())
     }
 }
 
-/// One look. `false` when it could not be made.
-async fn look_at(shared: &Shared, resend: &Resend, now: Timestamp) -> Result<bool, TaskError> {
-    let Some(run) = shared.book.store().run(&resend.run).await? else { return Ok(false) };
+/// One look.
+async fn look_at(shared: &Shared, resend: &Resend, now: Timestamp) -> Result<Looked, TaskError> {
+    let Some(run) = shared.book.store().run(&resend.run).await? else { return Ok(Looked::Again) };
     let is_last = usize::from(resend.leg) + 1 == run.legs.len();
     if is_last && matches!(run.state, RunState::Submitting { .. }) {
         // The ordinary look-up is at it, or it is on its way out.
-        return Ok(false);
+        return Ok(Looked::Again);
     }
     let since = resend.at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
     let batch = &shared.cloud.batch;
@@ -57,19 +83,19 @@ async fn look_at(shared: &Shared, resend: &Resend, now: Timestamp) -> Result<boo
         Ok(found) => settle(shared, resend, run, found, now).await,
         Err(error) => {
             tracing::warn!(run = %resend.run, %error, "a late look failed and will be repeated");
-            Ok(false)
+            Ok(Looked::Failed(error))
         }
     }
 }
 
-/// Takes a look's answer in. `false` when a job is left that could not be terminated.
+/// Takes a look's answer in.
 async fn settle(
     shared: &Shared,
     resend: &Resend,
     run: Run,
     mut found: Vec<FoundJob>,
     now: Timestamp,
-) -> Result<bool, TaskError> {
+) -> Result<Looked, TaskError> {
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     let jobs: Vec<(BatchJobId, BatchStatus)> =
         found.into_iter().map(|job| (job.id, job.status)).collect();
@@ -114,7 +140,7 @@ async fn settle(
     let is_done = looked.looks > resend.looks;
     change.resend(looked);
     shared.book.commit(change).await?;
-    Ok(is_done)
+    Ok(if is_done { Looked::Done } else { Looked::Again })
 }
 
 fn standing(run: &Run, leg: u16) -> Standing<'_> {

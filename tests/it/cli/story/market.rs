@@ -47,6 +47,7 @@ fn class(name: &str, environments: &[&str], team: Option<&str>, deadline: Option
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::from_mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,
+        when_outcome_unknown: Default::default(),
         idempotent_outputs: false,
         labels: team.map(|team| ("team".to_owned(), team.to_owned())).into_iter().collect(),
     }
