@@ -258,9 +258,11 @@ impl Watch {
                 record.zone = task.and_then(|task| task.zone.clone());
             }
             let known = self.recorded.entry(run.id.clone()).or_default();
-            // A job that was taken over from a duplicate has attempts of its own.
-            let before =
-                known.get(&record.key).filter(|before| before.batch_job_id == record.batch_job_id);
+            // A job that was taken over from a duplicate has attempts of its own. Those of the other may have
+            // their lines, which these replace.
+            let before = known.get(&record.key);
+            let may_have_a_line = before.is_some_and(|before| before.end.is_some());
+            let before = before.filter(|before| before.batch_job_id == record.batch_job_id);
             if let Some(before) = before {
                 // What was seen once stays, also when AWS has forgotten it.
                 record.host = record.host.take().or_else(|| before.host.clone());
@@ -282,7 +284,10 @@ impl Watch {
             known.insert(record.key.clone(), record.clone());
             findings.change.write(Write::Attempt(record.clone()));
             match (record.end.is_some(), had_ended) {
-                (true, false) => attempt_ended(run, record, now, findings),
+                (true, false) => {
+                    attempt_ended(run, record, now, findings);
+                    findings.revised.extend(may_have_a_line.then(|| record.clone()));
+                }
                 (true, true) => findings.revised.push(record.clone()),
                 _ => {}
             }
