@@ -258,8 +258,7 @@ impl Watch {
                 record.zone = task.and_then(|task| task.zone.clone());
             }
             let known = self.recorded.entry(run.id.clone()).or_default();
-            // A job that was taken over from a duplicate has attempts of its own. Those of the other may have
-            // their lines, which these replace.
+            // A job that was taken over from a duplicate has attempts, and lines, instead of the other's.
             let before = known.get(&record.key);
             let may_have_a_line = before.is_some_and(|before| before.end.is_some());
             let before = before.filter(|before| before.batch_job_id == record.batch_job_id);
@@ -283,14 +282,11 @@ impl Watch {
             let had_ended = before.is_some_and(|before| before.end.is_some());
             known.insert(record.key.clone(), record.clone());
             findings.change.write(Write::Attempt(record.clone()));
-            match (record.end.is_some(), had_ended) {
-                (true, false) => {
-                    attempt_ended(run, record, now, findings);
-                    findings.revised.extend(may_have_a_line.then(|| record.clone()));
-                }
-                (true, true) => findings.revised.push(record.clone()),
-                _ => {}
+            if record.end.is_some() && !had_ended {
+                attempt_ended(run, record, now, findings);
             }
+            let revises = record.end.is_some() && may_have_a_line;
+            findings.revised.extend(revises.then(|| record.clone()));
         }
         Ok(records)
     }
