@@ -136,7 +136,7 @@ pub fn every_backfill_filled_its_range(evidence: &Evidence) -> Vec<String> {
 /// decided for capacity that is not taken back.
 pub fn what_was_stopped_or_moved_stays_so(evidence: &Evidence) -> Vec<String> {
     let mut found = Vec::new();
-    for (index, request) in evidence.requests.iter().enumerate() {
+    for request in &evidence.requests {
         let (Some(done), Some(record)) = (request.done_by(), request.done()) else { continue };
         let run = request.run().unwrap_or_default();
         match request.ask {
@@ -156,8 +156,11 @@ pub fn what_was_stopped_or_moved_stays_so(evidence: &Evidence) -> Vec<String> {
                 found.extend(on_spot(evidence, record.at, Timestamp::MAX, &of));
             }
             Ask::Force { class, .. } if !evidence.clock_was_set => {
-                let mut ends = evidence.requests.iter().filter(|other| other.ends == Some(index));
-                let until = ends.find_map(|end| end.done()).map_or(Timestamp::MAX, |end| end.at);
+                // Who forces a class again that somebody else lets go has no say in it any more.
+                let lets_go = |other: &&Request| other.ask == Ask::EndForce(class);
+                let ends = evidence.requests.iter().filter(lets_go).filter_map(Request::done);
+                let ends = ends.map(|end| end.at).filter(|at| *at >= record.at);
+                let until = ends.min().unwrap_or(Timestamp::MAX);
                 let of = |_: &str, name: &str| name == class;
                 found.extend(on_spot(evidence, record.at, until, &of));
             }
