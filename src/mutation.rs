@@ -49,6 +49,17 @@ mutations! {
     UnknownIsResent = "unknown-is-resent", "window 11: what nobody can account for is not sent again";
     VanishedRunsAgain = "vanished-runs-again", "invariant 10: a job that Batch no longer shows is unknown, not failed";
     StaleEpoch = "stale-epoch", "a process that was replaced writes nothing";
+    DueRunForgotten = "due-run-forgotten", "window 2: a run that is due and not decided is decided by the next process";
+    AnswerForgotten = "answer-forgotten", "window 5: an answer that did not become durable is looked up";
+    RecordApart = "record-apart", "window 12: what a command changes and its record become durable together";
+    KeyIgnored = "key-ignored", "window 12: a repeated command is answered from its record";
+    OverlapIgnored = "overlap-ignored", "an overlap policy keeps a run from starting while others are open";
+    AfterIgnored = "after-ignored", "a run that comes after others waits for them";
+    SetForgotten = "set-forgotten", "a due time has a run for each of its parameter sets";
+    FinishedIndexAgain = "finished-index-again", "a further leg carries only the indices that are not done";
+    PauseIgnored = "pause-ignored", "the times of a paused job pass without a run";
+    CancelForgotten = "cancel-forgotten", "what was cancelled is not sent any more";
+    ResendUndurable = "resend-undurable", "window 13: a name that was sent again is on the disk until it was looked at";
     NoLateLook = "no-late-look", "beyond L: a name that was sent again is looked at later";
     DuplicateStays = "duplicate-stays", "beyond L: of several jobs of one name all but one are terminated";
 }

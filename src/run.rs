@@ -50,6 +50,7 @@ use crate::domain::{
     BatchJobId, BatchJobName, BatchStatus, Capacity, ClassName, EnvironmentName, IndexSet, JobName,
     LegCause, RunId, RunOutcome, Site,
 };
+use crate::mutation::{self, Mutation};
 use crate::schedule::StopKind;
 
 /// What made a run exist.
@@ -233,6 +234,7 @@ impl Run {
     /// Whether somebody wants it to end.
     pub fn is_to_end(&self) -> bool {
         self.stop_in_force().is_some_and(|stop| stop.then == Then::End)
+            && !mutation::active(Mutation::CancelForgotten)
     }
 
     /// Its id, or what it begins with where the run is one of several with parameter sets.

@@ -12,7 +12,7 @@ use crate::domain::{BatchJobName, InstanceId, RunId};
 use crate::ledger::{Counter, Entry, Tally};
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, Store, StoreError, Write};
-use crate::run::{AttemptKey, Resend, Run, RunEvent, RunEventKind};
+use crate::run::{AttemptKey, Resend, Run, RunEvent, RunEventKind, RunState};
 
 /// How many events the live view and `/status` can look back on.
 const RECENT_EVENTS: usize = 200;
@@ -125,6 +125,7 @@ impl Book {
                 .open_runs()
                 .await?
                 .into_iter()
+                .filter(|run| !is_forgotten(run))
                 .map(|run| (run.id.clone(), Arc::new(run)))
                 .collect(),
             tally: store.counters().await?.into_iter().collect(),
@@ -216,6 +217,7 @@ impl Book {
         }
         let Change { inserts, updates, events, counts, entries, resends, writes } = change;
         let counts = merged(counts);
+        let undurable = mutation::active(Mutation::ResendUndurable);
         let batch: Vec<Write> = inserts
             .iter()
             .map(|run| Write::InsertRun(run.clone()))
@@ -223,7 +225,7 @@ impl Book {
             .chain(events.iter().map(|event| Write::Event(event.clone())))
             .chain(entries.iter().map(|entry| Write::Entry(entry.clone())))
             .chain(counts.iter().map(|(counter, by)| Write::Count(counter.clone(), *by)))
-            .chain(resends.iter().map(write_of_resend))
+            .chain(resends.iter().filter(|_| !undurable).map(write_of_resend))
             .chain(writes)
             .collect();
         if let Err(error) = self.store.commit(batch).await
@@ -272,6 +274,13 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// Broken on purpose: what was due when a process died is nobody's.
+fn is_forgotten(run: &Run) -> bool {
+    mutation::active(Mutation::DueRunForgotten)
+        && run.legs.is_empty()
+        && matches!(run.state, RunState::NeedsLeg { .. })
 }
 
 fn write_of_resend(resend: &Resend) -> Write {

@@ -9,6 +9,7 @@ use super::tasks::of_groups;
 use super::{Change, Shared};
 use crate::control::{AuditRecord, Command, Effect, Facts, Look, Outcome, Ruling, judge, look_for};
 use crate::domain::RunId;
+use crate::mutation::{self, Mutation};
 use crate::ports::{RunQuery, StoreError, Write};
 use crate::run::Run;
 
@@ -48,6 +49,7 @@ pub enum OperateError {
 pub async fn operate(shared: &Shared, asked: Asked) -> Result<OnRecord, OperateError> {
     let _making_runs = shared.making_runs.lock().await;
     if let Some(key) = &asked.key
+        && !mutation::active(Mutation::KeyIgnored)
         && let Some(record) = shared.book.store().audited(&asked.by, key).await?
     {
         let same = record.fingerprint == asked.fingerprint;
@@ -176,6 +178,9 @@ async fn commit(
                 change.update(run.as_ref().clone());
             }
         }
+    }
+    if mutation::active(Mutation::RecordApart) {
+        shared.book.commit(std::mem::take(&mut change)).await?;
     }
     change.write(Write::Audit(Box::new(record.clone())));
     shared.book.commit(change).await?;

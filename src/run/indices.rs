@@ -11,6 +11,7 @@ use super::classify::STOP_PREFIX;
 use super::records::{is_time_limit_cancel, rank_of_end};
 use crate::catalogue::MAX_CHILDREN;
 use crate::domain::{AttemptEnd, BatchStatus, IndexSet, JobObservation};
+use crate::mutation::{self, Mutation};
 
 /// The environment variable with the indices of a leg, `3,7-9,120`: child `n` works on the `n`-th of
 /// them, counted from 0; a job that is no array on the only one.
@@ -36,7 +37,10 @@ impl Indices {
 
     /// What the next leg carries.
     pub fn left(&self) -> IndexSet {
-        self.assigned.without(&self.done)
+        match mutation::active(Mutation::FinishedIndexAgain) {
+            true => self.assigned.clone(),
+            false => self.assigned.without(&self.done),
+        }
     }
 }
 

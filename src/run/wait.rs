@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Run, RunState};
 use crate::catalogue::Job;
 use crate::domain::{Condition, JobName, RunId, RunOutcome};
+use crate::mutation::{self, Mutation};
 use crate::schedule::StopKind;
 
 /// One thing that a run waits for.
@@ -216,6 +217,7 @@ pub fn release(
             }
             Wait::Place { .. } => {}
             Wait::Upstream { job, run, when } => match upstream(job, run) {
+                Upstream::Open if mutation::active(Mutation::AfterIgnored) => {}
                 Upstream::Open => verdict = Verdict::Wait,
                 Upstream::Ended(outcome) if when.is_met_by(outcome) => {}
                 Upstream::Ended(outcome) => {

@@ -161,7 +161,8 @@ impl Task for Schedule {
         // On an error it is not put back, so that the next activation begins again from the store.
         let mut timetable = self.timetable(&catalogue, now).await?;
         let controls = self.shared.controls.load_full();
-        let is_paused = |job: &JobName| controls.pause_of(job).is_some();
+        let ignored = mutation::active(Mutation::PauseIgnored);
+        let is_paused = |job: &JobName| controls.pause_of(job).is_some() && !ignored;
         let report = timetable.due(now, self.terms(&is_paused));
         let next_wake = report.next_wake;
         self.write_down(&catalogue, report, now).await?;

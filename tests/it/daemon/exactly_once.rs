@@ -7,7 +7,7 @@ use spotcron::ledger::Counter;
 use spotcron::run::{RunEventKind, RunState, Unaccounted};
 use spotcron::sim::{Fault, Faults, Operation, SubmittedJob};
 
-use super::world::{BEGIN, CATALOGUE, World, check, scenario};
+use super::world::{BEGIN, CATALOGUE, World, check, check_totals, scenario};
 use crate::samples::at;
 
 fn hours(hours: i64) -> SignedDuration {
@@ -74,6 +74,26 @@ async fn a_job_that_is_listed_too_late_makes_a_duplicate_that_is_found_and_termi
     all_succeeded(&world.runs().await, "2026-06-01T02:00:00Z");
     assert_eq!(world.count(|c| matches!(c, Counter::DuplicatesTerminated { .. })), 1);
     assert_eq!(world.store.resends().await.unwrap(), []);
+}
+
+/// Found by the simulation: children of the younger of two arrays had their lines in the ledger when the
+/// run turned to the older, whose lines replaced them, and the counters had both.
+#[tokio::test]
+async fn an_array_that_turns_to_its_older_job_counts_what_its_ledger_says() {
+    let mut account = scenario(0.0);
+    account.timing.listing_lag_secs = 200;
+    account = account.with_definition("uneven", 60);
+    for uneven in account.definitions.iter_mut().filter(|one| one.name == "uneven") {
+        uneven.sigma = 2.0;
+    }
+    let catalogue = CATALOGUE
+        .replace("environments = [\"spot\", \"steady\"]", "environments = [\"steady\"]")
+        .replace("definition = \"hour:1\"", "definition = \"uneven:1\"\narray_size = 12");
+    let mut world = World::of(&catalogue, account, 1).await;
+    world.cloud.set_faults(Faults::default().on_call(Operation::SubmitJob, 1, Fault::LostAfter));
+    world.run_for(hours(2)).await;
+    assert_eq!(world.count(|c| matches!(c, Counter::DuplicatesTerminated { .. })), 1);
+    check_totals(&world.shared, &world.runs().await).await;
 }
 
 /// Found by the simulation: the run turned back to the job of a leg that was over.

@@ -164,7 +164,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: u64 = self.faults.values().sum();
+        let is_fault = |(fault, _): &(&Fault, &u64)| **fault != Fault::Command;
+        let faults: u64 = self.faults.iter().filter(is_fault).map(|(_, count)| count).sum();
         write!(
             f,
             "{} stories, {} runs, {} submissions, {} times skipped, {} unknown, {} duplicates \

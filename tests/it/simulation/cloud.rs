@@ -21,6 +21,7 @@ use spotcron::run::SubmitRequest;
 use spotcron::sim::SimCloud;
 
 use super::fate::{Fate, Fault, Lot, failure};
+use super::sent::Sent;
 
 pub struct FatedCloud {
     inner: SimCloud,
@@ -28,6 +29,8 @@ pub struct FatedCloud {
     clock: VirtualClock,
     /// Requests whose callers gave up on them, and when they take effect.
     late: Mutex<Vec<(Timestamp, SubmitRequest)>>,
+    /// What arrived, oldest first.
+    sent: Mutex<Vec<Sent>>,
     /// Ids that DescribeJobs does not show, and until when.
     hidden: Mutex<BTreeMap<BatchJobId, Timestamp>>,
 }
@@ -39,6 +42,7 @@ impl FatedCloud {
             fate: Arc::clone(fate),
             clock: clock.clone(),
             late: Mutex::default(),
+            sent: Mutex::default(),
             hidden: Mutex::default(),
         })
     }
@@ -60,13 +64,34 @@ impl FatedCloud {
         for (at, request) in due {
             self.clock.advance_to(at);
             // Whoever asked has gone.
-            let _ = self.inner.submit(&request).await;
+            let _ = self.arrive(&request).await;
         }
     }
 
-    /// Jobs that were ever hidden.
+    async fn arrive(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError> {
+        let id = self.inner.submit(request).await?;
+        let sent = Sent::of(request, &id, self.clock.now());
+        self.sent.lock().unwrap().push(sent);
+        Ok(id)
+    }
+
+    /// Everything that arrived, as it stands now.
+    pub async fn all_sent(&self) -> Vec<Sent> {
+        let mut all = self.sent.lock().unwrap().clone();
+        for sent in &mut all {
+            sent.look(&self.inner).await;
+        }
+        all
+    }
+
+    /// Jobs that were ever hidden, also those of which a child was.
     pub fn hidden(&self) -> BTreeSet<BatchJobId> {
-        self.hidden.lock().unwrap().keys().cloned().collect()
+        let hidden = self.hidden.lock().unwrap();
+        let whole = |id: &BatchJobId| {
+            let id = id.as_str();
+            BatchJobId::new(id.split_once(':').map_or(id, |(parent, _)| parent))
+        };
+        hidden.keys().map(whole).collect()
     }
 
     fn give_up_on(&self, request: &SubmitRequest, late: SignedDuration) {
@@ -100,13 +125,13 @@ impl BatchService for FatedCloud {
         self.fate.step().await;
         self.late_effects(self.clock.now()).await;
         let answer = match self.fate.lot() {
-            Lot::Goes => self.inner.submit(request).await,
+            Lot::Goes => self.arrive(request).await,
             Lot::Refused => {
                 Err(SubmitError::NotAccepted(failure("SubmitJob", FailureKind::Throttled)))
             }
             Lot::LostBefore => Err(unknown()),
             Lot::LostAfter => {
-                let _ = self.inner.submit(request).await;
+                let _ = self.arrive(request).await;
                 Err(unknown())
             }
             Lot::Late(late) => {

@@ -29,6 +29,8 @@ pub enum Fault {
     Edit,
     Crunch,
     Deposed,
+    /// Not a fault, but what somebody asked for while there were some.
+    Command,
 }
 
 /// How likely each step suffers each fault.

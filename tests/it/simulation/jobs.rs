@@ -7,6 +7,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use super::shape::Shape;
+
 /// What makes a job due.
 #[derive(Debug, Clone)]
 pub enum Rule {
@@ -21,6 +23,8 @@ pub enum Rule {
         phase: i64,
     },
     At(Timestamp),
+    /// The times of those that it runs after.
+    Upstream,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +41,7 @@ pub struct Job {
     /// `all`, `latest` or `none`.
     pub catch_up: &'static str,
     pub spread_mins: i64,
+    pub shape: Shape,
 }
 
 /// A stretch of time that jobs may leave out.
@@ -44,6 +49,11 @@ pub struct Job {
 pub struct Freeze {
     pub from: Timestamp,
     pub until: Timestamp,
+}
+
+/// What the job of this index is called.
+pub fn job_name(index: usize) -> String {
+    format!("job-{index}")
 }
 
 fn list(values: &[i8]) -> String {
@@ -61,23 +71,31 @@ impl Job {
                 format!("every = \"{minutes}m\"\nphase = \"{phase}m\"")
             }
             Rule::At(at) => format!("at = \"{at}\""),
+            Rule::Upstream => String::new(),
         };
         let dst = if self.skips { "skip" } else { "vixie" };
         let exclude = if self.excludes { "exclude = [\"freeze\"]\n" } else { "" };
         format!(
             "[[jobs]]\nname = \"{}\"\nclass = \"{}\"\n{rule}\ntime_zone = \"{}\"\ndst = \"{dst}\"\n\
              {exclude}catch_up = \"{}\"\nspread = \"{}m\"\ndefinition = \"{}:1\"\nvcpus = 1\n\
-             memory_mib = 2048\n\n",
-            self.name, self.class, self.zone, self.catch_up, self.spread_mins, self.definition
+             memory_mib = 2048\n{}\n",
+            self.name,
+            self.class,
+            self.zone,
+            self.catch_up,
+            self.spread_mins,
+            self.definition,
+            self.shape.toml(job_name)
         )
     }
 
-    /// Every scheduled time in `(from, to]`, both whole minutes.
+    /// Every scheduled time of its own in `(from, to]`, both whole minutes.
     pub fn due(&self, from: Timestamp, to: Timestamp, freeze: Freeze) -> BTreeSet<Timestamp> {
         let minute = SignedDuration::from_mins(1);
         let minutes = std::iter::successors(Some(from + minute), |at| Some(*at + minute));
         let minutes = minutes.take_while(|at| *at <= to);
         let times: BTreeSet<Timestamp> = match &self.rule {
+            Rule::Upstream => BTreeSet::new(),
             Rule::At(at) => [*at].into_iter().filter(|at| from < *at && *at <= to).collect(),
             Rule::Every { minutes: period, phase } => minutes
                 .filter(|at| (at.as_second() / 60 - phase).rem_euclid(*period) == 0)

@@ -1,5 +1,6 @@
 //! Plays a story: one life of the daemon after the other, on what the one before left.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,16 +12,20 @@ use spotcron::cli::summary::Bill;
 use spotcron::clock::{Clock, VirtualClock};
 use spotcron::cost::PriceMode;
 use spotcron::daemon::{Book, Mode, Pace, Parts, Shared, all_tasks, run_virtual};
-use spotcron::domain::BatchJobId;
+use spotcron::domain::{BatchJobId, RunOutcome};
+use spotcron::ledger::Counter;
 use spotcron::ports::{RunQuery, SkipQuery, Store, StoreError};
-use spotcron::run::{AttemptKey, Run, RunEvent};
+use spotcron::run::{AttemptKey, Run, RunEvent, RunEventKind};
 use spotcron::schedule::Skipped;
 use spotcron::settings::Settings;
 use spotcron::sim::{JobLife, SimCloud, SubmittedJob};
 
+use super::client::{Client, Request};
 use super::cloud::FatedCloud;
 use super::disk::{Disk, Platter};
 use super::fate::{Fate, Fault};
+use super::oracle::Places;
+use super::sent::Sent;
 use super::story::{Event, Story};
 use super::wall::Wall;
 use crate::daemon::world::{check_totals, parse};
@@ -43,12 +48,17 @@ pub struct Evidence {
     /// What the cloud itself saw.
     pub submissions: Vec<SubmittedJob>,
     pub lives: Vec<JobLife>,
+    pub sent: Vec<Sent>,
     pub hidden: BTreeSet<BatchJobId>,
     /// When the daemon lived, by its own clock, without a break and without the clock being set.
     pub stretches: Vec<(Timestamp, Timestamp)>,
     /// Edits, by the daemon's clock and by the true time.
     pub edits: Vec<(Timestamp, Event)>,
     pub clock_was_set: bool,
+    /// What somebody asked for.
+    pub requests: Vec<Request>,
+    /// Where in all this to find what belongs to one run.
+    pub places: OnceCell<Places>,
     pub violations: Vec<String>,
     pub faults: std::collections::BTreeMap<Fault, u64>,
 }
@@ -69,6 +79,7 @@ struct Player {
     clock_was_set: bool,
     /// The process that lives has lost its store to another.
     deposed: bool,
+    client: Client,
 }
 
 /// How a life ended.
@@ -93,6 +104,7 @@ pub async fn play(story: Story) -> Evidence {
         stretches: Vec::new(),
         clock_was_set: false,
         deposed: false,
+        client: Client::default(),
         coming,
         fate,
         sim,
@@ -114,7 +126,8 @@ pub async fn play(story: Story) -> Evidence {
         player.time.advance_to(until);
     }
     player.fate.switch(false);
-    player.coming.clear();
+    // Nobody keeps a command to himself because all is calm.
+    player.coming.retain(|(_, event)| matches!(event, Event::Ask(_)));
     let over = player.time.now().max(calm_from) + player.story.rest;
     // The bill of what still runs then is reckoned in whole seconds.
     let over = Timestamp::from_second(over.as_second() + 1).unwrap();
@@ -229,6 +242,7 @@ impl Player {
                     self.coming.push((noticed, Event::Restart));
                 }
             }
+            Event::Ask(ask) => self.client.wants(ask, self.time.now(), None),
             Event::Touch | Event::Rename | Event::Reschedule(_) => {
                 self.edits.push((self.wall.now(), event));
                 let edits: Vec<Event> = self.edits.iter().map(|(_, edit)| *edit).collect();
@@ -246,7 +260,12 @@ impl Player {
         for run in &runs {
             events.extend(store.events(&run.id).await.unwrap());
         }
-        check_totals(&shared, &runs).await;
+        check_ends(&shared, &events);
+        let retried = |event: &RunEvent| matches!(event.kind, RunEventKind::Retried { .. });
+        if !events.iter().any(retried) {
+            // Each run has ended once at most.
+            check_totals(&shared, &runs).await;
+        }
         let mut lineless = Vec::new();
         for attempt in store.unsettled_attempts().await.unwrap() {
             let entries = store.entries(&attempt.key.run).await.unwrap();
@@ -260,9 +279,12 @@ impl Player {
             bill: reckon(&shared, &self.sim, self.time.now()).await.unwrap(),
             submissions: self.sim.submissions(),
             lives: self.sim.lives(),
+            sent: self.cloud.all_sent().await,
+            requests: self.client.requests,
             hidden: self.cloud.hidden(),
             violations: self.fate.violations(),
             faults: self.fate.counts(),
+            places: OnceCell::new(),
             lineless,
             story: self.story,
             stretches: self.stretches,
@@ -271,6 +293,17 @@ impl Player {
             runs,
             events,
         }
+    }
+}
+
+/// Each end of a run was counted once, also of one that was opened again.
+fn check_ends(shared: &Shared, events: &[RunEvent]) {
+    let tally = shared.book.tally();
+    for outcome in RunOutcome::ALL.iter().copied() {
+        let ended = RunEventKind::Ended { outcome };
+        let ends = events.iter().filter(|event| event.kind == ended).count() as i128;
+        let is_it = |c: &Counter| matches!(c, Counter::Runs { outcome: o, .. } if *o == outcome);
+        assert_eq!(tally.sum(is_it), ends, "ends as {}", outcome.label());
     }
 }
 
@@ -295,6 +328,12 @@ impl Pace for Script<'_> {
                 *self.restarted = true;
                 return false;
             }
+        }
+        while let Some((at, request)) = player.client.next(to) {
+            player.time.advance_to(at);
+            let (time, edits) = (player.time.clone(), player.edits.len());
+            let ask = player.client.ask(request, &self.shared, &player.fate, edits, || time.now());
+            ask.await;
         }
         true
     }

@@ -12,7 +12,9 @@ const STORIES: u64 = 1_000;
 
 const fn suite_of(mutation: Mutation) -> Suite {
     match mutation {
-        Mutation::NoLateLook | Mutation::DuplicateStays => Suite::Beyond,
+        Mutation::ResendUndurable | Mutation::NoLateLook | Mutation::DuplicateStays => {
+            Suite::Beyond
+        }
         _ => Suite::Within,
     }
 }

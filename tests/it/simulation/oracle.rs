@@ -2,19 +2,27 @@
 //! what was due, and only where it must by what the daemon wrote.
 
 mod bill;
+mod commands;
 mod due;
 mod duplicates;
+mod indices;
+mod names;
 mod once;
+mod order;
 mod outcome;
+mod overlap;
+mod pauses;
+mod sets;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use spotcron::domain::RunOutcome;
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::sim::SubmittedJob;
 
 use super::life::Evidence;
+
+pub use names::Places;
 
 /// A guarantee: everything that breaks it, in sentences.
 type Oracle = fn(&Evidence) -> Vec<String>;
@@ -27,6 +35,14 @@ const ORACLES: &[Oracle] = &[
     once::no_run_lives_twice_at_once,
     outcome::every_run_comes_to_its_end,
     outcome::what_is_at_batch_belongs_to_a_run,
+    order::nothing_starts_before_what_it_waits_for,
+    overlap::no_two_times_of_a_job_live_at_once,
+    sets::every_set_of_a_time_has_its_one_run,
+    indices::no_index_is_done_again_and_none_forgotten,
+    commands::what_was_asked_once_was_done_once,
+    commands::every_backfill_filled_its_range,
+    commands::what_was_stopped_or_moved_stays_so,
+    pauses::nothing_of_a_paused_job_starts,
     duplicates::every_duplicate_is_noticed_and_terminated,
     bill::every_attempt_has_its_line,
     bill::the_bill_is_explained,
@@ -36,16 +52,6 @@ const ORACLES: &[Oracle] = &[
 pub fn judge(evidence: &Evidence) -> Vec<String> {
     let found = ORACLES.iter().flat_map(|oracle| oracle(evidence));
     evidence.violations.iter().cloned().chain(found).take(8).collect()
-}
-
-/// The run that a job's name begins with: all but `-l<leg>-<hash>`.
-fn run_of(name: &str) -> &str {
-    let legless = name.rsplit_once("-l").map_or(name, |(run, _)| run);
-    legless.trim_end_matches('-')
-}
-
-fn run_id(job: &str, at: Timestamp) -> String {
-    format!("{job}-{}", at.strftime("%Y%m%dT%H%M%SZ"))
 }
 
 impl Evidence {
@@ -66,6 +72,12 @@ impl Evidence {
         }
         for life in self.lives.iter().filter(|life| life.name.starts_with(run)) {
             println!("{life:?}");
+        }
+        for sent in self.sent.iter().filter(|sent| sent.name.starts_with(run)) {
+            println!("{sent:?}");
+        }
+        for request in &self.requests {
+            println!("{request:?}");
         }
         for state in self.runs.iter().filter(|one| one.id.as_str().starts_with(run)) {
             println!("{state:?}");

@@ -6,8 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use spotcron::domain::Capacity;
 use spotcron::sim::Scenario;
 
+use super::client::Ask;
 use super::fate::Rates;
-use super::jobs::{Freeze, Job, Rule};
+use super::jobs::{Freeze, Job, Rule, job_name};
+use super::shape::Shape;
 use crate::samples::at;
 
 /// Whether AWS keeps to the bound L (docs/concepts/exactly-once.md).
@@ -45,6 +47,8 @@ pub enum Event {
     Crunch(i64),
     /// Another process takes the store over.
     Depose,
+    /// Somebody gives a command.
+    Ask(Ask),
 }
 
 #[derive(Debug, Clone)]
@@ -82,7 +86,7 @@ fn mins(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn one_of<T: Copy>(chance: &mut ChaCha8Rng, choices: &[T]) -> T {
+pub fn one_of<T: Copy>(chance: &mut ChaCha8Rng, choices: &[T]) -> T {
     choices[chance.random_range(0..choices.len())]
 }
 
@@ -97,11 +101,18 @@ impl Story {
         let calm_from = begin + mins(chaos);
         // Late looks are made for two hours.
         let rest = if suite == Suite::Beyond { 170 } else { 100 };
-        let jobs = jobs(chance, begin, zones);
+        // Drawn apart, so that a story stays what it was when its jobs learn something new.
+        let more = &mut ChaCha8Rng::seed_from_u64(seed << 8 | salt | 1 << 60);
+        let mut jobs = jobs(chance, begin, zones);
+        for (index, job) in jobs.iter_mut().enumerate() {
+            shape(more, index, job);
+        }
         let from = begin + mins(chance.random_range(20..chaos.min(200)));
         let freeze = Freeze { from, until: from + mins(chance.random_range(10..60)) };
         let on_files = seed % 8 == 7;
-        let events = events(chance, begin, chaos, jobs.len(), on_files);
+        let mut events = events(chance, begin, chaos, jobs.len(), on_files);
+        events.extend(commands(more, begin, chaos, jobs.len()));
+        events.sort_by_key(|(at, _)| *at);
         Story {
             seed,
             suite,
@@ -146,8 +157,10 @@ impl Story {
         }
         for (index, job) in self.jobs.iter().enumerate() {
             let is_edited = |edit: &Event| matches!(edit, Event::Reschedule(i) if *i == index);
-            let rule =
-                if edits.iter().any(is_edited) { &self.other_rule } else { &job.rule }.clone();
+            let rule = match edits.iter().any(is_edited) && job.shape.after.is_empty() {
+                true => self.other_rule.clone(),
+                false => job.rule.clone(),
+            };
             text += &Job { rule, ..job.clone() }.toml();
         }
         text
@@ -181,7 +194,7 @@ fn jobs(chance: &mut ChaCha8Rng, begin: Timestamp, zones: &[&'static str]) -> Ve
             _ => Rule::At(begin + mins(chance.random_range(10..140))),
         };
         jobs.push(Job {
-            name: format!("job-{index}"),
+            name: job_name(index),
             class: one_of(chance, &["flexible", "flexible", "tight", "steady"]),
             definition: one_of(chance, &["short", "short", "middling"]),
             rule,
@@ -190,9 +203,37 @@ fn jobs(chance: &mut ChaCha8Rng, begin: Timestamp, zones: &[&'static str]) -> Ve
             excludes: chance.random_bool(0.3),
             catch_up: one_of(chance, &["all", "all", "all", "latest", "none"]),
             spread_mins: one_of(chance, &[0, 0, 5]),
+            shape: Shape::default(),
         });
     }
     jobs
+}
+
+/// Makes more of the job of this index than a schedule.
+fn shape(chance: &mut ChaCha8Rng, index: usize, job: &mut Job) {
+    job.shape = Shape::draw(chance, index);
+    if job.shape.is_fickle {
+        job.definition = "fickle";
+    }
+    if !job.shape.after.is_empty() {
+        // Its times are those of others.
+        job.rule = Rule::Upstream;
+        (job.excludes, job.skips, job.spread_mins, job.zone) = (false, false, 0, "UTC");
+    }
+}
+
+fn commands(
+    chance: &mut ChaCha8Rng,
+    begin: Timestamp,
+    chaos: i64,
+    jobs: usize,
+) -> Vec<(Timestamp, Event)> {
+    let count = one_of(chance, &[0, 2, 4, 8]);
+    let command = |_| {
+        let after = SignedDuration::from_secs(chance.random_range(180..chaos * 60));
+        (begin + after, Event::Ask(Ask::draw(chance, jobs)))
+    };
+    (0..count).map(command).collect()
 }
 
 fn events(
@@ -241,7 +282,11 @@ fn scenario(chance: &mut ChaCha8Rng, suite: Suite, long_absence: bool) -> Scenar
         .with_queue("spot", Capacity::Spot, &["m6i.xlarge"], 64)
         .with_queue("steady", Capacity::OnDemand, &["m6i.xlarge"], 64)
         .with_definition("short", 200)
-        .with_definition("middling", 500);
+        .with_definition("middling", 500)
+        .with_definition("fickle", 240);
+    for fickle in scenario.definitions.iter_mut().filter(|one| one.name == "fickle") {
+        fickle.failure_probability = 0.3;
+    }
     scenario.market.reclaim_scale = one_of(chance, &[0.0, 1.0, 8.0]);
     scenario.market.history_days = 1;
     let timing = &mut scenario.timing;

@@ -13,6 +13,7 @@ use super::answers::{given_up, leaves_account, record_answer};
 use super::refusals::{outdated, withdrawn};
 use crate::daemon::{Change, Stopping, TaskError};
 use crate::domain::{BatchJobId, RunId};
+use crate::mutation::{self, Mutation};
 use crate::ports::SubmitError;
 use crate::run::{Run, RunState};
 
@@ -90,7 +91,7 @@ impl Dispatch {
                 done = commit.as_mut(), if !commit.is_terminated() => {
                     if let Err(error) = done {
                         // Calls were made and their answers are lost: look up before sending again.
-                        self.inherited = true;
+                        self.inherited = !mutation::active(Mutation::AnswerForgotten);
                         return Err(error.into());
                     }
                     for id in std::mem::take(&mut round.committed) {

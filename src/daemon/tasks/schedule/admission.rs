@@ -38,7 +38,10 @@ pub(super) fn groups_of(catalogue: &Catalogue, report: &DueReport, now: Timestam
             waits: upstream.clone(),
             ..run_of(job, Trigger::Schedule, due.scheduled_for, &due.group(), portion, now)
         };
-        let runs = job.portions().into_iter().map(run).collect();
+        let mut runs: Vec<Run> = job.portions().into_iter().map(run).collect();
+        if mutation::active(Mutation::SetForgotten) && runs.len() > 1 {
+            runs.pop();
+        }
         Some(Group { job: Arc::clone(job), runs })
     };
     report.start.iter().filter_map(group).collect()
@@ -131,6 +134,7 @@ impl Jobs {
     fn admit(&mut self, job: &Job, mut runs: Vec<Run>, now: Timestamp) {
         let Some(scheduled_for) = runs.first().map(|run| run.scheduled_for) else { return };
         let open = match job.overlap {
+            _ if mutation::active(Mutation::OverlapIgnored) => OpenRuns::default(),
             Overlap::AllowAll => OpenRuns::default(),
             _ => self.open_runs(&job.name),
         };

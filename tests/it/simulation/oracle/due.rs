@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use spotcron::schedule::{SkipReason, Skipped};
 
-use super::run_id;
+use super::names::{Parsed, run_id};
 use crate::simulation::jobs::Job;
 use crate::simulation::life::Evidence;
 use crate::simulation::story::Event;
@@ -15,10 +15,10 @@ const HANDLES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// Times around the moment at which an edit is taken over may be the old rule's or the new one's.
 const EDIT_SHADOW: SignedDuration = SignedDuration::from_mins(15);
 
-/// A job's times: those that must be accounted for, and those that may run.
-struct Times {
-    must: BTreeSet<Timestamp>,
-    may: BTreeSet<Timestamp>,
+/// A job's times, or those that all of several have: those that must be accounted for, and those that may run.
+pub(super) struct Times {
+    pub(super) must: BTreeSet<Timestamp>,
+    pub(super) may: BTreeSet<Timestamp>,
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
@@ -47,7 +47,15 @@ impl Evidence {
         floor(self.stretches.iter().map(|(from, _)| *from).min().unwrap())
     }
 
-    fn times(&self, index: usize, job: &Job) -> Times {
+    pub(super) fn times(&self, index: usize) -> Times {
+        let job = &self.story.jobs[index];
+        let upstream = job.shape.after.iter().map(|(upstream, _)| self.times(*upstream));
+        let common =
+            upstream.reduce(|a, b| Times { must: &a.must & &b.must, may: &a.may & &b.may });
+        common.unwrap_or_else(|| self.own_times(index, job))
+    }
+
+    fn own_times(&self, index: usize, job: &Job) -> Times {
         let (from, freeze) = (self.story.begin, self.story.freeze);
         let is_it = |event: &Event| matches!(event, Event::Reschedule(i) if *i == index);
         let edited = self.edits.iter().find(|(_, event)| is_it(event)).map(|(at, _)| *at);
@@ -85,7 +93,7 @@ impl Evidence {
     }
 
     /// When at the latest a process has handled a time: the first that lives long enough after it.
-    fn handled_after(&self, at: Timestamp) -> Timestamp {
+    pub(super) fn handled_after(&self, at: Timestamp) -> Timestamp {
         let attended = self.stretches.iter().filter_map(|(from, to)| {
             let begins = at.max(*from);
             (*to >= begins + HANDLES_WITHIN).then_some(begins + HANDLES_WITHIN)
@@ -111,19 +119,20 @@ impl Evidence {
 }
 
 /// A spread job starts up to so much later.
-fn job_delay(job: &Job) -> SignedDuration {
+pub(super) fn job_delay(job: &Job) -> SignedDuration {
     SignedDuration::from_mins(job.spread_mins)
 }
 
 pub fn every_due_time_has_its_run_or_a_lawful_skip(evidence: &Evidence) -> Vec<String> {
-    let runs: BTreeSet<&str> = evidence.runs.iter().map(|run| run.id.as_str()).collect();
+    let names = evidence.runs.iter().filter_map(|run| Parsed::of(evidence, run.id.as_str()));
+    let runs: BTreeSet<&str> = names.map(|name| name.group).collect();
     let mut skips: BTreeMap<&str, Vec<&Skipped>> = BTreeMap::new();
     for skipped in &evidence.skips {
         skips.entry(skipped.job.as_str()).or_default().push(skipped);
     }
     let mut found = Vec::new();
     for (index, job) in evidence.story.jobs.iter().enumerate() {
-        let times = evidence.times(index, job);
+        let times = evidence.times(index);
         for at in &times.must {
             if runs.contains(run_id(&job.name, *at).as_str()) {
                 continue;
@@ -169,17 +178,37 @@ fn is_lawful(
             "none" => !evidence.was_there_in_time(at, at + job_delay(job)),
             _ => false,
         },
-        // No story pauses a job, and none has a policy against overlaps.
-        SkipReason::Paused | SkipReason::Overlap => false,
+        SkipReason::Paused => was_paused(evidence, job, at, at_latest),
+        SkipReason::Overlap => {
+            matches!(job.shape.overlap, "skip" | "buffer-one")
+                && evidence.another_was_open(&job.name, at, at_latest)
+        }
     }
 }
 
+/// Whether the job was held at some moment from `first` to `last`.
+fn was_paused(evidence: &Evidence, job: &Job, first: Timestamp, last: Timestamp) -> bool {
+    let mut pauses = evidence.pauses().into_iter().filter(|pause| pause.holds(&job.name));
+    pauses.any(|pause| evidence.clock_was_set || pause.from <= last && first <= pause.until)
+}
+
+/// By its schedule. What was asked for by hand, `commands` knows.
 pub fn nothing_runs_that_was_not_due(evidence: &Evidence) -> Vec<String> {
     let mut allowed: BTreeSet<String> = BTreeSet::new();
     for (index, job) in evidence.story.jobs.iter().enumerate() {
-        let times = evidence.times(index, job);
+        let times = evidence.times(index);
         allowed.extend(times.may.iter().map(|at| run_id(&job.name, *at)));
     }
-    let strange = evidence.runs.iter().filter(|run| !allowed.contains(run.id.as_str()));
-    strange.map(|run| format!("{} was not due", run.id)).collect()
+    let mut strange = Vec::new();
+    for run in &evidence.runs {
+        let Some(name) = Parsed::of(evidence, run.id.as_str()) else {
+            strange.push(format!("{} is no name of a run of this story", run.id));
+            continue;
+        };
+        let by_hand = name.is_trigger || evidence.was_backfilled(name.job, name.at);
+        if !by_hand && !allowed.contains(name.group) {
+            strange.push(format!("{} was not due", run.id));
+        }
+    }
+    strange
 }

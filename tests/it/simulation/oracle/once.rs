@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::run_of;
+use super::names::run_of;
 use crate::simulation::life::Evidence;
 use crate::simulation::story::Suite;
 
