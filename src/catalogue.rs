@@ -154,7 +154,8 @@ pub struct Job {
     pub enabled: bool,
     /// Each scheduled time has one run for each of these; one run where there are none.
     pub sets: Vec<Arc<ParameterSet>>,
-    pub submission: Submission,
+    /// One for all jobs whose submissions are equal.
+    pub submission: Arc<Submission>,
 }
 
 /// A job that another one runs after.
@@ -165,7 +166,7 @@ pub struct After {
 }
 
 /// The parts of SubmitJob that a job may set.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Submission {
     /// `name`, `name:revision` or ARN.
     pub definition: String,
@@ -192,7 +193,7 @@ pub struct Submission {
 }
 
 /// Batch's `retryStrategy`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RetryStrategy {
     /// 1..=10.
     pub attempts: u8,
@@ -200,7 +201,7 @@ pub struct RetryStrategy {
 }
 
 /// One entry of `evaluateOnExit`: every pattern that is set must match; no match at all retries.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct EvaluateOnExit {
     pub on_exit_code: Option<String>,
     pub on_reason: Option<String>,

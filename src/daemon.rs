@@ -9,6 +9,7 @@ mod desk;
 mod driver;
 mod exposition;
 pub mod http;
+mod memory;
 mod operate;
 mod realtime;
 mod reload;

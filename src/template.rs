@@ -10,6 +10,7 @@ pub use parse::{NAMES, TemplateError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -40,7 +41,7 @@ struct Expression {
     default: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Name {
     ScheduledTime,
     LocalTime,
@@ -164,6 +165,18 @@ impl PartialEq for Template {
 }
 
 impl Eq for Template {}
+
+/// Without the shifts, which jiff gives no hash: templates that differ in nothing else are few.
+impl Hash for Template {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => text.hash(state),
+                Part::Value(value) => (&value.name, &value.format, &value.default).hash(state),
+            }
+        }
+    }
+}
 
 impl PartialEq for Part {
     fn eq(&self, other: &Self) -> bool {

@@ -19,7 +19,7 @@ pub struct Portion {
 
 /// An array whose workload reads its indices from a map, so that they may be spread over runs and
 /// legs in any way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IndexMap {
     /// Indices go from 0 to one less.
     pub count: u32,

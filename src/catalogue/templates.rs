@@ -7,7 +7,7 @@ use crate::domain::Redacted;
 use crate::template::{Facts, FillError, Template};
 
 /// The values of a job that are templates, by where they stand.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Templates {
     pub parameters: BTreeMap<String, Template>,
     pub environment: BTreeMap<String, Template>,

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::read::Tables;
-use super::{Catalogue, Class, Environment, ParameterSet, economics};
+use super::{Catalogue, Class, Environment, ParameterSet, Submission, economics};
 use crate::diagnostic::{Diagnostic, Severity, Source, has_errors};
 use crate::document::{Located, shown};
 use crate::schedule::Calendar;
@@ -91,6 +91,8 @@ struct Known<'a> {
     zones: HashMap<String, jiff::tz::TimeZone>,
     /// Whether a date ever matches, by the date fields of cron expressions.
     dates: HashMap<String, bool>,
+    /// The different ones of all jobs.
+    submissions: HashSet<Arc<Submission>>,
 }
 
 /// The catalogue that `tables` describe. It may only be used when no finding is an error.
@@ -106,6 +108,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
         parameter_files: &tables.parameter_files,
         zones: HashMap::new(),
         dates: HashMap::new(),
+        submissions: HashSet::new(),
     };
     let job_names = Declared::of(&tables.jobs, "job", findings);
     for entry in &tables.environments {

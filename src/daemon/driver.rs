@@ -45,6 +45,8 @@ impl TaskError {
 pub struct Activation {
     /// When to run again, if earlier than the task's period.
     pub wake_at: Option<Timestamp>,
+    /// Whether it left much memory free: in real time, the system gets that back.
+    pub frees_much: bool,
 }
 
 /// A piece of the daemon's work. An activation takes no input but the time, does what there is to

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 use super::driver::{failures_after, next_wake};
-use super::{Shared, Task};
+use super::{Shared, Task, memory};
 use crate::ports::{Activator, WakeSource};
 
 /// Periodic bells from tokio-cron-scheduler. It is good at what these need: few, in UTC, and none
@@ -108,6 +108,10 @@ async fn task_loop(
         failures = failures_after(failures, &result);
         let wake = next_wake(ended, task.period(), &result, failures);
         shared.status.note(task.name(), began, ended, wake, &result);
+        if result.is_ok_and(|activation| activation.frees_much) {
+            // It takes tens of milliseconds. If it panics, the memory stays with the allocator.
+            let _ = tokio::task::spawn_blocking(memory::give_back).await;
+        }
         tokio::select! {
             () = told_to_stop(&mut stop) => return task.name(),
             () = bell.rung() => {}

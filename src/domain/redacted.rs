@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// A parameter's or environment variable's value. `Debug`, `Display` and `Serialize` print `***`;
 /// only [`Redacted::expose`] gives the text, and only the submission, the search for secrets in the
 /// catalogue and the store's row of a run that carries overrides call it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct Redacted(String);
 

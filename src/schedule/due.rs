@@ -97,6 +97,8 @@ impl Timetable {
         let lived_until = Heartbeat::last(handled, now);
         let mut forgotten: BTreeSet<ScheduleKey> =
             handled.keys().filter(|key| !is_heartbeat(key)).cloned().collect();
+        // Maps that are made at once have full nodes, which for very many jobs are megabytes.
+        let (mut next, mut up_to) = (Vec::new(), Vec::new());
         for job in catalogue.jobs.values().filter(|job| job.enabled) {
             let key = schedule_key(job);
             forgotten.remove(&key);
@@ -110,9 +112,11 @@ impl Timetable {
                     now
                 }
             };
-            timetable.handled.insert(job.name.clone(), from);
-            timetable.plan(job, job.schedule.next_after(from));
+            up_to.push((job.name.clone(), from));
+            next.extend(planned(job, job.schedule.next_after(from)));
         }
+        timetable.next = next.into_iter().collect();
+        timetable.handled = up_to.into_iter().collect();
         timetable.forgotten = forgotten;
         timetable.heartbeat = Heartbeat::of(&catalogue);
         timetable.catalogue = catalogue;
@@ -148,7 +152,7 @@ impl Timetable {
             report.skipped.extend(skipped);
             report.handled.insert(schedule_key(job), now);
             self.handled.insert(name, now);
-            self.plan(job, following);
+            self.next.extend(planned(job, following));
         }
         report.handled.extend(self.heartbeat.beat(now));
         report.next_wake = self.next.first().map(|(at, _)| *at);
@@ -181,10 +185,10 @@ impl Timetable {
         }
         report
     }
+}
 
-    fn plan(&mut self, job: &Job, next: Option<Timestamp>) {
-        if let Some(starts_at) = next.and_then(|at| at.checked_add(job.schedule.delay).ok()) {
-            self.next.insert((starts_at, job.name.clone()));
-        }
-    }
+/// When the run of `job`'s scheduled time `next` starts.
+fn planned(job: &Job, next: Option<Timestamp>) -> Option<(Timestamp, JobName)> {
+    let starts_at = next?.checked_add(job.schedule.delay).ok()?;
+    Some((starts_at, job.name.clone()))
 }

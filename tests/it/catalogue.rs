@@ -5,4 +5,5 @@ mod fixtures;
 mod generated;
 mod hostile;
 mod settings;
+mod sharing;
 mod tokens;

@@ -24,7 +24,7 @@ const NOW: &str = "2026-11-21T12:00:00.25Z";
 /// Spot and on-demand; a job every ten minutes, one that runs one by one, and one of spot alone.
 fn catalogue() -> Catalogue {
     let mut report = samples::job("report", "c", "*/10 * * * *", "UTC");
-    report.submission.overridable_parameters = ["date".to_owned()].into();
+    Arc::make_mut(&mut report.submission).overridable_parameters = ["date".to_owned()].into();
     let single =
         Job { overlap: Overlap::BufferAll, ..samples::job("single", "c", "*/10 * * * *", "UTC") };
     let disabled = Job { enabled: false, ..samples::job("disabled", "c", "*/10 * * * *", "UTC") };

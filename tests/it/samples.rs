@@ -67,11 +67,11 @@ pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         overlap: Overlap::AllowAll,
         enabled: true,
         sets: Vec::new(),
-        submission: Submission {
+        submission: Arc::new(Submission {
             definition: "work:1".to_owned(),
             resources: Some(resources()),
             ..Submission::default()
-        },
+        }),
     }
 }
 

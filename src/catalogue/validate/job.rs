@@ -1,6 +1,6 @@
 //! Jobs: when they run, and under which class.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::names::check_name;
@@ -45,7 +45,10 @@ pub(super) fn check(
         after: Vec::new(),
         overlap: raw.overlap.as_ref().map(|overlap| overlap.value.0).unwrap_or_default(),
         enabled: raw.enabled.as_ref().is_none_or(|flag| flag.value),
-        submission: Submission { templates: templates?, ..submission? },
+        submission: shared(
+            Submission { templates: templates?, ..submission? },
+            &mut known.submissions,
+        ),
         sets: sets?,
     };
     array::check_count(raw, &job, &mut scope);
@@ -57,6 +60,17 @@ pub(super) fn check(
         });
     }
     Some(job)
+}
+
+/// The same one for jobs that submit the same: a submission is most of what a job takes in memory, and
+/// of very many jobs many differ only in when they run.
+fn shared(submission: Submission, seen: &mut HashSet<Arc<Submission>>) -> Arc<Submission> {
+    if let Some(equal) = seen.get(&submission) {
+        return Arc::clone(equal);
+    }
+    let new = Arc::new(submission);
+    seen.insert(Arc::clone(&new));
+    new
 }
 
 fn environments_of(class: &Class, known: &Known<'_>) -> Vec<Arc<Environment>> {

@@ -323,6 +323,6 @@ impl Task for Dispatch {
             .chain(self.refused.next())
             .chain(resend.then_some(now))
             .min();
-        Ok(Activation { wake_at })
+        Ok(Activation { wake_at, ..Activation::default() })
     }
 }

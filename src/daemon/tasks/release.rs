@@ -225,6 +225,7 @@ impl Task for Release {
         }
         let deadlines = waiting.iter().filter(|run| !run.deadline_missed);
         let deadlines = deadlines.filter_map(|run| run.deadline_at);
-        Ok(Activation { wake_at: deadlines.filter(|at| *at >= now).min() })
+        let wake_at = deadlines.filter(|at| *at >= now).min();
+        Ok(Activation { wake_at, ..Activation::default() })
     }
 }

@@ -159,6 +159,9 @@ impl Task for Schedule {
         let _making_runs = shared.making_runs.lock().await;
         let catalogue = self.shared.catalogue.load_full();
         // On an error it is not put back, so that the next activation begins again from the store.
+        // A new one was read, and its schedules are written down, in many times the memory that it takes.
+        let known = self.in_force.as_ref();
+        let frees_much = known.is_none_or(|known| known.fingerprint != catalogue.fingerprint);
         let mut timetable = self.timetable(&catalogue, now).await?;
         let controls = self.shared.controls.load_full();
         let ignored = mutation::active(Mutation::PauseIgnored);
@@ -168,6 +171,6 @@ impl Task for Schedule {
         self.write_down(&catalogue, report, now).await?;
         self.timetable = Some(timetable);
         self.shared.set_next_due(next_wake);
-        Ok(Activation { wake_at: next_wake })
+        Ok(Activation { wake_at: next_wake, frees_much })
     }
 }

@@ -309,7 +309,7 @@ impl Watch {
 
     /// Wakes early for the looks that cannot wait.
     fn activation(&self, now: Timestamp) -> Activation {
-        Activation { wake_at: self.looks.wake_at(now) }
+        Activation { wake_at: self.looks.wake_at(now), ..Activation::default() }
     }
 
     /// Every run whose look is due.

@@ -206,6 +206,21 @@ async fn a_time_that_falls_due_with_the_edit_of_its_expression_still_runs() {
 }
 
 #[tokio::test]
+async fn memory_is_given_back_once_for_each_catalogue() {
+    let world = World::new(1, 0.0).await;
+    let mut schedule = schedule_task(&world.shared);
+    let edited = CATALOGUE.replace("*/20 * * * *", "7,37 * * * *");
+    let edits = [CATALOGUE, CATALOGUE, &edited, &edited, CATALOGUE];
+    let mut frees_much = Vec::new();
+    for (minute, text) in (0..).zip(edits) {
+        world.shared.replace_catalogue(parse(text));
+        let now = at("2026-06-01T00:00:00Z") + mins(minute);
+        frees_much.push(schedule.activate(now).await.unwrap().frees_much);
+    }
+    assert_eq!(frees_much, [true, false, true, false, true]);
+}
+
+#[tokio::test]
 async fn the_last_word_of_a_replaced_catalogue_outlives_a_failed_commit() {
     let mut world = World::new(1, 0.0).await;
     let failing = FailingStore::over(&world.store);

@@ -206,13 +206,13 @@ const DEFINITIONS: &[Case] = &[
         w.definition("work-on-demand:4").status = "INACTIVE".to_owned();
     }),
     ("definition-not-pinned", |w| {
-        w.job("thumbs").submission.definition = "small".to_owned();
+        w.submission("thumbs").definition = "small".to_owned();
         let small = Ok(definition(Platform::Fargate));
         w.facts.definitions.insert((site(), "small".to_owned()), small);
     }),
     ("definition-not-pinned", |w| {
         let arn = "arn:aws:batch:us-east-1:123456789012:job-definition/small".to_owned();
-        w.job("thumbs").submission.definition = arn.clone();
+        w.submission("thumbs").definition = arn.clone();
         w.facts.definitions.insert((site(), arn), Ok(definition(Platform::Fargate)));
     }),
     ("definition-platform", |w| w.definition("small:1").platforms = vec![Platform::Ec2]),
@@ -232,12 +232,12 @@ const DEFINITIONS: &[Case] = &[
         Arc::make_mut(environment.unwrap()).architecture = Architecture::Arm64;
     }),
     ("job-fits-no-type", |w| {
-        w.job("rebuild").submission.resources =
+        w.submission("rebuild").resources =
             Some(Resources { vcpu_millis: 2000, memory_mib: 16_385, gpus: 0 });
     }),
     // What the job does not state, its definition reserves.
     ("job-fits-no-type", |w| {
-        w.job("rebuild").submission.resources = None;
+        w.submission("rebuild").resources = None;
         w.definition("own:2").resources =
             Some(Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 1 });
     }),
@@ -248,39 +248,39 @@ const DEFINITIONS: &[Case] = &[
 
 const RETRIES: &[Case] = &[
     ("retries-repeat-failures", |w| {
-        w.job("rebuild").submission.retry_strategy = Some(retries(2, Vec::new()));
+        w.submission("rebuild").retry_strategy = Some(retries(2, Vec::new()));
     }),
     ("retries-repeat-failures", |w| {
-        w.job("rebuild").submission.retry_strategy = Some(retries(3, vec![host_lost()]));
+        w.submission("rebuild").retry_strategy = Some(retries(3, vec![host_lost()]));
     }),
     ("retries-repeat-failures", |w| {
         let entries = vec![host_lost(), entry("1", false)];
-        w.job("rebuild").submission.retry_strategy = Some(retries(3, entries));
+        w.submission("rebuild").retry_strategy = Some(retries(3, entries));
     }),
     ("retries-repeat-failures", |w| {
         let entries = vec![host_lost(), entry("*", true), rest()];
-        w.job("rebuild").submission.retry_strategy = Some(retries(3, entries));
+        w.submission("rebuild").retry_strategy = Some(retries(3, entries));
     }),
     ("retries-repeat-failures", |w| {
-        w.job("rebuild").submission.retry_strategy = None;
+        w.submission("rebuild").retry_strategy = None;
         w.definition("own:2").retry_strategy = Some(retries(5, Vec::new()));
     }),
     ("retries-ignore-reclaims", |w| {
-        w.job("rebuild").submission.retry_strategy = Some(retries(3, vec![rest()]));
+        w.submission("rebuild").retry_strategy = Some(retries(3, vec![rest()]));
     }),
     ("retries-ignore-reclaims", |w| {
-        w.job("rebuild").submission.retry_strategy = Some(retries(3, vec![rest(), host_lost()]));
+        w.submission("rebuild").retry_strategy = Some(retries(3, vec![rest(), host_lost()]));
     }),
     ("retries-ignore-reclaims", |w| {
-        w.job("rebuild").submission.retry_strategy = Some(retries(1, vec![host_lost(), rest()]));
+        w.submission("rebuild").retry_strategy = Some(retries(1, vec![host_lost(), rest()]));
     }),
-    ("retries-ignore-reclaims", |w| w.job("rebuild").submission.retry_strategy = None),
+    ("retries-ignore-reclaims", |w| w.submission("rebuild").retry_strategy = None),
     // On Fargate the host is not lost, the task is.
     ("retries-ignore-reclaims", |w| {
         let class = w.catalogue.classes.get_mut("small").unwrap();
         Arc::make_mut(class).retry_owner = spotcron::catalogue::RetryOwner::Batch;
         let strategy = Some(retries(3, vec![host_lost(), rest()]));
-        w.job("thumbs").submission.retry_strategy = strategy;
+        w.submission("thumbs").retry_strategy = strategy;
     }),
     ("definition-retries-overridden", |w| {
         w.definition("work-on-demand:4").retry_strategy = Some(retries(3, Vec::new()));
@@ -407,14 +407,14 @@ fn what_is_meant_is_no_finding() {
         |w| w.definition("own:2").platforms.clear(),
         |w| {
             let entries = vec![host_lost(), entry("1", true), rest()];
-            w.job("rebuild").submission.retry_strategy = Some(retries(3, entries));
+            w.submission("rebuild").retry_strategy = Some(retries(3, entries));
         },
         |w| {
             w.job("thumbs").enabled = false;
             w.definition("small:1").status = "INACTIVE".to_owned();
         },
         |w| {
-            w.job("rebuild").submission.timeout = Some(SignedDuration::from_hours(2));
+            w.submission("rebuild").timeout = Some(SignedDuration::from_hours(2));
             w.definition("own:2").timeout = Some(SignedDuration::from_mins(5));
         },
         |w| w.definition("work:1").retry_strategy = Some(retries(1, Vec::new())),

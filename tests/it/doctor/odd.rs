@@ -208,8 +208,8 @@ proptest! {
         for (seen, odd) in world.facts.definitions.values_mut().zip(definitions) {
             *seen = odd;
         }
-        world.job("rebuild").submission.resources = job.0;
-        world.job("rebuild").submission.retry_strategy = job.1;
+        world.submission("rebuild").resources = job.0;
+        world.submission("rebuild").retry_strategy = job.1;
         let findings = examine(&world.facts, &world.catalogue, &world.settings, now);
         for finding in findings {
             prop_assert!(!finding.fix.is_empty() && !finding.why.is_empty());

@@ -22,7 +22,7 @@ fn troubled() -> World {
     let mut world = healthy();
     world.permit(Operation::SubmitJob, Access::NotTested);
     world.permit(Operation::CancelJob, Access::NotTested);
-    world.job("rebuild").submission.retry_strategy = Some(retries(3, Vec::new()));
+    world.submission("rebuild").retry_strategy = Some(retries(3, Vec::new()));
     world.compute("spot-a").zones = Ok(vec!["us-east-1a".into()]);
     world.queue("spot-a").state = "DISABLED".to_owned();
     world.compute("demand-a").instance_role =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
-    Catalogue, Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy,
+    Catalogue, Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy, Submission,
 };
 use spotcron::doctor::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, Finding, LocalFacts,
@@ -57,6 +57,10 @@ impl World {
 
     pub fn job(&mut self, name: &str) -> &mut Job {
         Arc::make_mut(self.catalogue.jobs.get_mut(name).unwrap())
+    }
+
+    pub fn submission(&mut self, name: &str) -> &mut Submission {
+        Arc::make_mut(&mut self.job(name).submission)
     }
 
     pub fn permit(&mut self, operation: Operation, access: Access) {
@@ -130,11 +134,13 @@ fn catalogue() -> Catalogue {
     let own = Class { retry_owner: RetryOwner::Batch, ..class("own", &["spot-a"]) };
     let classes = [class("nightly", &["spot-a", "demand-a"]), own, class("small", &["fargate-a"])];
     let mut rebuild = job("rebuild", "own", "0 2 * * *", "UTC");
-    rebuild.submission.definition = "own:2".to_owned();
-    rebuild.submission.retry_strategy = Some(retries(3, vec![host_lost(), rest()]));
+    let submission = Arc::make_mut(&mut rebuild.submission);
+    submission.definition = "own:2".to_owned();
+    submission.retry_strategy = Some(retries(3, vec![host_lost(), rest()]));
     let mut thumbs = job("thumbs", "small", "0 * * * *", "UTC");
-    thumbs.submission.definition = "small:1".to_owned();
-    thumbs.submission.resources = Some(Resources { vcpu_millis: 250, memory_mib: 512, gpus: 0 });
+    let submission = Arc::make_mut(&mut thumbs.submission);
+    submission.definition = "small:1".to_owned();
+    submission.resources = Some(Resources { vcpu_millis: 250, memory_mib: 512, gpus: 0 });
     let jobs = [job("extract", "nightly", "0 2 * * *", "UTC"), rebuild, thumbs];
     Catalogue {
         environments: environments.map(|e| (e.name.clone(), Arc::new(e))).into(),

@@ -1,5 +1,7 @@
 //! Arrays whose workload reads its indices from a map, case by case.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::Class;
 use spotcron::domain::{
@@ -265,7 +267,7 @@ fn a_leg_is_sent_as_large_as_its_intent_says() {
     let mut job = samples::job("report", "c", "0 2 * * *", "UTC");
     let mut run = run(Capacity::Spot);
     for (of_job, of_leg) in [(Some(7), None), (Some(7), Some(9)), (None, Some(9))] {
-        job.submission.array_size = of_job;
+        Arc::make_mut(&mut job.submission).array_size = of_job;
         run.legs[0].array_size = of_leg;
         let request = submit_request(&run, &run.legs[0], &job, &class(), &environment).unwrap();
         assert_eq!(request.array_size, of_leg);

@@ -62,11 +62,11 @@ fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         overlap: Overlap::AllowAll,
         enabled: true,
         sets: Vec::new(),
-        submission: Submission {
+        submission: Arc::new(Submission {
             definition: format!("{name}:7"),
             resources: Some(Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 }),
             ..Submission::default()
-        },
+        }),
     }
 }
 
@@ -77,7 +77,7 @@ pub fn catalogue() -> Catalogue {
         class("patient", &["spot-b"], None, None),
     ];
     let mut rebuild = job("rebuild", "patient", "5 * * * *", "UTC");
-    rebuild.submission.resources = None;
+    Arc::make_mut(&mut rebuild.submission).resources = None;
     let mut retired = job("retired", "quick", "0 0 1 1 *", "UTC");
     retired.enabled = false;
     let jobs = [

@@ -1,6 +1,7 @@
 //! What would be submitted, and what is refused before anything is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use spotcron::doctor::live::{LivePlan, LiveWish, NoPlan};
@@ -82,7 +83,7 @@ fn a_queue_with_shares_gets_that_of_a_job_which_goes_there() {
     let mut stage = Stage::new("spot");
     assert_eq!(stage.plan().request.share_identifier, None);
     let mut report = job("report", "any", "0 2 * * *", "UTC");
-    report.submission.share_identifier = Some("analytics".to_owned());
+    Arc::make_mut(&mut report.submission).share_identifier = Some("analytics".to_owned());
     let environments = ["spot", "steady"].map(|name| environment(name, Capacity::Spot)).into();
     stage.catalogue = catalogue(environments, class("any", &["spot"]), vec![report]);
     assert_eq!(stage.plan().request.share_identifier.as_deref(), Some("analytics"));
