@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 SDK_CARGO ?= RUSTC_BOOTSTRAP=1 cargo -Zprofile-hint-mostly-unused
 export SDK_CARGO
 
-.PHONY: help test test-fast sim mutations fmt lint golden bench fuzz demo clean
+.PHONY: help test test-fast sim mutations fmt lint golden bench bench-policy fuzz demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ golden: ## Write golden files and generated references anew
 
 bench: ## Run the benchmarks (benches/figures.sh prints the promised figures)
 	cargo bench --no-default-features
+
+bench-policy: ## The decision model on recorded spot availability: DATA=DIR
+	DATA=$(realpath $(DATA)) cargo bench --no-default-features --bench policy
 
 fuzz: ## Fuzz the catalogue for FUZZ_SECONDS (600)
 	tests/fuzz $(or $(FUZZ_SECONDS),600)

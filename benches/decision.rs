@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use jiff::{SignedDuration, Timestamp};
-use spotcron::catalogue::{Class, Environment, Restart, RetryOwner, WhenPriceUnknown};
+use spotcron::catalogue::{Class, Environment, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use spotcron::decision::{Question, decide};
 use spotcron::domain::{
     Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour,
@@ -36,6 +36,7 @@ fn class() -> Class {
         deadline: Some(mins(360)),
         start_up: mins(3),
         restart: Restart::FromZero,
+        policy: Policy::FitOnly,
         retry_owner: RetryOwner::Spotcron,
         max_legs: 6,
         failure_retries: 0,
@@ -105,6 +106,7 @@ fn seen_everywhere(market: &Market) -> Experience {
         interruptions: 90,
         placements: quotes.pools.iter().map(|quote| quote.pool.clone()).zip(1..).collect(),
         last_trouble: None,
+        starved_at: None,
         troubles_in_a_row: 0,
     };
     let environments = &market.environments;

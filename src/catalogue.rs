@@ -95,6 +95,17 @@ pub enum WhenPriceUnknown {
     Hold,
 }
 
+/// How it is decided whether interruptible capacity is worth trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// By the expected cost of the best course from here, an attempt given up in time for the deadline
+    /// included (`policy`).
+    Model,
+    /// While an interruption at the last moment would still leave room for a full run on demand.
+    FitOnly,
+}
+
 /// What becomes of a run when nobody can tell whether its last submission ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenOutcomeUnknown {
@@ -118,6 +129,7 @@ pub struct Class {
     /// From a job's start on an instance to its container running: boot and image pull.
     pub start_up: SignedDuration,
     pub restart: Restart,
+    pub policy: Policy,
     pub retry_owner: RetryOwner,
     /// Submissions of one run at most, spot retries and fallback together.
     pub max_legs: u16,

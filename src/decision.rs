@@ -3,10 +3,12 @@
 
 mod candidate;
 mod choose;
+mod outlook;
 mod verify;
 
 pub use candidate::assess;
 pub use choose::decide;
+pub use outlook::Outlook;
 pub use verify::{Violation, verify};
 
 use jiff::{SignedDuration, Timestamp};
@@ -132,7 +134,8 @@ pub struct Candidate {
     pub on_demand: Option<UsdPerHour>,
     /// Interruptions per hour (zero on demand).
     pub hazard_per_hour: Ppm,
-    /// Expected repeated work, as a part of the work.
+    /// What is expected beyond one uninterrupted run, as a part of it: repeated work, and under the model
+    /// also what would be paid on demand in the end, at this price.
     pub expected_rework: Ppm,
     /// What success is expected to cost from here.
     pub expected_cost: Option<Usd>,
@@ -142,6 +145,9 @@ pub struct Candidate {
     /// others are not.
     #[serde(default)]
     pub stale_pools: u32,
+    /// What the model expects of it; `None` for capacity that is not taken back, and under `fit-only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
 }

@@ -17,6 +17,8 @@ pub struct EnvironmentExperience {
     pub interruptions: u64,
     /// Where attempts ran.
     pub placements: BTreeMap<Pool, u64>,
+    /// When there was last no capacity to be had, as long as nothing ran since.
+    pub starved_at: Option<Timestamp>,
     /// When capacity was last taken back or not to be had.
     pub last_trouble: Option<Timestamp>,
     /// Troubles since the last attempt that ended well.
@@ -38,10 +40,11 @@ pub struct Hazard {
     pub observed_millis: i64,
 }
 
-/// The prior that stands for pools nobody has seen yet: 10 hours of running at 0.10 interruptions an
-/// hour, the long-run hazard of general-purpose pools measured on published traces (last age bucket).
+/// How many hours of running the prior is worth.
 const PRIOR_HOURS: i64 = 10;
-const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
+/// Of pools that nobody has seen yet, interruptions an hour: the long-run hazard of pools in published
+/// traces (last age bucket).
+pub const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
 
 impl EnvironmentExperience {
     /// The interruption rate: observed counts shrunk towards the prior.
@@ -66,6 +69,8 @@ impl EnvironmentExperience {
         at: Timestamp,
     ) {
         self.attempts += 1;
+        // What started since then found capacity.
+        self.starved_at = self.starved_at.filter(|starved| at.duration_since(*starved) >= ran);
         self.running_millis += ran.as_millis() as i64;
         if let Some(pool) = pool {
             *self.placements.entry(pool).or_default() += 1;
@@ -78,8 +83,13 @@ impl EnvironmentExperience {
         }
     }
 
-    /// Takes in a reclaim, or capacity that was not to be had.
-    pub fn record_trouble(&mut self, at: Timestamp) {
+    /// Takes in that there was no capacity to be had.
+    pub fn record_starvation(&mut self, at: Timestamp) {
+        self.starved_at = self.starved_at.max(Some(at));
+        self.record_trouble(at);
+    }
+
+    fn record_trouble(&mut self, at: Timestamp) {
         self.troubles_in_a_row += 1;
         self.last_trouble = self.last_trouble.max(Some(at));
     }

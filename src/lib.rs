@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod experience;
 pub mod ledger;
 pub mod market;
+pub mod policy;
 pub mod run;
 pub mod schedule;
 pub mod template;

@@ -10,8 +10,8 @@ use crate::domain::Moment;
 
 pub use choices::{
     ActionText, AfterText, ArchitectureText, CapacityText, CatchUpText, ConditionText, DstText,
-    OverlapText, RestartText, RetryOwnerText, ScalarText, WeekdayText, WhenOutcomeUnknownText,
-    WhenPriceUnknownText,
+    OverlapText, PolicyText, RestartText, RetryOwnerText, ScalarText, WeekdayText,
+    WhenOutcomeUnknownText, WhenPriceUnknownText,
 };
 
 type List<T> = Vec<Located<T>>;
@@ -83,6 +83,9 @@ toml_table! {
         /// What survives an interruption: `"from-zero"`, or the interval between two checkpoints and
         /// the time to restore one.
         restart: RestartText, default "\"from-zero\"";
+        /// How it is decided whether spot is worth trying: `model`, by the expected cost of the best course
+        /// from here, or `fit-only`, while a full run on demand still fits after a late interruption.
+        policy: PolicyText, default "\"model\"";
         /// Who repeats a failed attempt. `spotcron` submits each attempt by itself and can change the
         /// environment; `batch` sends the job's `retry_strategy`, which repeats on the same queue.
         retry_owner: RetryOwnerText, default "\"spotcron\"";

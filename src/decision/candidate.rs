@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Candidate, Guard, Question};
-use crate::catalogue::{Class, Environment, Restart};
+use super::{Candidate, Guard, Question, outlook};
+use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
 use crate::domain::{Accrual, Capacity, InstanceShape, Ppm, Share, Usd, UsdPerHour};
@@ -30,15 +30,31 @@ struct Mixture {
 
 /// `environment` as a candidate for `question`, with every guard but those that compare it with
 /// the other candidates (`choose` adds the saving).
-pub fn assess(question: &Question<'_>, environment: &Environment) -> Candidate {
+///
+/// `steady` is the price of an hour on the cheapest capacity that is not taken back, where it is known.
+pub fn assess(
+    question: &Question<'_>,
+    environment: &Environment,
+    steady: Option<UsdPerHour>,
+) -> Candidate {
     let empty = EnvironmentExperience::default();
     let experience = question.experience.environments.get(&environment.name).unwrap_or(&empty);
     let market = question.market.environments.get(&environment.name);
     let mixture = market.map(|market| mix(question, market, experience)).unwrap_or_default();
     let interruptible = environment.capacity.is_interruptible();
     let hazard = if interruptible { experience.hazard().per_hour } else { Ppm::ZERO };
-    let work = remaining_work(question.class, question.progress);
-    let rework = expected_rework(question.class, work, hazard);
+    let work = billed_once(question.class, question.progress);
+    let outlook = match (question.class.policy, mixture.price) {
+        (Policy::Model, Some(price)) if interruptible => {
+            let on_demand = steady.or(mixture.on_demand);
+            Some(outlook::of(question, experience, mixture.pools, price, on_demand))
+        }
+        _ => None,
+    };
+    let rework = match &outlook {
+        Some(outlook) => outlook.rework,
+        None => expected_rework(question.class, work, hazard),
+    };
     let expected_cost = mixture.price.map(|price| cost_of(price, work, rework));
     let mut guards = Vec::new();
     if let Some(reason) = market.and_then(|market| market.unusable.clone()) {
@@ -63,7 +79,18 @@ pub fn assess(question: &Question<'_>, environment: &Environment) -> Candidate {
         expected_cost,
         pools: mixture.pools,
         stale_pools: mixture.stale_pools,
+        outlook,
         guards,
+    }
+}
+
+/// What one run without an interruption is billed for. The model reckons with starts, too, which every
+/// attempt pays anew.
+pub(super) fn billed_once(class: &Class, progress: SignedDuration) -> SignedDuration {
+    let work = remaining_work(class, progress);
+    match class.policy {
+        Policy::Model => class.start_up + work,
+        Policy::FitOnly => work,
     }
 }
 
@@ -78,11 +105,15 @@ pub(super) fn remaining_work(class: &Class, progress: SignedDuration) -> SignedD
 
 /// The least time before the deadline at which interruptible capacity may still be started: an
 /// interruption at the last moment must leave room to finish on demand.
-/// From zero (policy "fit-only"): two full runs. Checkpointed (Uniform Progress' safety net,
+/// From zero: two full runs (policy "fit-only"), or one and a moment (policy "model", which gives an
+/// attempt up in time). Checkpointed (Uniform Progress' safety net,
 /// NSDI'24 §3.3): the work, two starts, and what one interruption loses.
 pub(super) fn time_needed(class: &Class, progress: SignedDuration) -> SignedDuration {
     let work = remaining_work(class, progress);
     match class.restart {
+        Restart::FromZero if class.policy == Policy::Model => {
+            SignedDuration::from_secs(outlook::room_secs((class.start_up + work).as_secs()))
+        }
         Restart::FromZero => (class.start_up + work) * 2,
         Restart::Checkpoint { interval, restore } => {
             work + (class.start_up + restore) * 2 + interval

@@ -14,13 +14,12 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 /// wins, the class's order breaking ties. When interruptible capacity is ruled out, capacity that is
 /// not taken back is used even where its price is not known: a deadline is worth more than a figure.
 pub fn decide(question: &Question<'_>) -> Decision {
-    let mut candidates: Vec<Candidate> =
-        question.environments.iter().map(|environment| assess(question, environment)).collect();
+    let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
     let (chosen, reasons) = choose(question, &candidates);
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
-        .and_then(|_| wait_until(question, &candidates));
+        .and_then(|index| wait_until(question, &candidates, &candidates[index]));
     let decision = Decision {
         at: question.now,
         chosen: chosen.map(|index| candidates[index].environment.clone()),
@@ -30,6 +29,20 @@ pub fn decide(question: &Question<'_>) -> Decision {
     };
     debug_assert_eq!(super::verify(question, &decision), Vec::new());
     decision
+}
+
+/// In the class's order. What interruptible capacity is worth depends on what would take over.
+fn candidates(question: &Question<'_>) -> Vec<Candidate> {
+    let steady = question
+        .environments
+        .iter()
+        .filter(|environment| !environment.capacity.is_interruptible())
+        .map(|environment| assess(question, environment, None))
+        .filter(|candidate| candidate.guards.is_empty())
+        .filter_map(|candidate| candidate.price)
+        .min();
+    let environments = question.environments.iter();
+    environments.map(|environment| assess(question, environment, steady)).collect()
 }
 
 /// Interruptible capacity must beat the cheapest other candidate by the class's margin; where there
@@ -53,7 +66,7 @@ fn guard_savings(question: &Question<'_>, candidates: &mut [Candidate]) {
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let work = super::candidate::remaining_work(question.class, question.progress);
+    let work = super::candidate::billed_once(question.class, question.progress);
     candidate.on_demand.map(|price| {
         crate::domain::Accrual::of(price, work.as_millis() as i64)
             .to_usd(crate::domain::Share::WHOLE)
@@ -183,9 +196,13 @@ fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
     (None, vec![Reason::Hold { until }])
 }
 
-/// The wait budget, cut short where the deadline asks for it. `None` where nothing could ever take over:
+/// The wait budget, cut short where the deadline asks for it or the model would wait no longer. `None` where nothing could ever take over:
 /// what is unusable now may be usable by then, and whoever moves the run asks again.
-fn wait_until(question: &Question<'_>, candidates: &[Candidate]) -> Option<Timestamp> {
+fn wait_until(
+    question: &Question<'_>,
+    candidates: &[Candidate],
+    chosen: &Candidate,
+) -> Option<Timestamp> {
     let takes_over = candidates.iter().any(|candidate| {
         !candidate.capacity.is_interruptible()
             && !candidate.guards.iter().any(|guard| matches!(guard, Guard::DoesNotFit))
@@ -197,5 +214,8 @@ fn wait_until(question: &Question<'_>, candidates: &[Candidate]) -> Option<Times
     let latest = question.deadline_at.and_then(|deadline| {
         deadline.checked_sub(time_needed(question.class, question.progress)).ok()
     });
-    [budget, latest].into_iter().flatten().min().map(|at| at.max(question.now))
+    let patience = chosen.outlook.as_ref().and_then(|outlook| {
+        question.now.checked_add(SignedDuration::from_secs(outlook.patience_secs)).ok()
+    });
+    [budget, latest, patience].into_iter().flatten().min().map(|at| at.max(question.now))
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::{Candidate, Decision, Question};
-use crate::catalogue::{Class, Restart};
+use crate::catalogue::{Class, Policy, Restart};
 
 /// A rule that a decision breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +73,33 @@ fn work_left(question: &Question<'_>) -> SignedDuration {
 /// How long before its deadline a run may still be started on capacity that can be taken back
 /// (docs/concepts/decision.md). From zero: all of it, lost at the last moment, and all of it again.
 /// With checkpoints: the work, two starts with their restores, and what is lost since the last
-/// checkpoint.
+/// checkpoint. The
+/// model gives an attempt up while one full run still fits, and looks once a tick.
 fn room_for_an_interruption(question: &Question<'_>) -> SignedDuration {
     let (start, work) = (question.class.start_up, work_left(question));
     match question.class.restart {
+        Restart::FromZero if question.class.policy == Policy::Model => {
+            SignedDuration::from_secs(one_run_and_a_tick((start + work).as_secs()))
+        }
         Restart::FromZero => start + work + start + work,
         Restart::Checkpoint { interval, restore } => {
             start + restore + work + interval + start + restore
         }
+    }
+}
+
+/// In the model a run of this length is at most 32 ticks of these lengths, counted whole.
+fn one_run_and_a_tick(run_secs: i64) -> i64 {
+    let lengths = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
+    let parts = |tick: i64| run_secs / tick + i64::from(run_secs % tick > 0);
+    let tick = lengths.into_iter().find(|tick| parts(*tick) <= 32).unwrap_or_else(|| parts(32));
+    (parts(tick) + 1) * tick
+}
+
+/// What a run without an interruption is billed for: with its start, where the model reckons.
+fn billed_once(question: &Question<'_>) -> SignedDuration {
+    match question.class.policy {
+        Policy::Model => question.class.start_up + work_left(question),
+        Policy::FitOnly => work_left(question),
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::moment::{LOOK_AHEAD, last_move};
 use super::{Leg, Progress, Run, RunEventKind, RunState, Then, unaccounted};
-use crate::catalogue::{Class, Restart, RetryOwner};
+use crate::catalogue::{Class, Policy, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
@@ -72,6 +72,8 @@ const INFRASTRUCTURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
 /// A risk of interruption above this, at the last moment at which on-demand capacity still meets the
 /// deadline, moves a running attempt.
 const ACCEPTED_RISK: Ppm = Ppm(50_000);
+/// The model comes to that moment more often, as it begins attempts later.
+const ACCEPTED_RISK_OF_THE_MODEL: Ppm = Ppm(10_000);
 
 /// Advances `run` (in state Watching or Stopping) by one observation.
 pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step {
@@ -423,5 +425,9 @@ fn is_too_risky(remaining: SignedDuration, context: StepContext<'_>) -> bool {
         return false;
     }
     let exposure = context.hazard_per_hour.to_ratio() * remaining.as_secs_f64() / 3600.0;
-    Ppm::from_ratio(-(-exposure).exp_m1()) > ACCEPTED_RISK
+    let accepted = match context.class.policy {
+        Policy::Model => ACCEPTED_RISK_OF_THE_MODEL,
+        Policy::FitOnly => ACCEPTED_RISK,
+    };
+    Ppm::from_ratio(-(-exposure).exp_m1()) > accepted
 }

@@ -159,8 +159,8 @@ fn guards_speak_against_spot_one_by_one() {
         ("moved-away", &|case| case.cause = LegCause::Starved),
         ("cooling-down", &|case| {
             let mut seen = EnvironmentExperience::default();
-            seen.record_trouble(case.now);
-            seen.record_trouble(case.now);
+            seen.record_starvation(case.now);
+            seen.record_starvation(case.now);
             case.experience.environments.insert("spot".into(), seen);
         }),
         ("deadline-too-near", &|case| case.deadline = Some(samples::mins(70))),
@@ -219,8 +219,8 @@ fn a_class_of_spot_alone_waits_out_a_cooldown() {
     case.environments.pop();
     case.class.environments.pop();
     let mut seen = EnvironmentExperience::default();
-    seen.record_trouble(case.now);
-    seen.record_trouble(case.now);
+    seen.record_starvation(case.now);
+    seen.record_starvation(case.now);
     case.experience.environments.insert("spot".into(), seen);
     let decision = case.decide();
     assert_eq!(decision.chosen, None);
@@ -296,6 +296,7 @@ prop_compose! {
         case.experience.environments.insert("spot".into(), EnvironmentExperience {
             interruptions,
             running_millis: hours * 3_600_000,
+            starved_at: None,
             troubles_in_a_row: troubles,
             last_trouble: Some(now - samples::mins(trouble_mins)),
             placements: placed,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
-    Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
+    Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
@@ -29,6 +29,7 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         deadline: Some(mins(360)),
         start_up: mins(3),
         restart: Restart::FromZero,
+        policy: Policy::FitOnly,
         retry_owner: RetryOwner::Spotcron,
         max_legs: 6,
         failure_retries: 0,

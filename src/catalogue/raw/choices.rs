@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{RawAfter, RawCheckpoint};
-use crate::catalogue::{RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown};
+use crate::catalogue::{Policy, RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown};
 use crate::document::{FromToml, Located, Reader};
 use crate::domain::{Architecture, Capacity, Condition};
 use crate::schedule::{CatchUp, DstRule, Overlap};
@@ -51,6 +51,11 @@ choices! {
     ArchitectureText(Architecture) = "architecture" {
         "x86_64" => Architecture::X86_64,
         "arm64" => Architecture::Arm64,
+    }
+    /// When spot is tried.
+    PolicyText(Policy) = "policy" {
+        "model" => Policy::Model,
+        "fit-only" => Policy::FitOnly,
     }
     /// Who repeats.
     RetryOwnerText(RetryOwner) = "retry-owner" {

@@ -10,7 +10,7 @@ use super::{Known, Located, Scope, economics, shown};
 use crate::catalogue::raw::{RawClass, RestartText};
 use crate::catalogue::read::Entry;
 use crate::catalogue::{
-    Class, Environment, Restart, RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown,
+    Class, Environment, Policy, Restart, RetryOwner, WhenOutcomeUnknown, WhenPriceUnknown,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{DurationText, Percent};
@@ -48,6 +48,7 @@ pub(super) fn check(
         deadline,
         start_up: duration(&raw.start_up).unwrap_or(START_UP),
         restart,
+        policy: raw.policy.as_ref().map_or(Policy::Model, |policy| policy.value.0),
         retry_owner: raw.retry_owner.as_ref().map_or(RetryOwner::Spotcron, |o| o.value.0),
         max_legs: raw.max_legs.as_ref().map_or(MAX_LEGS, |legs| legs.value.get()),
         failure_retries: raw.failure_retries.as_ref().map_or(0, |count| count.value.get()),

@@ -6,8 +6,8 @@ use serde_json::Number;
 
 use super::table::{Grid, Text, Tone, or_dash, plain, toned};
 use super::{Page, sentence, value};
-use crate::decision::{Candidate, Decision};
-use crate::domain::{Capacity, EnvironmentName, Usd, UsdPerHour};
+use crate::decision::{Candidate, Decision, Outlook};
+use crate::domain::{Capacity, EnvironmentName, Ppm, Usd, UsdPerHour};
 
 /// A decision, ready to be shown.
 #[derive(Debug, Serialize)]
@@ -46,12 +46,43 @@ pub struct CandidateView {
     pub pools: u32,
     /// Of them, those whose stale price was left out.
     pub stale_pools: u32,
+    /// What the model expects, of capacity that may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<OutlookView>,
     /// What speaks against it; empty for one that may be chosen.
     pub guards: Vec<ReasonView>,
     #[serde(skip)]
     risk: String,
     #[serde(skip)]
     rework: String,
+}
+
+/// What the model knew of an environment, and expects of it.
+#[derive(Debug, Serialize)]
+pub struct OutlookView {
+    /// That it has capacity now.
+    pub capacity_chance_percent: Number,
+    pub last_trouble_age_secs: Option<i64>,
+    /// The price on demand, over this price.
+    pub price_ratio: Number,
+    /// For how long it is worth waiting for.
+    pub patience_secs: i64,
+    #[serde(skip)]
+    doubt: Option<String>,
+}
+
+impl OutlookView {
+    fn of(outlook: &Outlook) -> Self {
+        let in_doubt = outlook.chance_up < Ppm::ONE;
+        OutlookView {
+            capacity_chance_percent: value::percent_number(outlook.chance_up),
+            last_trouble_age_secs: outlook.trouble_age_secs,
+            price_ratio: value::ratio_number(outlook.price_ratio),
+            patience_secs: outlook.patience_secs,
+            doubt: in_doubt
+                .then(|| format!("it has capacity with a chance of {}", outlook.chance_up)),
+        }
+    }
 }
 
 impl DecisionView {
@@ -112,6 +143,12 @@ impl DecisionView {
 
     fn cells(&self, candidate: &CandidateView) -> [Text; 11] {
         let (verdict, why) = self.verdict(candidate);
+        let doubt = candidate.outlook.as_ref().and_then(|outlook| outlook.doubt.as_deref());
+        let why = match doubt {
+            Some(doubt) if why.is_empty() => doubt.to_owned(),
+            Some(doubt) => format!("{why}; {doubt}"),
+            None => why,
+        };
         let name_tone = if candidate.chosen { Tone::Strong } else { Tone::Plain };
         [
             toned(name_tone, &candidate.environment),
@@ -194,6 +231,7 @@ impl CandidateView {
             expected_cost_usd: candidate.expected_cost,
             pools: candidate.pools,
             stale_pools: candidate.stale_pools,
+            outlook: candidate.outlook.as_ref().map(OutlookView::of),
             guards: guards.collect(),
             risk: value::per_hour(candidate.hazard_per_hour),
             rework: candidate.expected_rework.to_string(),

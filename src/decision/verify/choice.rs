@@ -37,10 +37,11 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     if !chosen.capacity.is_interruptible() {
         check_unknown_prices(question, decision, found);
     }
-    let until = longest_wait(question, decision).filter(|_| chosen.capacity.is_interruptible());
+    let until =
+        longest_wait(question, decision, chosen).filter(|_| chosen.capacity.is_interruptible());
     found.rule(
         decision.wait_until == until,
-        "waiting for spot ends with the budget, or earlier where the deadline asks for it",
+        "waiting for spot ends with the budget, or earlier where the deadline or the model asks for it",
     );
 }
 
@@ -161,7 +162,11 @@ fn can_wait_until(question: &Question<'_>, at: Timestamp) -> bool {
 }
 
 /// `None` where nothing could ever take over.
-fn longest_wait(question: &Question<'_>, decision: &Decision) -> Option<Timestamp> {
+fn longest_wait(
+    question: &Question<'_>,
+    decision: &Decision,
+    chosen: &Candidate,
+) -> Option<Timestamp> {
     let too_small = |candidate: &Candidate| candidate.guards.contains(&Guard::DoesNotFit);
     let mut steady = decision.candidates.iter().filter(|c| !c.capacity.is_interruptible());
     if steady.all(too_small) {
@@ -175,5 +180,8 @@ fn longest_wait(question: &Question<'_>, decision: &Decision) -> Option<Timestam
         (Some(budget), Some(last_start)) => budget.min(last_start),
         (one, other) => one.or(other)?,
     };
-    Some(ends.max(question.now))
+    // The model may have less patience than the class has budget.
+    let patience = chosen.outlook.as_ref().map(|outlook| outlook.patience_secs);
+    let patience = patience.map(|secs| question.now + SignedDuration::from_secs(secs));
+    Some(patience.map_or(ends, |patience| patience.min(ends)).max(question.now))
 }

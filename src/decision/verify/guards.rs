@@ -111,7 +111,7 @@ fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candi
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let millis = super::work_left(question).as_millis();
+    let millis = super::billed_once(question).as_millis();
     let units = i128::from(candidate.on_demand?.units());
     Some(Usd::from_nanos(units * millis / (10 * 3_600_000)))
 }

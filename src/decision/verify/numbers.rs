@@ -1,8 +1,8 @@
 //! What a candidate is said to cost, recomputed from the question.
 
-use super::{Findings, work_left};
-use crate::catalogue::Restart;
-use crate::decision::{Candidate, Question};
+use super::{Findings, billed_once};
+use crate::catalogue::{Policy, Restart};
+use crate::decision::{Candidate, Outlook, Question};
 use crate::domain::{EnvironmentName, Ppm, UsdPerHour};
 use crate::market::PoolQuote;
 
@@ -125,9 +125,20 @@ fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findin
         is_near(candidate.hazard_per_hour, an_hour),
         "its risk is what was seen, with the prior",
     );
+    if let Some(outlook) = &candidate.outlook {
+        return check_outlook(question, candidate, outlook, found);
+    }
+    let modelled = question.class.policy == Policy::Model && candidate.capacity.is_interruptible();
+    found.rule_of(
+        candidate,
+        !modelled || candidate.price.is_none(),
+        "under the model interruptible capacity with a price has an outlook",
+    );
     let risk = candidate.hazard_per_hour.to_ratio();
     let repeated = match question.class.restart {
-        Restart::FromZero => repeated_from_zero(risk * work_left(question).as_secs_f64() / 3600.0),
+        Restart::FromZero => {
+            repeated_from_zero(risk * billed_once(question).as_secs_f64() / 3600.0)
+        }
         Restart::Checkpoint { interval, restore } => {
             risk * (interval.as_secs_f64() / 2.0 + restore.as_secs_f64()) / 3600.0
         }
@@ -137,6 +148,40 @@ fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findin
         is_near(candidate.expected_rework, repeated),
         "its expected rework follows from its risk",
     );
+}
+
+/// The model's expectation lies between what nothing can beat, one run without an interruption, and what
+/// anybody can do: all of it on demand after everything on spot was in vain.
+fn check_outlook(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    outlook: &Outlook,
+    found: &mut Findings,
+) {
+    let seen = question.experience.environments.get(&candidate.environment);
+    let since = seen.and_then(|seen| seen.last_trouble).map(|at| question.now.duration_since(at));
+    found.rule_of(
+        candidate,
+        outlook.trouble_age_secs == since.map(|since| since.as_secs()),
+        "its trouble is as old as the last one seen",
+    );
+    let starved = seen.is_some_and(|seen| seen.starved_at.is_some());
+    let chance = outlook.chance_up.to_ratio();
+    found.rule_of(
+        candidate,
+        (0.0..=1.0).contains(&chance) && (starved || chance == 1.0),
+        "it has capacity for certain unless it had none when it was last tried",
+    );
+    found.rule_of(
+        candidate,
+        candidate.expected_rework == outlook.rework && outlook.rework >= Ppm::ZERO,
+        "its expected rework is the outlook's",
+    );
+    let left = question.deadline_at.map(|at| at.duration_since(question.now).as_secs().max(0));
+    if let Some(left) = left {
+        let waits = outlook.patience_secs;
+        found.rule_of(candidate, waits <= left, "no wait goes beyond the deadline");
+    }
 }
 
 /// Of a run that meets `interruptions` on average: the mean of e^t over [0, interruptions], less 1.
@@ -157,7 +202,7 @@ fn check_cost(question: &Question<'_>, candidate: &Candidate, found: &mut Findin
         (None, cost) => cost.is_none(),
         (Some(_), None) => false,
         (Some(price), Some(cost)) => {
-            let millis = work_left(question).as_millis();
+            let millis = billed_once(question).as_millis();
             let rework = i128::from(candidate.expected_rework.0);
             // Units of 10⁻¹⁰ USD an hour times milliseconds times millionths, to the nano-dollar.
             let exact = i128::from(price.units()) * millis * (1_000_000 + rework);

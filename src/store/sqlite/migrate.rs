@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0004_operator_commands.sql"),
     include_str!("../../../migrations/0005_resends.sql"),
     include_str!("../../../migrations/0006_parameter_sets.sql"),
+    include_str!("../../../migrations/0007_starved.sql"),
 ];
 
 /// The version of the tables that this program works with.

@@ -146,7 +146,9 @@ async fn a_starved_array_moves_on_demand() {
 
 /// Containers take so long to start that the last moment for the deadline comes while they run.
 fn slow_to_start() -> (String, Scenario) {
-    let catalogue = CATALOGUE.replace("deadline = \"3h\"", "deadline = \"50m\"");
+    // The model would not have tried an environment so dangerous.
+    let catalogue =
+        CATALOGUE.replace("deadline = \"3h\"", "deadline = \"50m\"\npolicy = \"fit-only\"");
     let mut scenario = scenario(0.0);
     scenario.timing.pull_secs = [780, 780];
     (catalogue, scenario)

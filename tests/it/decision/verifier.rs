@@ -47,8 +47,8 @@ const CASES: [(&str, Change); 10] = [
     ("deadline-too-near", |case| case.deadline = Some(samples::mins(126) - second())),
     ("cooling-down", |case| {
         let mut seen = EnvironmentExperience::default();
-        seen.record_trouble(case.now);
-        seen.record_trouble(case.now);
+        seen.record_starvation(case.now);
+        seen.record_starvation(case.now);
         case.experience.environments.insert("spot".into(), seen);
     }),
     ("last-leg", |case| case.legs = 5),

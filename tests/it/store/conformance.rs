@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{
     AccountRegion, Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHour, Window,
@@ -180,6 +179,7 @@ fn decision() -> Decision {
             expected_cost: Some(Usd::from_nanos(5)),
             pools: 3,
             stale_pools: 1,
+            outlook: None,
             guards: vec![Guard::CoolingDown { until: at(2) }],
         }],
         wait_until: Some(at(600)),
@@ -573,6 +573,7 @@ pub async fn experience_is_replaced_whole(store: &dyn Store) {
             (pool("eu-west-1a", "m6i.large"), 9),
             (pool("eu-west-1b", "c6i.large"), 3),
         ]),
+        starved_at: Some(at(4)),
         last_trouble: Some(at(5)),
         troubles_in_a_row: 1,
     };
@@ -581,7 +582,6 @@ pub async fn experience_is_replaced_whole(store: &dyn Store) {
     experience.environments.insert("b".into(), EnvironmentExperience::default());
     store.commit(vec![Write::Experience(experience.clone())]).await.unwrap();
     assert_eq!(store.experience().await.unwrap(), experience);
-
     let mut later = Experience::default();
     later.environments.insert("a".into(), EnvironmentExperience { attempts: 13, ..seen });
     store.commit(vec![Write::Experience(later.clone())]).await.unwrap();

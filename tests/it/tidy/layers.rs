@@ -20,8 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("schedule", &["domain", "catalogue", "mutation"]),
     ("market", &["domain"]),
     ("cost", &["domain", "market"]),
+    // Plain numbers of hazards and prices: it needs nothing of the rest.
+    ("policy", &[]),
     ("experience", &["domain"]),
-    ("decision", &["domain", "catalogue", "market", "cost", "experience"]),
+    ("decision", &["domain", "catalogue", "market", "cost", "policy", "experience"]),
     (
         "run",
         &[

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::hosts::Hosts;
-use crate::catalogue::{Class, Restart, RetryOwner, WhenPriceUnknown};
+use crate::catalogue::{Class, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use crate::daemon::{Mode, Shared};
 use crate::domain::{BatchStatus, Capacity, JobObservation, Ppm};
 use crate::experience::EnvironmentExperience;
@@ -78,6 +78,7 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         deadline: None,
         start_up: SignedDuration::ZERO,
         restart: Restart::FromZero,
+        policy: Policy::FitOnly,
         retry_owner: RetryOwner::Spotcron,
         max_legs: run.counted_legs().len() as u16,
         failure_retries: 0,

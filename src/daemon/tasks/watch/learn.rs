@@ -13,7 +13,11 @@ impl Watch {
         let starved = &findings.starved;
         let mut experience = self.shared.experience();
         for leg in starved {
-            experience.environments.entry(leg.environment.clone()).or_default().record_trouble(now);
+            experience
+                .environments
+                .entry(leg.environment.clone())
+                .or_default()
+                .record_starvation(now);
         }
         for ToSettle { attempt: record, .. } in &ended {
             let ran = record.window().filter(|_| record.started_at.is_some());

@@ -168,20 +168,24 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
     let all = rows(
         db,
         "SELECT environment, attempts, running_millis, interruptions, last_trouble, \
-             troubles_in_a_row, placements FROM experience",
+             troubles_in_a_row, placements, starved_at FROM experience",
         [],
         |row| {
             let placements: Vec<(String, String, u64)> = from_json(row, 6)?;
             let placements = placements.into_iter().map(|(zone, instance_type, count)| {
                 (Pool { zone: zone.into(), instance_type: instance_type.into() }, count)
             });
-            let has_trouble = row.get_ref(4)? != rusqlite::types::ValueRef::Null;
+            let moment = |index| {
+                let is_known = row.get_ref(index)? != rusqlite::types::ValueRef::Null;
+                is_known.then(|| timestamp(row, index)).transpose()
+            };
             let seen = EnvironmentExperience {
                 attempts: unsigned(row, 1)?,
                 running_millis: row.get(2)?,
                 interruptions: unsigned(row, 3)?,
                 placements: placements.collect(),
-                last_trouble: has_trouble.then(|| timestamp(row, 4)).transpose()?,
+                starved_at: moment(7)?,
+                last_trouble: moment(4)?,
                 troubles_in_a_row: row.get(5)?,
             };
             Ok((name(row, 0)?, seen))

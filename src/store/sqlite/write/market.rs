@@ -107,13 +107,13 @@ pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqli
         run_cached(
             db,
             "INSERT INTO experience (environment, attempts, running_millis, interruptions, \
-                 last_trouble, troubles_in_a_row, placements) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                 last_trouble, troubles_in_a_row, placements, starved_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
              ON CONFLICT DO UPDATE SET attempts = excluded.attempts, \
                  running_millis = excluded.running_millis, \
                  interruptions = excluded.interruptions, last_trouble = excluded.last_trouble, \
                  troubles_in_a_row = excluded.troubles_in_a_row, \
-                 placements = excluded.placements",
+                 placements = excluded.placements, starved_at = excluded.starved_at",
             params![
                 environment.as_str(),
                 integer(seen.attempts, "the number of attempts")?,
@@ -122,6 +122,7 @@ pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqli
                 seen.last_trouble.map(nanos).transpose()?,
                 seen.troubles_in_a_row,
                 to_json(&placements)?,
+                seen.starved_at.map(nanos).transpose()?,
             ],
         )?;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, tz::TimeZone};
 use spotcron::catalogue::{
-    Catalogue, Class, Environment, Job, Restart, RetryOwner, Submission, WhenPriceUnknown,
+    Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{
     Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
@@ -38,6 +38,7 @@ fn class(name: &str, environments: &[&str], team: Option<&str>, deadline: Option
         deadline: deadline.map(SignedDuration::from_hours),
         start_up: SignedDuration::from_mins(3),
         restart: Restart::FromZero,
+        policy: Policy::FitOnly,
         retry_owner: RetryOwner::Spotcron,
         max_legs: 4,
         failure_retries: 1,

@@ -195,6 +195,7 @@ pub fn candidate(
         expected_cost: Some(usd(cost)),
         pools: 6,
         stale_pools: 0,
+        outlook: None,
         guards,
     }
 }

@@ -1,0 +1,81 @@
+//! What the model expects of an interruptible environment (`policy`), in the words of a decision.
+
+use serde::{Deserialize, Serialize};
+
+use super::Question;
+use super::candidate::billed_once;
+use crate::catalogue::Restart;
+use crate::domain::{Ppm, UsdPerHour};
+use crate::experience::{EnvironmentExperience, PRIOR_PER_HOUR};
+
+use crate::policy::outlook::{Ask, Seen, Survival};
+
+pub(super) use crate::policy::outlook::room_secs;
+
+/// What the model was told, and what it expects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// The chance that the environment has capacity now, in millionths.
+    pub chance_up: Ppm,
+    /// How long ago the last trouble was, as far as was seen.
+    pub trouble_age_secs: Option<i64>,
+    /// Price on demand over this price, in millionths.
+    pub price_ratio: Ppm,
+    /// What is expected beyond one uninterrupted run, as a part of it.
+    pub rework: Ppm,
+    /// How long it is worth waiting for, should it have no capacity.
+    pub patience_secs: i64,
+}
+
+/// With no on-demand price at all: the usual ratio of list prices to spot prices.
+const USUAL_RATIO: Ppm = Ppm(3_000_000);
+
+/// The outlook of an environment of so many pools with this price, where `on_demand` would take over.
+pub(super) fn of(
+    question: &Question<'_>,
+    experience: &EnvironmentExperience,
+    pools: u32,
+    price: UsdPerHour,
+    on_demand: Option<UsdPerHour>,
+) -> Outlook {
+    let ratio = on_demand.and_then(|on_demand| on_demand.ratio_to(price)).unwrap_or(USUAL_RATIO);
+    // A run of no price at all is never dearer.
+    let ratio = if price == UsdPerHour::ZERO { Ppm::from_ratio(20.0) } else { ratio };
+    let ago = |at| question.now.duration_since(at).as_secs();
+    let trouble = experience.last_trouble.map(ago);
+    let in_a_row = experience.troubles_in_a_row;
+    let seen = match (experience.starved_at.map(ago), trouble) {
+        (Some(age_secs), _) => Seen::Starvation { age_secs },
+        (None, Some(age_secs)) => Seen::Interruption { age_secs, pools, in_a_row },
+        (None, None) => Seen::Nothing,
+    };
+    let work = billed_once(question.class, question.progress);
+    let (survival, undone) = match question.class.restart {
+        Restart::FromZero => (Survival::Nothing, work),
+        Restart::Checkpoint { interval, restore } => {
+            let changeover = question.class.start_up + restore + interval / 2;
+            let undone = question.class.expected_duration - question.progress;
+            (Survival::Progress { changeover_secs: changeover.as_secs() }, undone)
+        }
+    };
+    let left = question.deadline_at.map(|deadline| deadline.duration_since(question.now).as_secs());
+    let answer = Ask {
+        survival,
+        work_secs: undone.as_secs().max(1),
+        left_secs: left.map(|left| left.max(0)),
+        price_ratio: ratio.to_ratio(),
+        risk_factor: experience.hazard().per_hour.to_ratio() / PRIOR_PER_HOUR.to_ratio(),
+        seen,
+    }
+    .answer();
+    let once = work.as_secs().max(1) as f64 / 3600.0;
+    // Where the deadline leaves no room, all of it is done on demand.
+    let hours = answer.spot_hours.unwrap_or(once * ratio.to_ratio().max(1.0));
+    Outlook {
+        chance_up: Ppm::from_ratio(answer.chance_up),
+        trouble_age_secs: trouble,
+        price_ratio: ratio,
+        rework: Ppm::from_ratio((hours / once - 1.0).max(0.0)),
+        patience_secs: answer.patience_secs,
+    }
+}

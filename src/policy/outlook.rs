@@ -1,0 +1,218 @@
+//! What the model expects of one environment of one run: the bridge from a run as a decision knows it to
+//! the tables. Lengths, ratios and risks are put on ladders first, so that few tables serve all classes.
+
+use super::belief::Belief;
+use super::lifetimes::{AGES_SECS, Lifetimes, PRIOR};
+use super::restarting::{Action, Restarting};
+use super::shelf::{self, LastingKey, RestartingKey};
+use super::{Lasting, Mode, Phase, lasting, ticks_up};
+
+/// Whether progress survives an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Survival {
+    /// An interrupted attempt begins again from nothing.
+    Nothing,
+    /// All but the time since the last checkpoint; every launch costs this besides the work.
+    Progress { changeover_secs: i64 },
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ask {
+    pub survival: Survival,
+    /// Work left; of work that restarts with its start.
+    pub work_secs: i64,
+    /// To the deadline; `None` where nothing is late.
+    pub left_secs: Option<i64>,
+    /// On-demand price over spot price.
+    pub price_ratio: f64,
+    /// Interruptions as a multiple of the prior's.
+    pub risk_factor: f64,
+    pub seen: Seen,
+}
+
+/// What was last seen of the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing went wrong there, ever.
+    Nothing,
+    /// Capacity was taken back so long ago; what ran before and since did so well, or, where it was not the
+    /// first in a row, did not.
+    Interruption { age_secs: i64, pools: u32, in_a_row: u32 },
+    /// There was no capacity so long ago, and nothing ran since.
+    Starvation { age_secs: i64 },
+}
+
+/// The answer. Hours are of the spot price: what is paid on demand counts by the ratio of the prices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outlook {
+    /// Expected until success if interruptible capacity is tried or waited for now, and everything is
+    /// done at its best moment from there. `None` where the deadline leaves no room for that.
+    pub spot_hours: Option<f64>,
+    /// The chance that there is capacity now.
+    pub chance_up: f64,
+    /// How long the environment is worth waiting for, if it turns out to have no capacity now.
+    pub patience_secs: i64,
+}
+
+/// Ticks of a run at most: how finely the model sees an attempt.
+const RUN_TICKS: i64 = 32;
+/// Ticks to a deadline at most; what is further off counts as this.
+const HORIZON_TICKS: i64 = 256;
+/// Lengths of a tick, seconds.
+const TICKS_SECS: [i64; 10] = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
+
+/// The tick of a run of this length.
+pub fn tick_secs(survival: Survival, work_secs: i64) -> i64 {
+    let most = match survival {
+        Survival::Nothing => RUN_TICKS,
+        // Its horizon is shared by work and slack.
+        Survival::Progress { .. } => HORIZON_TICKS / 2,
+    };
+    let fits = |tick: &&i64| ticks_up(work_secs, **tick) <= most;
+    TICKS_SECS.iter().find(fits).copied().unwrap_or_else(|| ticks_up(work_secs, most))
+}
+
+/// The time before a deadline at which interruptible capacity can still be tried, if it may be given up
+/// again before it is too late: a run on demand and a tick.
+pub fn room_secs(work_secs: i64) -> i64 {
+    let tick = tick_secs(Survival::Nothing, work_secs);
+    (ticks_up(work_secs, tick) + 1) * tick
+}
+
+impl Ask {
+    pub fn answer(&self) -> Outlook {
+        match self.survival {
+            Survival::Nothing => self.restarting(),
+            Survival::Progress { changeover_secs } => self.lasting(changeover_secs),
+        }
+    }
+
+    fn restarting(&self) -> Outlook {
+        let tick = tick_secs(self.survival, self.work_secs);
+        let run_ticks = ticks_up(self.work_secs.max(1), tick);
+        let plan = shelf::restarting(&RestartingKey {
+            tick_secs: tick,
+            run_ticks: run_ticks as usize,
+            horizon_ticks: HORIZON_TICKS as usize,
+            price_step: shelf::price_step(self.price_ratio),
+            risk_step: shelf::risk_step(self.risk_factor),
+        });
+        let left = self.left_secs.map_or(HORIZON_TICKS, |left| left.div_euclid(tick));
+        let ticks_left = left.clamp(0, HORIZON_TICKS) as usize;
+        let belief = self.seen.belief(&plan.terms().lifetimes, tick);
+        let at = |phase, age_secs| Restarting {
+            ticks_left,
+            attempt_ticks: 0,
+            phase,
+            phase_age_secs: age_secs,
+        };
+        let ticks = mean(&belief, |phase, age_secs| {
+            let choices = plan.choices(&at(phase, age_secs)).into_iter();
+            let tries = choices.filter(|(action, _)| *action != Action::OnDemand);
+            tries.map(|(_, ticks)| ticks).reduce(f64::min)
+        });
+        // The plan counts whole ticks; the length itself is known better.
+        let exact = self.work_secs as f64 / (run_ticks * tick) as f64;
+        let mut waiting = at(Phase::Down, 0);
+        let mut waited = 0;
+        while waiting.ticks_left > 0 && plan.decide(&waiting) == Action::Wait {
+            waiting.ticks_left -= 1;
+            waiting.phase_age_secs += tick;
+            waited += 1;
+        }
+        Outlook {
+            spot_hours: ticks.map(|ticks| ticks * exact * tick as f64 / 3600.0),
+            chance_up: belief.up(),
+            patience_secs: waited * tick,
+        }
+    }
+
+    fn lasting(&self, changeover_secs: i64) -> Outlook {
+        let tick = tick_secs(self.survival, self.work_secs);
+        let table = shelf::lasting(&LastingKey {
+            tick_secs: tick,
+            changeover_fifths: ticks_up(changeover_secs * 5, tick),
+            horizon_ticks: HORIZON_TICKS as usize,
+            price_step: shelf::price_step(self.price_ratio),
+            risk_step: shelf::risk_step(self.risk_factor),
+        });
+        let belief = self.seen.belief(&table.terms().lifetimes, tick);
+        let at = |phase, phase_age_secs| Lasting {
+            tick_secs: tick,
+            changeover_secs,
+            total_work_secs: self.work_secs,
+            allowed_secs: self.left_secs.unwrap_or(i64::MAX).min(HORIZON_TICKS * tick),
+            elapsed_secs: 0,
+            work_secs: self.work_secs,
+            owed_secs: 0,
+            mode: Mode::Idle,
+            phase,
+            phase_age_secs,
+        };
+        let ticks = mean(&belief, |phase, age_secs| {
+            let choices = table.choices(&at(phase, age_secs)).into_iter();
+            let tries = choices.filter(|choice| choice.mode != Mode::OnDemand);
+            tries.map(|choice| choice.expected_ticks).reduce(f64::min)
+        });
+        let mut waiting = at(Phase::Down, 0);
+        let mut waited = 0;
+        while waited < HORIZON_TICKS && table.decide(&waiting) == Mode::Idle {
+            waiting.elapsed_secs += tick;
+            waiting.phase_age_secs += tick;
+            waited += 1;
+        }
+        Outlook {
+            spot_hours: ticks.map(|ticks| ticks * tick as f64 / 3600.0),
+            chance_up: belief.up(),
+            patience_secs: waited * tick,
+        }
+    }
+}
+
+/// The mean of a value over what the environment may be like; `None` where a state has none.
+fn mean(belief: &Belief, value: impl Fn(Phase, i64) -> Option<f64>) -> Option<f64> {
+    belief.states().try_fold(0.0, |sum, (phase, bucket, chance)| {
+        Some(sum + chance * value(phase, AGES_SECS[bucket])?)
+    })
+}
+
+impl Seen {
+    /// An interruption is one pool's, and Batch goes to another: there is capacity, young in that pool, or,
+    /// after several in a row, in all. Where there was none, the environment is down, until that is
+    /// forgotten.
+    fn belief(self, lifetimes: &Lifetimes, tick_secs: i64) -> Belief {
+        match self {
+            Seen::Nothing => Belief::settled(),
+            Seen::Interruption { age_secs, pools, in_a_row } => {
+                let share = if in_a_row > 1 { 1.0 } else { 1.0 / f64::from(pools.max(1)) };
+                Belief::of(Phase::Up, age_secs).or(share, &Belief::settled())
+            }
+            Seen::Starvation { age_secs } => {
+                let known = (1.0 - age_secs as f64 / FORGOTTEN_SECS as f64).clamp(0.0, 1.0);
+                let then = Belief::of(Phase::Down, 0).after(lifetimes, age_secs.max(0), tick_secs);
+                then.or(known, &Belief::settled())
+            }
+        }
+    }
+}
+
+/// That there was no capacity says nothing any more after a day, in which nobody tried: somebody has to
+/// try again.
+const FORGOTTEN_SECS: i64 = 86_400;
+
+/// The prior with every hazard of losing capacity multiplied.
+pub(super) fn lifetimes(risk_factor: f64) -> Lifetimes {
+    PRIOR.riskier(risk_factor)
+}
+
+/// The terms of the table for lasting work behind a key.
+pub(super) fn lasting_terms(key: &LastingKey) -> lasting::Terms {
+    lasting::Terms {
+        lifetimes: lifetimes(shelf::risk_of(key.risk_step)),
+        price_ratio: shelf::price_of(key.price_step),
+        changeover_secs: key.changeover_fifths * key.tick_secs / 5,
+        tick_secs: key.tick_secs,
+        horizon_ticks: key.horizon_ticks,
+    }
+}
