@@ -4,11 +4,13 @@
 mod candidate;
 mod choose;
 mod outlook;
+mod turning;
 mod verify;
 
 pub use candidate::assess;
 pub use choose::decide;
 pub use outlook::Outlook;
+pub use turning::{Change, TurningPoint, turning_points};
 pub use verify::{Violation, verify};
 
 use jiff::{SignedDuration, Timestamp};

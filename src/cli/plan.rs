@@ -12,10 +12,10 @@ use super::args::{FormatArg, Source, When, duration, when};
 use super::error::CliError;
 use super::explain::nearest;
 use super::render::decision::DecisionView;
-use super::render::{self, FAINT, Page, STRONG, value};
+use super::render::{self, FAINT, Page, STRONG, sentence, value};
 use crate::catalogue::{Catalogue, Job};
 use crate::control::{Controls, Pause};
-use crate::decision::{Decision, Question};
+use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
 use crate::experience::Experience;
 use crate::market::{EnvironmentMarket, Market};
@@ -29,6 +29,8 @@ Examples:
   spotcron plan                                  the ten jobs that come first
   spotcron plan --job nightly-report --count 5   the next five runs of one job
   spotcron plan --from 2026-03-29T00:00Z         around a change of the clocks
+  spotcron plan --job nightly-report --what-would-change
+                                                 at which price it would go elsewhere
   spotcron plan --diff new.toml                  what an edited catalogue would run, and what not";
 
 /// Arguments of `plan`.
@@ -53,6 +55,9 @@ pub struct PlanArgs {
     /// file or a directory, several times for several
     #[arg(long, value_name = "FILE", conflicts_with_all = ["jobs", "count"])]
     pub diff: Vec<PathBuf>,
+    /// Also say at which prices and deadline each decision would be another
+    #[arg(long, conflicts_with = "diff")]
+    pub what_would_change: bool,
     /// How far ahead a diff looks [default: 7d]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "diff")]
     pub ahead: Option<SignedDuration>,
@@ -103,6 +108,9 @@ pub struct PlannedRun {
     /// While this lasts, the job's times pass without a run.
     pub paused: Option<Pause>,
     pub decision: DecisionView,
+    /// What would change the decision, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turning_points: Option<Vec<TurningPoint>>,
 }
 
 /// What the store knows.
@@ -142,7 +150,7 @@ pub async fn run(
     let mut runs = Vec::new();
     for (times, job) in upcoming {
         for at in times {
-            runs.push(planned(job, at, &inputs, &known)?);
+            runs.push(planned(job, at, args.what_would_change, &inputs, &known)?);
         }
     }
     runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
@@ -195,6 +203,7 @@ fn next_times(job: &Job, from: Timestamp, count: u16) -> Vec<Timestamp> {
 fn planned(
     job: &Job,
     scheduled_for: Timestamp,
+    what_would_change: bool,
     inputs: &Inputs<'_>,
     known: &Known,
 ) -> Result<PlannedRun, CliError> {
@@ -202,7 +211,8 @@ fn planned(
         return Err(CliError::input(format!("job {} names no class of the catalogue", job.name)));
     };
     let after = |from: Timestamp| class.deadline.and_then(|span| from.checked_add(span).ok());
-    let decision = (inputs.decide)(&Question {
+    let forced = known.controls.forced(&class.name, inputs.now);
+    let question = Question {
         class,
         environments: inputs.catalogue.environments_of(class).map(|env| &**env).collect(),
         resources: job.submission.resources.unwrap_or(ASSUMED),
@@ -214,8 +224,11 @@ fn planned(
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: inputs.cooldown,
-        forced: known.controls.forced(&class.name, inputs.now).as_ref(),
-    });
+        forced: forced.as_ref(),
+    };
+    let decision = (inputs.decide)(&question);
+    let turning_points =
+        what_would_change.then(|| turning_points(&question, &decision, inputs.decide));
     let local = scheduled_for.to_zoned(job.schedule.time_zone.clone());
     Ok(PlannedRun {
         job: job.name.clone(),
@@ -229,6 +242,7 @@ fn planned(
         resources_assumed: job.submission.resources.is_none(),
         paused: known.controls.pause_of(&job.name).cloned(),
         decision: DecisionView::of(&decision),
+        turning_points,
     })
 }
 
@@ -290,6 +304,11 @@ impl PlannedRun {
             ));
         }
         self.decision.write(page, 2);
+        if let Some(points) = &self.turning_points {
+            for line in sentence::turning_points(points) {
+                page.line(format!("  {line}"));
+            }
+        }
         if self.resources_assumed {
             page.styled(
                 FAINT,

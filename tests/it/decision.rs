@@ -14,11 +14,12 @@ use spotcron::market::Market;
 
 use crate::samples;
 
+mod turning;
 mod verifier;
 
 const NOW: &str = "2026-11-21T02:00:00Z";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Case {
     class: Class,
     environments: Vec<Environment>,

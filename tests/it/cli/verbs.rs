@@ -81,6 +81,12 @@ fn a_narrow_terminal_gets_the_reasons_below_their_rows() {
 }
 
 #[test]
+fn plan_says_what_would_change_a_decision() {
+    let report = planned("plan --job extract --what-would-change", true).unwrap();
+    golden("plan-turning", &report);
+}
+
+#[test]
 fn plan_follows_the_job_s_zone_over_a_change_of_the_clocks() {
     golden(
         "plan-clocks",
