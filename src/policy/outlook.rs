@@ -62,35 +62,48 @@ const HORIZON_TICKS: i64 = 256;
 /// Lengths of a tick, seconds.
 const TICKS_SECS: [i64; 10] = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
 
+/// No length is told apart from this one, seconds: longer than the calendar, so that no deadline can be as
+/// far off, and far from what a second count holds.
+const MOST_SECS: i64 = 1 << 40;
+
 /// The tick of a run of this length.
 pub fn tick_secs(survival: Survival, work_secs: i64) -> i64 {
-    let most = match survival {
-        Survival::Nothing => RUN_TICKS,
-        // Its horizon is shared by work and slack.
-        Survival::Progress { .. } => HORIZON_TICKS / 2,
+    let work = work_secs.clamp(1, MOST_SECS);
+    let (secs, most) = match survival {
+        Survival::Nothing => (work, RUN_TICKS),
+        // Its horizon is shared by a start with the work and slack, so that there is room for another
+        // start where nothing is late.
+        Survival::Progress { changeover_secs } => {
+            (work + changeover_secs.clamp(0, MOST_SECS), HORIZON_TICKS / 2)
+        }
     };
-    let fits = |tick: &&i64| ticks_up(work_secs, **tick) <= most;
-    TICKS_SECS.iter().find(fits).copied().unwrap_or_else(|| ticks_up(work_secs, most))
+    let fits = |tick: &&i64| ticks_up(secs, **tick) <= most;
+    TICKS_SECS.iter().find(fits).copied().unwrap_or_else(|| ticks_up(secs, most))
 }
 
 /// The time before a deadline at which interruptible capacity can still be tried, if it may be given up
 /// again before it is too late: a run on demand and a tick.
 pub fn room_secs(work_secs: i64) -> i64 {
-    let tick = tick_secs(Survival::Nothing, work_secs);
-    (ticks_up(work_secs, tick) + 1) * tick
+    let work = work_secs.clamp(0, MOST_SECS);
+    let tick = tick_secs(Survival::Nothing, work);
+    (ticks_up(work, tick) + 1) * tick
 }
 
 impl Ask {
+    /// Of no work at all as of a second of it, and of lengths beyond the calendar as of the longest.
     pub fn answer(&self) -> Outlook {
+        let ask = Ask { work_secs: self.work_secs.clamp(1, MOST_SECS), ..*self };
         match self.survival {
-            Survival::Nothing => self.restarting(),
-            Survival::Progress { changeover_secs } => self.lasting(changeover_secs),
+            Survival::Nothing => ask.restarting(),
+            Survival::Progress { changeover_secs } => {
+                ask.lasting(changeover_secs.clamp(0, MOST_SECS))
+            }
         }
     }
 
     fn restarting(&self) -> Outlook {
         let tick = tick_secs(self.survival, self.work_secs);
-        let run_ticks = ticks_up(self.work_secs.max(1), tick);
+        let run_ticks = ticks_up(self.work_secs, tick);
         let plan = shelf::restarting(&RestartingKey {
             tick_secs: tick,
             run_ticks: run_ticks as usize,
@@ -189,8 +202,9 @@ impl Seen {
                 Belief::of(Phase::Up, age_secs).or(share, &Belief::settled())
             }
             Seen::Starvation { age_secs } => {
-                let known = (1.0 - age_secs as f64 / FORGOTTEN_SECS as f64).clamp(0.0, 1.0);
-                let then = Belief::of(Phase::Down, 0).after(lifetimes, age_secs.max(0), tick_secs);
+                let age_secs = age_secs.clamp(0, FORGOTTEN_SECS);
+                let known = 1.0 - age_secs as f64 / FORGOTTEN_SECS as f64;
+                let then = Belief::of(Phase::Down, 0).after(lifetimes, age_secs, tick_secs);
                 then.or(known, &Belief::settled())
             }
         }
