@@ -119,13 +119,13 @@ impl Lasting {
         let (work, owed) = self.after(mode);
         let still_owed = if mode == Mode::OnDemand { owed } else { self.changeover_secs };
         work == 0 && self.ticks_left() >= 1
-            || self.ticks_left() > ticks_up(work + still_owed, self.tick_secs)
+            || self.ticks_left() > ticks_up(work.saturating_add(still_owed), self.tick_secs)
     }
 }
 
 /// `secs` in ticks, a part of one counted whole.
 pub const fn ticks_up(secs: i64, tick_secs: i64) -> i64 {
-    (secs + tick_secs - 1).div_euclid(tick_secs)
+    secs.div_euclid(tick_secs) + (secs.rem_euclid(tick_secs) > 0) as i64
 }
 
 /// One thing that may be done, with what success is expected to cost after it.

@@ -2,8 +2,8 @@
 //! and in between it goes on unseen. An environment is a mixture of pools, and a trouble is first of all
 //! one pool's.
 
-use super::Phase;
 use super::lifetimes::{BUCKETS, Lifetimes, bucket_of};
+use super::{Phase, ticks_up};
 
 /// The chance of each phase and age.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,8 +11,8 @@ pub struct Belief {
     chances: [[f64; BUCKETS]; 2],
 }
 
-/// After so many steps unseen nothing is left of what was seen.
-const FORGOTTEN_STEPS: i64 = 512;
+/// A time in which nobody looked is gone through in so many steps at most.
+const MOST_STEPS: i64 = 512;
 
 impl Belief {
     /// For certain.
@@ -37,11 +37,12 @@ impl Belief {
         Belief { chances: [all(0), all(1)] }
     }
 
-    /// After `secs` in which nobody looked, by steps of a tick.
+    /// After `secs` in which nobody looked, by whole steps of a tick, or longer ones where the time is long.
     pub fn after(&self, lifetimes: &Lifetimes, secs: i64, tick_secs: i64) -> Belief {
         let mut belief = self.clone();
-        for _ in 0..(secs / tick_secs.max(1)).min(FORGOTTEN_STEPS) {
-            belief = belief.step(lifetimes, tick_secs);
+        let step_secs = ticks_up(secs, MOST_STEPS).max(tick_secs).max(1);
+        for _ in 0..secs / step_secs {
+            belief = belief.step(lifetimes, step_secs);
         }
         belief
     }

@@ -34,7 +34,8 @@ impl Exposure {
         while from < to {
             let bucket = bucket_of(from);
             let end = AGES_SECS.get(bucket + 1).copied().unwrap_or(i64::MAX).min(to);
-            self.secs[phase][bucket] += end - from;
+            let watched = &mut self.secs[phase][bucket];
+            *watched = watched.saturating_add(end - from);
             from = end;
         }
         self.exits[phase][last] += u64::from(ended);
@@ -44,7 +45,8 @@ impl Exposure {
     pub fn add(&mut self, other: &Exposure) {
         for phase in 0..2 {
             for bucket in 0..BUCKETS {
-                self.secs[phase][bucket] += other.secs[phase][bucket];
+                let watched = &mut self.secs[phase][bucket];
+                *watched = watched.saturating_add(other.secs[phase][bucket]);
                 self.exits[phase][bucket] += other.exits[phase][bucket];
             }
         }
@@ -53,7 +55,8 @@ impl Exposure {
     /// Watched seconds and ended phases, all ages together.
     pub fn total(&self, phase: Phase) -> (i64, u64) {
         let phase = phase.index();
-        (self.secs[phase].iter().sum(), self.exits[phase].iter().sum())
+        let secs = self.secs[phase].iter().fold(0i64, |sum, secs| sum.saturating_add(*secs));
+        (secs, self.exits[phase].iter().sum())
     }
 }
 
@@ -134,7 +137,7 @@ impl Lifetimes {
     pub fn survival(&self, phase: Phase, age_secs: i64, secs: i64) -> f64 {
         let mut survives = 1.0;
         let mut at = 0;
-        while at < secs {
+        while at < secs && survives > 0.0 {
             let step = (secs - at).min(60);
             let hazard = self.per_hour(phase, age_secs.saturating_add(at));
             survives *= 1.0 - (hazard * step as f64 / 3600.0).min(MOST);
@@ -150,7 +153,7 @@ impl Lifetimes {
         let mut integral = 0.0;
         let mut survives = 1.0;
         let mut at = 0;
-        while at < secs {
+        while at < secs && survives > 0.0 {
             let step = (secs - at).min(60);
             let hazard = self.per_hour(Phase::Up, age_secs.saturating_add(at));
             integral += survives * step as f64;

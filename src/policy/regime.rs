@@ -30,7 +30,8 @@ impl Availability {
     /// After `secs` more in `phase`. An exponential mean whose weight is made without the exponential,
     /// exact for short steps.
     pub fn watched(self, phase: Phase, secs: i64) -> Availability {
-        let weight = secs as f64 / (MEMORY_SECS + secs as f64);
+        let secs = secs.max(0) as f64;
+        let weight = secs / (MEMORY_SECS + secs);
         let target = if phase == Phase::Up { 1.0 } else { 0.0 };
         Availability(self.0 + (target - self.0) * weight)
     }

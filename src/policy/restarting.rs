@@ -128,6 +128,7 @@ impl Plan {
     /// While a run on demand has `ticks` to go: whether an attempt runs beside it.
     pub fn keeps_attempt(&self, ticks: usize, now: &Restarting) -> bool {
         let attempt = now.attempt_ticks.min(self.terms.run_ticks.saturating_sub(1));
+        let ticks = ticks.min(self.terms.run_ticks);
         self.beside(ticks, attempt, now.phase, bucket_of(now.phase_age_secs)).1
     }
 
