@@ -9,6 +9,7 @@ mod daemon;
 mod decision;
 mod doctor;
 mod ledger;
+mod policy;
 mod run;
 mod samples;
 mod schedule;

@@ -134,20 +134,25 @@ pub fn market(quotes: Vec<EnvironmentMarket>, now: Timestamp) -> Market {
 
 const PRICES: &str = "prices/aws_spot_gpu_2019-12_2020-03_mit.csv.gz";
 
-/// Real spot prices of GPU pools, as `aws ec2 describe-spot-price-history` prints them: read by path
-/// (`SPOTCRON_SHARED`, or `shared` beside the checkout), never copied. `None`, said aloud, where
-/// they are not at hand.
-pub fn recorded_history() -> Option<Vec<u8>> {
+/// Recorded data: read by path (`SPOTCRON_SHARED`, or `shared` beside the checkout), never copied.
+/// `None`, said aloud, where it is not at hand.
+pub fn shared(what: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("SPOTCRON_SHARED").map(PathBuf::from);
     let shared =
         shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
-    let file = shared.join(PRICES);
-    if !file.exists() {
+    let path = shared.join(what);
+    if !path.exists() {
         let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!required, "{} is missing; set SPOTCRON_SHARED", file.display());
-        println!("SKIPPED: recorded prices: set SPOTCRON_SHARED to a folder that has {PRICES}");
+        assert!(!required, "{} is missing; set SPOTCRON_SHARED", path.display());
+        println!("SKIPPED: recorded data: set SPOTCRON_SHARED to a folder that has {what}");
         return None;
     }
+    Some(path)
+}
+
+/// Real spot prices of GPU pools, as `aws ec2 describe-spot-price-history` prints them.
+pub fn recorded_history() -> Option<Vec<u8>> {
+    let file = shared(PRICES)?;
     let script = "import csv, gzip, json, sys
 rows = csv.DictReader(gzip.open(sys.argv[1], 'rt'))
 print(json.dumps({'SpotPriceHistory': [{
