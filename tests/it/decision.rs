@@ -1,12 +1,13 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod model;
 mod prices;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use spotcron::catalogue::{Class, Environment, Restart, WhenPriceUnknown};
+use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Ppm};
 use spotcron::experience::{EnvironmentExperience, Experience};
@@ -265,6 +266,9 @@ prop_compose! {
         which in 1u8..4,
         age_step in 0i64..20,
         placements in prop::collection::vec(0u64..9, 5),
+        // A model has a table to solve first: seldom, so that two thousand cases remain quick.
+        policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
+        starved_mins in prop::option::of(0i64..2000),
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -288,6 +292,7 @@ prop_compose! {
                 interval: samples::mins(interval), restore: samples::mins(restore),
             };
         }
+        case.class.policy = policy;
         case.class.when_price_unknown = rule;
         case.class.max_price = max_price.map(|price| price.parse().unwrap());
         case.class.min_saving = Ppm::from_percent(min_saving);
@@ -297,7 +302,7 @@ prop_compose! {
         case.experience.environments.insert("spot".into(), EnvironmentExperience {
             interruptions,
             running_millis: hours * 3_600_000,
-            starved_at: None,
+            starved_at: starved_mins.map(|mins| now - samples::mins(mins)),
             troubles_in_a_row: troubles,
             last_trouble: Some(now - samples::mins(trouble_mins)),
             placements: placed,

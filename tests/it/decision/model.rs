@@ -1,0 +1,121 @@
+//! Decisions under `policy = "model"`: what was seen of an environment, and when, is what counts.
+
+use jiff::SignedDuration;
+use spotcron::catalogue::{Policy, Restart};
+use spotcron::decision::{Candidate, Decision, Guard, Reason};
+use spotcron::domain::Ppm;
+use spotcron::experience::EnvironmentExperience;
+
+use super::{Case, chosen};
+use crate::samples;
+
+fn usual() -> Case {
+    let mut case = Case::usual();
+    case.class.policy = Policy::Model;
+    case
+}
+
+fn checkpointed() -> Case {
+    let mut case = usual();
+    case.class.restart =
+        Restart::Checkpoint { interval: samples::mins(10), restore: samples::mins(2) };
+    case
+}
+
+fn spot(decision: &Decision) -> &Candidate {
+    decision.candidates.iter().find(|candidate| candidate.environment.as_str() == "spot").unwrap()
+}
+
+/// The decision of `case` so long after its spot environment had no capacity.
+fn starved(mut case: Case, ago: SignedDuration) -> Decision {
+    let mut seen = EnvironmentExperience::default();
+    seen.record_starvation(case.now - ago);
+    case.experience.environments.insert("spot".into(), seen);
+    case.decide()
+}
+
+#[test]
+fn an_environment_that_starved_is_dearer_at_first_and_as_ever_a_day_later() {
+    for make in [usual as fn() -> Case, checkpointed] {
+        let settled = make().decide();
+        assert_eq!(chosen(&settled), "spot");
+        let [fresh, later, forgotten] =
+            [0, 6 * 60, 24 * 60].map(|mins| starved(make(), samples::mins(mins)));
+        let cost = |decision: &Decision| spot(decision).expected_cost.unwrap();
+        assert!(cost(&fresh) > cost(&later), "{:?}", spot(&fresh).outlook);
+        assert!(cost(&later) > cost(&settled), "{:?}", spot(&later).outlook);
+        assert_eq!(cost(&forgotten), cost(&settled));
+        let up = |decision: &Decision| spot(decision).outlook.as_ref().unwrap().chance_up;
+        assert_eq!((up(&fresh), up(&settled)), (Ppm::ZERO, Ppm::from_percent(100)));
+        assert_eq!(up(&forgotten), Ppm::from_percent(100));
+    }
+}
+
+/// A run that needs all of its time: right after a starvation nothing is left to wait with.
+#[test]
+fn a_starvation_sends_a_run_without_time_to_wait_on_demand() {
+    let mut case = usual();
+    case.deadline = Some(samples::mins(68));
+    let fresh = starved(case, SignedDuration::ZERO);
+    assert_eq!(chosen(&fresh), "steady");
+    assert!(matches!(&fresh.reasons[0], Reason::Fallback { guard: Guard::SavingTooSmall { .. } }));
+}
+
+#[test]
+fn a_very_dangerous_environment_loses_to_on_demand() {
+    for make in [usual as fn() -> Case, checkpointed] {
+        let mut case = make();
+        case.class.expected_duration = samples::mins(8 * 60);
+        case.deadline = Some(samples::mins(20 * 60));
+        assert_eq!(chosen(&case.decide()), "spot");
+        let seen = EnvironmentExperience {
+            interruptions: 300,
+            running_millis: 100 * 3_600_000,
+            troubles_in_a_row: 1,
+            last_trouble: Some(case.now),
+            ..EnvironmentExperience::default()
+        };
+        case.experience.environments.insert("spot".into(), seen);
+        let decision = case.decide();
+        assert_eq!(chosen(&decision), "steady", "{:?}", spot(&decision).outlook);
+        let calm = make();
+        let rework = |decision: &Decision| spot(decision).expected_rework;
+        assert!(rework(&decision) > rework(&calm.decide()));
+    }
+}
+
+/// 63 minutes of start and work are 32 ticks of two minutes: with one more, 66 minutes.
+#[test]
+fn an_attempt_may_begin_while_a_full_run_and_a_tick_still_fit() {
+    let mut case = usual();
+    case.deadline = Some(samples::mins(66) - SignedDuration::from_secs(1));
+    let decision = case.decide();
+    assert_eq!(chosen(&decision), "steady");
+    assert_eq!(
+        decision.reasons[0],
+        Reason::Fallback { guard: Guard::DeadlineTooNear { slack_secs: -1 } }
+    );
+    case.deadline = Some(samples::mins(66));
+    let guards = spot(&case.decide()).guards.clone();
+    assert!(
+        !guards.iter().any(|guard| matches!(guard, Guard::DeadlineTooNear { .. })),
+        "{guards:?}"
+    );
+    case.class.policy = Policy::FitOnly;
+    let guards = spot(&case.decide()).guards.clone();
+    assert!(matches!(guards[..], [Guard::DeadlineTooNear { slack_secs: -3600 }]), "{guards:?}");
+}
+
+/// No deadline, and nothing to compare with: the model must still have an answer.
+#[test]
+fn without_a_deadline_or_an_on_demand_price_it_still_decides() {
+    for make in [usual as fn() -> Case, checkpointed] {
+        let mut case = make();
+        case.deadline = None;
+        assert_eq!(chosen(&case.decide()), "spot");
+        case.class.expected_duration = SignedDuration::from_hours(24 * 365);
+        assert!(case.decide().chosen.is_some());
+        case.progress = SignedDuration::from_hours(24 * 366);
+        assert_eq!(chosen(&case.decide()), "spot", "hardly any work is left");
+    }
+}
