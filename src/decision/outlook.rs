@@ -71,11 +71,13 @@ pub(super) fn of(
     let once = work.as_secs().max(1) as f64 / 3600.0;
     // Where the deadline leaves no room, all of it is done on demand.
     let hours = answer.spot_hours.unwrap_or(once * ratio.to_ratio().max(1.0));
+    // Less than a start takes is no wait at all.
+    let patience_secs = answer.patience_secs.max(question.class.start_up.as_secs());
     Outlook {
         chance_up: Ppm::from_ratio(answer.chance_up),
         trouble_age_secs: trouble,
         price_ratio: ratio,
         rework: Ppm::from_ratio((hours / once - 1.0).max(0.0)),
-        patience_secs: answer.patience_secs,
+        patience_secs: left.map_or(patience_secs, |left| patience_secs.min(left.max(0))),
     }
 }
