@@ -60,22 +60,10 @@ impl BatchService for AwsCloud {
         name: &BatchJobName,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError> {
-        const OPERATION: &str = "ListJobs";
         let by_name = KeyValuesPair::builder().name("JOB_NAME").values(name.as_str()).build();
-        let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
-        let mut pages = call.filters(by_name).into_paginator().send();
-        let mut tokens = Tokens::of(OPERATION);
-        let mut found = Vec::new();
-        loop {
-            self.inner.clients.of(site).pacing.describe().await;
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|failure| service_error(OPERATION, &failure))?;
-            tokens.follow(page.next_token())?;
-            for job in page.job_summary_list() {
-                found.extend(matching(job, name, since)?);
-            }
-        }
-        Ok(found)
+        let jobs = self.list(site, queue, by_name, since).await?;
+        // The filter ignores case, and a trailing `*` in it would match more.
+        Ok(jobs.into_iter().filter(|job| job.name == name.as_str()).collect())
     }
 
     async fn cancel(&self, site: &Site, id: &BatchJobId, reason: &str) -> Result<(), ServiceError> {
@@ -122,12 +110,26 @@ impl JobListing for AwsCloud {
         queue: &str,
         since: Timestamp,
     ) -> Result<Vec<FoundJob>, ServiceError> {
-        const OPERATION: &str = "ListJobs";
-        // Lists what was created after it; with a filter jobs are listed in every status.
+        // Lists what was created after it.
         let after = since.as_millisecond().saturating_sub(1).to_string();
         let created = KeyValuesPair::builder().name("AFTER_CREATED_AT").values(after).build();
+        self.list(site, queue, created, since).await
+    }
+}
+
+impl AwsCloud {
+    /// Jobs of the queue that pass the filter, with which Batch lists every status. Without a creation
+    /// time a job cannot be told apart from an earlier one: better found than lost.
+    async fn list(
+        &self,
+        site: &Site,
+        queue: &str,
+        filter: KeyValuesPair,
+        since: Timestamp,
+    ) -> Result<Vec<FoundJob>, ServiceError> {
+        const OPERATION: &str = "ListJobs";
         let call = self.inner.clients.of(site).batch.list_jobs().job_queue(queue);
-        let mut pages = call.filters(created).into_paginator().send();
+        let mut pages = call.filters(filter).into_paginator().send();
         let mut tokens = Tokens::of(OPERATION);
         let mut found = Vec::new();
         loop {
@@ -144,21 +146,6 @@ impl JobListing for AwsCloud {
         }
         Ok(found)
     }
-}
-
-/// The job, if it is of exactly this name and young enough. The filter ignores case, and a trailing
-/// `*` in it would match more.
-fn matching(
-    job: &JobSummary,
-    name: &BatchJobName,
-    since: Timestamp,
-) -> Result<Option<FoundJob>, ServiceError> {
-    let created_at = from_millis(job.created_at());
-    // Without a creation time it cannot be told apart from an earlier job: better found than lost.
-    if job.job_name() != Some(name.as_str()) || created_at.is_some_and(|at| at < since) {
-        return Ok(None);
-    }
-    found_job(job, created_at).map(Some)
 }
 
 fn found_job(job: &JobSummary, created_at: Option<Timestamp>) -> Result<FoundJob, ServiceError> {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Run;
 use crate::domain::{BatchJobId, BatchJobName, BatchStatus, RunId, Site};
 
 /// The name is looked at so long after it was sent again, and then after each look: after 5 minutes,
@@ -37,6 +38,21 @@ pub struct Resend {
 }
 
 impl Resend {
+    /// Of the run's last leg, whose name is sent again at `at`.
+    pub fn of(run: &Run, at: Timestamp) -> Option<Resend> {
+        let leg = run.last_leg()?;
+        Some(Resend {
+            name: leg.batch_name.clone(),
+            run: run.id.clone(),
+            leg: leg.index,
+            site: leg.site.clone(),
+            queue: leg.queue.clone(),
+            at,
+            looks: 0,
+            terminated: BTreeSet::new(),
+        })
+    }
+
     /// Whether there were enough looks.
     pub fn is_settled(&self) -> bool {
         usize::from(self.looks) >= LATE_LOOKS.len()

@@ -153,18 +153,10 @@ async fn resolve(
 
 /// The name goes out once more, and is looked at later: the call before may have arrived after all.
 fn resend_of(shared: &Shared, run: &Run, now: Timestamp) -> Option<Resend> {
-    let leg = run.last_leg()?;
-    let known = shared.book.resend(&leg.batch_name);
-    Some(Resend {
-        name: leg.batch_name.clone(),
-        run: run.id.clone(),
-        leg: leg.index,
-        site: leg.site.clone(),
-        queue: leg.queue.clone(),
-        at: now,
-        looks: 0,
-        terminated: known.map(|known| known.terminated).unwrap_or_default(),
-    })
+    let resend = Resend::of(run, now)?;
+    let known = shared.book.resend(&resend.name);
+    let terminated = known.map(|known| known.terminated).unwrap_or_default();
+    Some(Resend { terminated, ..resend })
 }
 
 async fn terminate_duplicate(

@@ -1,6 +1,6 @@
 //! The legs of a run from its jobs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -122,14 +122,5 @@ pub(super) fn twice(run: &Run, sightings: &[(u16, &Sighting)], now: Timestamp) -
         *index == leg.index && leg.job_id.as_ref() != Some(&sighting.job.id)
     });
     let mut others = others.filter(|(_, sighting)| !sighting.job.status.is_final());
-    others.next().map(|_| Resend {
-        name: leg.batch_name.clone(),
-        run: run.id.clone(),
-        leg: leg.index,
-        site: leg.site.clone(),
-        queue: leg.queue.clone(),
-        at: now,
-        looks: 0,
-        terminated: BTreeSet::new(),
-    })
+    others.next().and_then(|_| Resend::of(run, now))
 }
