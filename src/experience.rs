@@ -70,7 +70,7 @@ impl EnvironmentExperience {
     ) {
         self.attempts += 1;
         // What started since then found capacity.
-        self.starved_at = self.starved_at.filter(|starved| at.duration_since(*starved) >= ran);
+        self.starved_at = self.starved_at.filter(|starved| at.duration_since(*starved) < ran);
         self.running_millis += ran.as_millis() as i64;
         if let Some(pool) = pool {
             *self.placements.entry(pool).or_default() += 1;

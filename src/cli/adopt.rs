@@ -139,7 +139,7 @@ impl render::Report for Report {
         }
         if !self.gaps.is_empty() {
             page.heading(
-                "Scheduled times without a job: skipped, or waiting when the store was lost",
+                "Scheduled times without a job, or without some of their sets: skipped, waiting, or too old to tell",
             );
             let mut grid = Grid::new().name("JOB").number("TIMES").name("FIRST").name("LAST");
             for gap in &self.gaps {

@@ -52,13 +52,11 @@ impl Belief {
         for phase in [Phase::Up, Phase::Down] {
             for bucket in 0..BUCKETS {
                 let chance = self.chances[phase.index()][bucket];
-                let (ends, ages) = lifetimes.step(phase, bucket, tick_secs);
-                next[phase.other().index()][0] += chance * ends;
-                let stays = chance * (1.0 - ends);
-                next[phase.index()][bucket] += stays * (1.0 - ages);
-                if ages > 0.0 {
-                    next[phase.index()][bucket + 1] += stays * ages;
-                }
+                let step = lifetimes.step(phase, bucket, tick_secs);
+                next[phase.other().index()][0] += chance * step.ends;
+                let stays = chance * (1.0 - step.ends);
+                next[phase.index()][bucket] += stays * (1.0 - step.ages);
+                next[phase.index()][step.older] += stays * step.ages;
             }
         }
         Belief { chances: next }

@@ -118,7 +118,7 @@ impl Table {
         let slack = (ticks * tick).saturating_sub(work).saturating_sub(owed);
         let slack = slack as f32 / tick as f32;
         let bucket = bucket_of(now.phase_age_secs);
-        let (ends, _) = self.terms.lifetimes.step(now.phase, bucket, tick);
+        let ends = self.terms.lifetimes.step(now.phase, bucket, tick).ends;
         let older = bucket_of(now.phase_age_secs.saturating_add(tick));
         let value = |phase, bucket| self.value(ticks as usize, slack, phase, bucket, mode);
         price + ends * value(now.phase.other(), 0) + (1.0 - ends) * value(now.phase, older)
@@ -174,8 +174,8 @@ const fn state(phase: Phase, bucket: usize, mode: Mode) -> usize {
 /// What a step of the recursion needs of the terms, made once.
 struct Step {
     ratio: f32,
-    /// Chances of the phase's end, and of passing into the next bucket, by phase and bucket.
-    ends: [[(f32, f32); BUCKETS]; 2],
+    /// Chances of the phase's end and of growing older, and how old, by phase and bucket.
+    ends: [[(f32, f32, usize); BUCKETS]; 2],
     /// Where a point's slack goes by a tick of waiting, and by a launch.
     waited: Vec<Option<Place>>,
     launched: Vec<Option<Place>>,
@@ -189,8 +189,8 @@ impl Step {
         };
         let ends = [Phase::Up, Phase::Down].map(|phase| {
             std::array::from_fn(|bucket| {
-                let (ends, ages) = terms.lifetimes.step(phase, bucket, terms.tick_secs);
-                (ends as f32, ages as f32)
+                let step = terms.lifetimes.step(phase, bucket, terms.tick_secs);
+                (step.ends as f32, step.ages as f32, step.older)
             })
         });
         Step {
@@ -240,11 +240,11 @@ impl Step {
             let value = previous[index];
             if part == 0.0 { value } else { value * (1.0 - part) + previous[index + STATES] * part }
         };
-        let (ends, ages) = self.ends[phase.index()][bucket];
+        let (ends, ages, older) = self.ends[phase.index()][bucket];
         let stays = if ages == 0.0 {
             at(phase, bucket)
         } else {
-            ages * at(phase, bucket + 1) + (1.0 - ages) * at(phase, bucket)
+            ages * at(phase, older) + (1.0 - ages) * at(phase, bucket)
         };
         ends * at(phase.other(), 0) + (1.0 - ends) * stays
     }

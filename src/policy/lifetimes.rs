@@ -82,6 +82,20 @@ const POOLED_EXITS: f64 = 0.3;
 const POOLED_HOURS: f64 = 10.0;
 /// A tick's chance of an exit is never taken for certain.
 const MOST: f64 = 0.95;
+/// A longer tick is gone through in steps of this, in which a hazard counts as a chance.
+const STEP_SECS: i64 = 600;
+/// Of impossibly long ticks: in so many steps.
+const MOST_STEPS: i64 = 256;
+
+/// A tick of a phase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Step {
+    /// The chance that the phase ends.
+    pub ends: f64,
+    /// The chance that it is in the bucket `older` then, if it does not.
+    pub ages: f64,
+    pub older: usize,
+}
 
 impl Lifetimes {
     /// Of hazards that are known, per hour.
@@ -123,27 +137,36 @@ impl Lifetimes {
         self.per_hour[phase.index()][bucket_of(age_secs)]
     }
 
-    /// The chance that the phase ends within a tick, and that it passes into the next bucket if not.
-    pub(super) fn step(&self, phase: Phase, bucket: usize, tick_secs: i64) -> (f64, f64) {
-        let tick = tick_secs as f64;
-        let ends = (self.per_hour[phase.index()][bucket] * tick / 3600.0).min(MOST);
-        let ages = AGES_SECS
-            .get(bucket + 1)
-            .map_or(0.0, |next| (tick / (next - AGES_SECS[bucket]) as f64).min(1.0));
-        (ends, ages)
+    /// What a tick makes of a phase in `bucket`.
+    pub(super) fn step(&self, phase: Phase, bucket: usize, tick_secs: i64) -> Step {
+        let begin = AGES_SECS[bucket];
+        // A longer tick than the bucket leads through it and others for certain, a shorter one out of
+        // it by chance, so that a bucket lasts for its length on average.
+        let width = AGES_SECS.get(bucket + 1).map(|end| end - begin);
+        let (ages, older) = match width {
+            Some(width) if width < tick_secs => (1.0, bucket_of(begin.saturating_add(tick_secs))),
+            Some(width) => (tick_secs as f64 / width as f64, bucket + 1),
+            None => (0.0, bucket),
+        };
+        let step_secs = STEP_SECS.max(tick_secs / MOST_STEPS);
+        Step { ends: 1.0 - self.lasts(phase, begin, tick_secs, step_secs), ages, older }
+    }
+
+    /// The chance that a phase of this age lasts for `secs` more, by steps of so many seconds at most.
+    fn lasts(&self, phase: Phase, age_secs: i64, secs: i64, step_secs: i64) -> f64 {
+        let (mut lasts, mut at) = (1.0, 0);
+        while at < secs && lasts > 0.0 {
+            let step = (secs - at).min(step_secs);
+            let hazard = self.per_hour(phase, age_secs.saturating_add(at));
+            lasts *= 1.0 - (hazard * step as f64 / 3600.0).min(MOST);
+            at += step;
+        }
+        lasts
     }
 
     /// The chance that a phase of this age lasts for `secs` more, by steps of a minute at most.
     pub fn survival(&self, phase: Phase, age_secs: i64, secs: i64) -> f64 {
-        let mut survives = 1.0;
-        let mut at = 0;
-        while at < secs && survives > 0.0 {
-            let step = (secs - at).min(60);
-            let hazard = self.per_hour(phase, age_secs.saturating_add(at));
-            survives *= 1.0 - (hazard * step as f64 / 3600.0).min(MOST);
-            at += step;
-        }
-        survives
+        self.lasts(phase, age_secs, secs, 60)
     }
 
     /// How many times its own length an attempt of `secs` is billed until one succeeds, if each attempt

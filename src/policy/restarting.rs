@@ -6,8 +6,8 @@
 //! not hurt each other. *Open*: so many ticks are left, an attempt has come so far; what would leave less
 //! than a full run on demand has no value.
 
+use super::Phase;
 use super::lifetimes::{BUCKETS, Lifetimes, bucket_of};
-use super::{Choice, Mode, Phase};
 
 /// What a plan is solved for.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,19 +132,6 @@ impl Plan {
         self.beside(ticks, attempt, now.phase, bucket_of(now.phase_age_secs)).1
     }
 
-    /// Both models' common terms of a decision.
-    pub fn as_choices(&self, now: &Restarting) -> Vec<Choice> {
-        let mode = |action| match action {
-            Action::Wait => Mode::Idle,
-            Action::Attempt => Mode::Spot,
-            Action::OnDemand | Action::Hedge => Mode::OnDemand,
-        };
-        let choices = self.choices(now).into_iter();
-        choices
-            .map(|(action, ticks)| Choice { mode: mode(action), expected_ticks: ticks })
-            .collect()
-    }
-
     const fn at(&self, ticks: usize, attempt: usize) -> usize {
         (ticks * (self.terms.run_ticks + 1) + attempt) * STATES
     }
@@ -220,7 +207,7 @@ impl Plan {
         phase: Phase,
         bucket: usize,
     ) -> f64 {
-        let (ends, ages) = self.terms.lifetimes.step(phase, bucket, self.terms.tick_secs);
+        let step = self.terms.lifetimes.step(phase, bucket, self.terms.tick_secs);
         let (kept, lost, credit) = match phase {
             Phase::Up if attempt <= self.terms.free_ticks => (attempt, 0, attempt as f64),
             Phase::Up => (attempt, 0, 0.0),
@@ -229,11 +216,8 @@ impl Plan {
         let value = |attempt, phase, bucket| {
             f64::from(table[self.at(ticks, attempt) + state(phase, bucket)])
         };
-        let stays = if ages == 0.0 {
-            value(kept, phase, bucket)
-        } else {
-            ages * value(kept, phase, bucket + 1) + (1.0 - ages) * value(kept, phase, bucket)
-        };
-        ends * (value(lost, phase.other(), 0) - credit) + (1.0 - ends) * stays
+        let stays = step.ages * value(kept, phase, step.older)
+            + (1.0 - step.ages) * value(kept, phase, bucket);
+        step.ends * (value(lost, phase.other(), 0) - credit) + (1.0 - step.ends) * stays
     }
 }

@@ -9,12 +9,13 @@ pub use name::NotOurs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::legs::{failures_before, last_of_each_leg, legs_of};
 use self::name::{Named, recognise};
 use super::step::cause_of_stop;
+use super::unaccounted::FORGOTTEN_AFTER;
 use super::{Resend, Run, RunState, Trigger, run_of};
 use crate::catalogue::{Catalogue, Environment, Job, Portion};
 use crate::domain::{
@@ -94,8 +95,8 @@ pub struct Adoption {
     pub handled: BTreeMap<ScheduleKey, Timestamp>,
     /// Jobs that nobody follows, in order of queue and name.
     pub left: Vec<LeftAlone>,
-    /// Scheduled times before the last that ran, of which Batch shows nothing: they were skipped, or
-    /// waited. Nothing is done about them.
+    /// Scheduled times before the last that ran, of which Batch shows nothing, or not every set: they
+    /// were skipped, waited, or ran before what was looked for. Nothing is done about them.
     pub gaps: BTreeMap<JobName, Vec<Timestamp>>,
     /// Runs that the store had already.
     pub existing: usize,
@@ -106,6 +107,12 @@ struct Found<'a> {
     named: Named,
     sightings: Vec<(u16, &'a Sighting)>,
 }
+
+/// The scheduled times of a job of which Batch shows anything, and what started them.
+type Times = BTreeMap<Timestamp, Trigger>;
+
+/// How far the clocks of AWS and of who submitted may be apart.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 /// What became of the runs that `sightings` are of.
 pub fn adopt(sightings: &[Sighting], facts: AdoptFacts<'_>) -> Adoption {
@@ -122,7 +129,7 @@ pub fn adopt(sightings: &[Sighting], facts: AdoptFacts<'_>) -> Adoption {
             Err(reason) => adoption.leave(sighting, WhyLeft::NotOurs { reason }),
         }
     }
-    let mut times: BTreeMap<JobName, BTreeSet<Timestamp>> = BTreeMap::new();
+    let mut times: BTreeMap<JobName, Times> = BTreeMap::new();
     let mut portions: BTreeMap<JobName, BTreeMap<String, Portion>> = BTreeMap::new();
     for found in found.values() {
         let Some(job) = facts.catalogue.jobs.get(&found.named.job) else {
@@ -131,7 +138,8 @@ pub fn adopt(sightings: &[Sighting], facts: AdoptFacts<'_>) -> Adoption {
             continue;
         };
         if found.named.trigger != Trigger::Manual {
-            times.entry(job.name.clone()).or_default().insert(found.named.scheduled_for);
+            let times = times.entry(job.name.clone()).or_default();
+            times.insert(found.named.scheduled_for, found.named.trigger);
         }
         let portions = portions.entry(job.name.clone()).or_insert_with(|| portions_of(job));
         if facts.existing.contains(&found.named.run) {
@@ -220,22 +228,33 @@ impl Adoption {
     }
 
     /// The runs of a scheduled time of which others are at Batch, and which are not there: they were
-    /// still to be sent.
-    fn complete(&mut self, job: &Job, times: &BTreeSet<Timestamp>, facts: AdoptFacts<'_>) {
+    /// still to be sent. Of a time whose jobs may be older than what was looked for, or than Batch
+    /// remembers, nobody can say that, nor of a job that is not to run: its time is listed as a gap.
+    fn complete(&mut self, job: &Job, times: &Times, facts: AdoptFacts<'_>) {
         if job.runs_each_time() < 2 {
             return;
         }
         let here: BTreeSet<RunId> =
             self.runs.iter().map(|adopted| adopted.run.id.clone()).collect();
         let deadline = facts.catalogue.class_of(job).and_then(|class| class.deadline);
-        for at in times {
+        let shown_since = facts.since.max(facts.now - FORGOTTEN_AFTER);
+        for (at, trigger) in times {
             let group = RunId::of(&job.name, *at);
-            for portion in job.portions() {
-                let mut run = run_of(job, Trigger::Schedule, *at, &group, portion, facts.now);
-                if here.contains(&run.id) || facts.existing.contains(&run.id) {
-                    continue;
+            let all = job.portions().into_iter();
+            let mut missing = all
+                .map(|portion| run_of(job, *trigger, *at, &group, portion, facts.now))
+                .filter(|run| !here.contains(&run.id) && !facts.existing.contains(&run.id))
+                .peekable();
+            if missing.peek().is_some() && (!job.enabled || *at < shown_since + CLOCKS_DIFFER) {
+                self.gaps.entry(job.name.clone()).or_default().push(*at);
+                continue;
+            }
+            for mut run in missing {
+                if *trigger != Trigger::Schedule {
+                    run.by_hand.opened_at = Some(facts.now);
                 }
-                run.deadline_at = deadline.and_then(|after| at.checked_add(after).ok());
+                run.deadline_at =
+                    deadline.and_then(|after| run.wanted_since().checked_add(after).ok());
                 self.runs.push(Adopted { run, seen: None, resend: None });
             }
         }
@@ -243,15 +262,11 @@ impl Adoption {
 
     /// Everything up to the last time that ran is handled; of a job of which nothing ran, what was due
     /// before anybody looked. What comes after is due still, as after any pause of the daemon.
-    fn mark_handled(
-        &mut self,
-        times: &BTreeMap<JobName, BTreeSet<Timestamp>>,
-        facts: AdoptFacts<'_>,
-    ) {
+    fn mark_handled(&mut self, times: &BTreeMap<JobName, Times>, facts: AdoptFacts<'_>) {
         for job in facts.catalogue.jobs.values().filter(|job| job.enabled) {
             let key = schedule_key(job);
             let ran = times.get(&job.name);
-            let last = ran.and_then(|times| times.last()).copied();
+            let last = ran.and_then(|times| times.last_key_value()).map(|(at, _)| *at);
             let mark = match (facts.handled.get(&key).copied(), last) {
                 // A store that was restored from a backup is behind.
                 (Some(mark), Some(last)) if last > mark => last,
@@ -263,10 +278,12 @@ impl Adoption {
             let Some((ran, last)) = ran.zip(last) else { continue };
             let next = |after: &Timestamp| job.schedule.next_after(*after);
             let due = std::iter::successors(next(&begin), next);
-            let gaps = due.take_while(|at| *at < last).filter(|at| !ran.contains(at));
+            let gaps = due.take_while(|at| *at < last).filter(|at| !ran.contains_key(at));
             let gaps: Vec<Timestamp> = gaps.take(GAPS_AT_MOST).collect();
             if !gaps.is_empty() {
-                self.gaps.insert(job.name.clone(), gaps);
+                let known = self.gaps.entry(job.name.clone()).or_default();
+                known.extend(gaps);
+                known.sort();
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::{LegCause, RunOutcome};
 
 /// Batch keeps ended jobs for seven days at least, and forgets none that has not ended: a job that is
 /// not shown after that has ended. One that vanishes sooner may still run.
-const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
+pub(super) const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// Why nobody can tell what became of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

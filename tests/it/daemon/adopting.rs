@@ -198,6 +198,24 @@ async fn a_set_that_was_not_sent_yet_is_sent_and_a_set_that_is_gone_is_not() {
     assert_eq!(fresh.run.deadline_at, us.deadline_at);
     assert!(matches!(fresh.run.state, RunState::NeedsLeg { cause: LegCause::Scheduled, .. }));
 
+    // Was it sent before anybody looked, perhaps? Then nobody can tell that it was not.
+    let catalogue = world.shared.catalogue.load_full();
+    let (scope, now) = ("123456789012", world.clock.now());
+    let terms = |since| AdoptTerms { catalogue: &catalogue, scope, since, now };
+    let fresh = |adoption: &Adoption| adoption.runs.iter().filter(|a| a.seen.is_none()).count();
+    for (since, sent) in [(us.scheduled_for - mins(6), 1), (us.scheduled_for - mins(4), 0)] {
+        let adoption = plan_adoption(&book, &seen, terms(since)).await.unwrap();
+        assert_eq!(fresh(&adoption), sent, "{since}");
+        let listed = adoption.gaps.get(&us.job).is_some_and(|at| at.contains(&us.scheduled_for));
+        assert_eq!(listed, sent == 0, "{since}");
+    }
+    // Nor is it sent if the job is not to run.
+    world.catalogue = world.catalogue.replace("matrix =", "enabled = false\nmatrix =");
+    world.restart().await;
+    let adoption = planned(&world, &book, &seen).await;
+    assert_eq!(fresh(&adoption), 0);
+    world.catalogue = world.catalogue.replace("enabled = false\n", "");
+
     // The catalogue has other markets now: what runs has a place in the store, and is not followed.
     world.catalogue = world.catalogue.replace("\"nordics\"", "\"japan\"");
     world.restart().await;

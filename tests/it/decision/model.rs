@@ -6,7 +6,7 @@ use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::Ppm;
 use spotcron::experience::EnvironmentExperience;
 
-use super::{Case, chosen};
+use super::{Case, NOW, chosen};
 use crate::samples;
 
 fn usual() -> Case {
@@ -118,4 +118,16 @@ fn without_a_deadline_or_an_on_demand_price_it_still_decides() {
         case.progress = SignedDuration::from_hours(24 * 366);
         assert_eq!(chosen(&case.decide()), "spot", "hardly any work is left");
     }
+}
+
+#[test]
+fn what_started_after_a_starvation_ends_it_and_what_started_before_does_not() {
+    let starved = samples::at(NOW);
+    let mut seen = EnvironmentExperience::default();
+    seen.record_starvation(starved);
+    // It had started half an hour before, and ended well.
+    seen.record(samples::mins(40), None, false, starved + samples::mins(10));
+    assert_eq!(seen.starved_at, Some(starved));
+    seen.record(samples::mins(5), None, true, starved + samples::mins(10));
+    assert_eq!(seen.starved_at, None, "it ran, although it was taken back");
 }
