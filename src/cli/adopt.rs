@@ -251,7 +251,7 @@ mod real {
         let identity = StoreIdentity::Account { account_id: scope.clone() };
         let path = &settings.store_path;
         let store: Arc<dyn Store> = Arc::new(match (args.dry_run, path.exists()) {
-            (true, true) => SqliteStore::open_read_only(path)?,
+            (true, true) => SqliteStore::open_read_only_of(path, &identity)?,
             (true, false) => SqliteStore::in_memory(identity)?,
             // Locked as by the daemon: none can start while jobs are looked for.
             (false, _) => SqliteStore::open(path, identity)?,

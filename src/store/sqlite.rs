@@ -90,8 +90,26 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Refused`] when there is no such file or it cannot be read by this version.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = connection::resolve(path.as_ref())?;
+        Self::read_only(path.as_ref(), None)
+    }
+
+    /// As [`SqliteStore::open_read_only`], and only if it is `identity`'s.
+    ///
+    /// # Errors
+    /// As there; also when it belongs to another identity.
+    pub fn open_read_only_of(
+        path: impl AsRef<Path>,
+        identity: &StoreIdentity,
+    ) -> Result<Self, StoreError> {
+        Self::read_only(path.as_ref(), Some(identity))
+    }
+
+    fn read_only(path: &Path, identity: Option<&StoreIdentity>) -> Result<Self, StoreError> {
+        let path = connection::resolve(path)?;
         let found = inspect::inspect(&path)?;
+        if let Some(identity) = identity {
+            inspect::require_identity(&path, &found, identity)?;
+        }
         inspect::require_current_schema(&path, &found)?;
         let readers = Readers::start(&path)?;
         Ok(SqliteStore { identity: found.identity, epoch: 0, access: Access::ReadOnly { readers } })

@@ -106,6 +106,9 @@ async fn a_database_of_another_identity_is_refused() {
     assert!(text.contains("the data of a simulation with seed 7"), "{text}");
     assert!(text.contains("works for AWS account 111122223333"), "{text}");
     refusal(SqliteStore::open(&path, StoreIdentity::Simulation { seed: 8 }));
+    let text = refusal(SqliteStore::open_read_only_of(&path, &account("111122223333")));
+    assert!(text.contains("works for AWS account 111122223333"), "{text}");
+    SqliteStore::open_read_only_of(&path, &identity()).unwrap();
     assert!(std::fs::read(&path).unwrap() == before);
     assert_eq!(describe(&path).unwrap().identity, identity());
 
