@@ -10,7 +10,8 @@ mod store;
 mod wake;
 
 pub use batch::{
-    BatchService, ComputeEnvironment, FoundJob, JobListing, QueueDescription, SubmitError,
+    BatchService, ComputeEnvironment, DESCRIBED_PER_CALL, FoundJob, JobListing, QueueDescription,
+    SubmitError,
 };
 pub use error::{FailureKind, ServiceError};
 pub use inspector::{AccountInspector, Identity, ProbeAt};

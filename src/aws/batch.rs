@@ -13,12 +13,11 @@ use super::pages::Tokens;
 use super::{AwsCloud, submit};
 use crate::domain::{BatchJobId, BatchJobName, InstanceShape, InstanceType, JobObservation, Site};
 use crate::ports::{
-    BatchService, FailureKind, FoundJob, JobListing, QueueDescription, ServiceError, SubmitError,
+    BatchService, DESCRIBED_PER_CALL, FailureKind, FoundJob, JobListing, QueueDescription,
+    ServiceError, SubmitError,
 };
 use crate::run::SubmitRequest;
 
-/// What one DescribeJobs call takes.
-const JOBS_PER_CALL: usize = 100;
 /// What Batch keeps of a reason.
 const REASON_LENGTH: usize = 1024;
 
@@ -38,7 +37,7 @@ impl BatchService for AwsCloud {
         const OPERATION: &str = "DescribeJobs";
         let clients = self.inner.clients.of(site);
         let mut jobs = Vec::with_capacity(ids.len());
-        for some in ids.chunks(JOBS_PER_CALL) {
+        for some in ids.chunks(DESCRIBED_PER_CALL) {
             self.inner.clients.of(site).pacing.describe().await;
             let names = some.iter().map(|id| id.as_str().to_owned()).collect();
             let answer = clients.batch.describe_jobs().set_jobs(Some(names)).send().await;

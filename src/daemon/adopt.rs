@@ -9,12 +9,10 @@ use super::{Book, Change};
 use crate::catalogue::{Catalogue, Environment};
 use crate::domain::{BatchJobId, JobObservation, RunId, Site};
 use crate::ports::{
-    BatchService, FailureKind, JobListing, RunQuery, ServiceError, StoreError, Write,
+    BatchService, DESCRIBED_PER_CALL, FailureKind, JobListing, RunQuery, ServiceError, StoreError,
+    Write,
 };
 use crate::run::{AdoptFacts, Adopted, Adoption, RunEventKind, RunState, Sighting, adopt};
-
-/// DescribeJobs takes so many ids.
-const IDS_PER_CALL: usize = 100;
 
 /// Every job that was created since in a queue of the catalogue.
 ///
@@ -34,7 +32,7 @@ pub async fn sight(
     for ((site, queue), environment) in queues {
         let listed = listing.list_jobs(site, queue, since).await?;
         let ids: Vec<BatchJobId> = listed.into_iter().map(|job| job.id).collect();
-        for some in ids.chunks(IDS_PER_CALL) {
+        for some in ids.chunks(DESCRIBED_PER_CALL) {
             let jobs = batch.describe(site, some).await?;
             complete(some, &jobs)?;
             sightings.extend(

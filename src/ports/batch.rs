@@ -105,14 +105,17 @@ impl QueueDescription {
     }
 }
 
+/// DescribeJobs takes so many ids.
+pub const DESCRIBED_PER_CALL: usize = 100;
+
 /// AWS Batch in the account that the daemon serves.
 #[async_trait]
 pub trait BatchService: Send + Sync {
     /// Sends one SubmitJob, exactly one request, never repeated inside.
     async fn submit(&self, request: &SubmitRequest) -> Result<BatchJobId, SubmitError>;
 
-    /// At most 100 ids (array children allowed). Ids that Batch does not know (any more) are
-    /// missing from the answer.
+    /// At most [`DESCRIBED_PER_CALL`] ids (array children allowed). Ids that Batch does not know (any
+    /// more) are missing from the answer.
     async fn describe(
         &self,
         site: &Site,

@@ -22,15 +22,13 @@ use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
 use crate::domain::{BatchJobId, BatchStatus, JobObservation, LegCause, RunId, Site};
-use crate::ports::{Activator, ServiceError, Write};
+use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
     array_as_one, array_as_placed, attempt_records, progress, step, worst_end,
 };
 use crate::schedule::StopKind;
 
-/// DescribeJobs takes so many ids.
-const IDS_PER_CALL: usize = 100;
 /// Calls under way at once in a region; the cloud's adapter paces them. One by one they would take as
 /// long as AWS takes to answer, and with thousands of runs deadlines would be seen too late.
 const DESCRIBES_AT_ONCE: usize = 8;
@@ -99,7 +97,7 @@ impl Watch {
         }
         // A place that hangs keeps only itself waiting.
         let sites = by_site.into_iter().map(|(site, ids)| {
-            let chunks = ids.chunks(IDS_PER_CALL).map(<[BatchJobId]>::to_vec);
+            let chunks = ids.chunks(DESCRIBED_PER_CALL).map(<[BatchJobId]>::to_vec);
             let calls: Vec<_> = chunks.map(|ids| self.describe_some(site.clone(), ids)).collect();
             stream::iter(calls).buffered(DESCRIBES_AT_ONCE).collect::<Vec<_>>()
         });
