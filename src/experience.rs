@@ -31,6 +31,15 @@ pub struct Experience {
     pub environments: BTreeMap<EnvironmentName, EnvironmentExperience>,
 }
 
+impl Experience {
+    /// Of these environments only.
+    pub fn of(&self, names: &[EnvironmentName]) -> Experience {
+        let known =
+            |name: &EnvironmentName| Some((name.clone(), self.environments.get(name)?.clone()));
+        Experience { environments: names.iter().filter_map(known).collect() }
+    }
+}
+
 /// A rate of interruptions with the evidence behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hazard {
@@ -42,8 +51,8 @@ pub struct Hazard {
 
 /// How many hours of running the prior is worth.
 const PRIOR_HOURS: i64 = 10;
-/// Of pools that nobody has seen yet, interruptions an hour: the long-run hazard of pools in published
-/// traces (last age bucket).
+/// Of pools that nobody has seen yet, interruptions an hour: between the hazards of pools in published
+/// traces that have been up for eight hours and for twelve (`policy::lifetimes::PRIOR`).
 pub const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
 
 impl EnvironmentExperience {

@@ -114,27 +114,26 @@ impl Dispatch {
         };
         let market = self.shared.market.load();
         let of_class = self.shared.controls.load().forced(&class.name, now);
-        let decision = {
-            let experience = self.shared.experience();
-            decide(&Question {
-                class,
-                environments: catalogue
-                    .environments_of(class)
-                    .map(Arc::as_ref)
-                    .filter(|environment| !run.was_refused_by(&environment.name))
-                    .collect(),
-                resources: job.submission.resources.unwrap_or(ASSUMED),
-                market: &market,
-                experience: &experience,
-                now,
-                deadline_at: run.deadline_at,
-                cause,
-                legs: run.counted_legs().len() as u16,
-                progress: SignedDuration::from_millis(run.progress_millis),
-                cooldown: self.shared.settings.decision.cooldown,
-                forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
-            })
-        };
+        // A copy: a decision may solve a table, and who learns does not wait for that.
+        let experience = self.shared.experience().of(&class.environments);
+        let decision = decide(&Question {
+            class,
+            environments: catalogue
+                .environments_of(class)
+                .map(Arc::as_ref)
+                .filter(|environment| !run.was_refused_by(&environment.name))
+                .collect(),
+            resources: job.submission.resources.unwrap_or(ASSUMED),
+            market: &market,
+            experience: &experience,
+            now,
+            deadline_at: run.deadline_at,
+            cause,
+            legs: run.counted_legs().len() as u16,
+            progress: SignedDuration::from_millis(run.progress_millis),
+            cooldown: self.shared.settings.decision.cooldown,
+            forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
+        });
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
