@@ -68,12 +68,12 @@ pub struct Lifetimes {
 
 /// Of pools that nobody has watched: eight pools of four types of accelerated instances in two zones,
 /// probed every ten minutes from 2022-10-26 to 2022-11-22 (the traces of Wu et al., NSDI'24; pooled as
-/// [`Lifetimes::pooled`]). Ordinary types are taken back less often, so this errs towards care, and
-/// [`Lifetimes::shrunk_to`] lets own observations overrule it.
+/// [`Lifetimes::pooled`]). Ordinary types are taken back less often, so this errs towards care; what an
+/// environment was seen to do multiplies it ([`Lifetimes::riskier`]).
 pub const PRIOR: Lifetimes = Lifetimes {
     per_hour: [
-        [1.83, 1.20, 0.87, 0.85, 0.62, 0.55, 0.38, 0.36, 0.24, 0.21, 0.15, 0.14, 0.08],
-        [2.40, 1.06, 0.85, 0.83, 0.71, 0.58, 0.28, 0.28, 0.31, 0.26, 0.13, 0.14, 0.03],
+        [1.94, 1.25, 0.91, 0.89, 0.60, 0.53, 0.35, 0.32, 0.23, 0.19, 0.18, 0.14, 0.08],
+        [2.73, 1.22, 0.87, 0.86, 0.75, 0.60, 0.27, 0.28, 0.31, 0.25, 0.13, 0.13, 0.04],
     ],
 };
 

@@ -5,6 +5,7 @@ use spotcron::policy::lifetimes::{AGES_SECS, BUCKETS, Exposure, Lifetimes, PRIOR
 use spotcron::policy::regime::{Availability, REGIMES, Watched};
 
 use super::{Dice, constant};
+use crate::samples;
 
 /// The hazard in every bucket, per hour.
 fn all(lifetimes: &Lifetimes, phase: Phase) -> [f64; BUCKETS] {
@@ -176,4 +177,43 @@ fn regimes_learn_apart_from_each_other() {
     assert!((own[rare.regime()] - (100.0 + 10.0 * pooled) / (10.0 + 100.0 / 6.0)).abs() < 1e-9);
     assert!((own[usual.regime()] - 10.0 * pooled / (10.0 + 100.0 / 6.0)).abs() < 1e-9);
     assert!((own[2] - pooled).abs() < 1e-9, "nothing of its own");
+}
+
+#[derive(serde::Deserialize)]
+struct Traces {
+    gap_seconds: i64,
+    series: Vec<Trace>,
+}
+
+#[derive(serde::Deserialize)]
+struct Trace {
+    first: u8,
+    runs: Vec<i64>,
+}
+
+#[test]
+fn the_prior_is_what_the_recorded_pools_of_october_teach() {
+    let Some(folder) = samples::shared("traces") else { return };
+    let text = std::fs::read(folder.join("aws_1node_2022-10-26_600s.json")).unwrap();
+    let traces: Traces = serde_json::from_slice(&text).unwrap();
+    let mut exposure = Exposure::default();
+    for trace in &traces.series {
+        let last = trace.runs.len() - 1;
+        for (index, ticks) in trace.runs.iter().enumerate() {
+            let up = (trace.first == 1) == (index % 2 == 0);
+            // Nobody saw the first begin, and the last tick shows nothing of what comes after.
+            let ends = index < last;
+            let secs = (ticks - i64::from(!ends)) * traces.gap_seconds;
+            if index > 0 {
+                exposure.watch(Phase::of(up), 0, secs, ends);
+            }
+        }
+    }
+    let learnt = Lifetimes::pooled(&exposure);
+    for phase in [Phase::Up, Phase::Down] {
+        for age in AGES_SECS {
+            let (is, said) = (learnt.per_hour(phase, age), PRIOR.per_hour(phase, age));
+            assert!((is - said).abs() <= 0.005 + 1e-9, "{phase:?} at {age}: {is} and not {said}");
+        }
+    }
 }
