@@ -58,8 +58,13 @@ pub struct FargateRate {
 impl FargateRate {
     /// The rate after `discount`, which comes off both parts.
     pub fn less(self, discount: Ppm) -> Self {
-        let left = Ppm::ONE - discount;
-        FargateRate { vcpu_hour: self.vcpu_hour.scaled(left), gib_hour: self.gib_hour.scaled(left) }
+        self.scaled(Ppm::ONE - discount)
+    }
+
+    /// Both parts times `factor`.
+    pub fn scaled(self, factor: Ppm) -> Self {
+        let FargateRate { vcpu_hour, gib_hour } = self;
+        FargateRate { vcpu_hour: vcpu_hour.scaled(factor), gib_hour: gib_hour.scaled(factor) }
     }
 }
 

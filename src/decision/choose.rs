@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::candidate::{assess, time_needed};
 use super::{Candidate, Decision, Guard, Question, Reason};
-use crate::catalogue::WhenPriceUnknown;
+use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
 
 /// How long a decision that found nothing waits before it is asked again.
@@ -33,16 +33,20 @@ pub fn decide(question: &Question<'_>) -> Decision {
 
 /// In the class's order. What interruptible capacity is worth depends on what would take over.
 fn candidates(question: &Question<'_>) -> Vec<Candidate> {
-    let steady = question
+    let steady: Vec<Candidate> = question
         .environments
         .iter()
         .filter(|environment| !environment.capacity.is_interruptible())
         .map(|environment| assess(question, environment, None))
-        .filter(|candidate| candidate.guards.is_empty())
-        .filter_map(|candidate| candidate.price)
-        .min();
-    let environments = question.environments.iter();
-    environments.map(|environment| assess(question, environment, steady)).collect()
+        .collect();
+    let usable = steady.iter().filter(|candidate| candidate.guards.is_empty());
+    let price = usable.filter_map(|candidate| candidate.price).min();
+    let mut steady = steady.into_iter();
+    let candidate = |environment: &&Environment| match environment.capacity.is_interruptible() {
+        true => Some(assess(question, environment, price)),
+        false => steady.next(),
+    };
+    question.environments.iter().filter_map(candidate).collect()
 }
 
 /// Interruptible capacity must beat the cheapest other candidate by the class's margin; where there

@@ -38,9 +38,9 @@ const FURTHEST: f64 = 20.0;
 /// deadlines up to a day later.
 const LATEST: SignedDuration = SignedDuration::from_hours(24);
 /// Halvings of what is between the same answer and another one.
-const HALVINGS: u32 = 9;
+const HALVINGS: u32 = 12;
 
-/// The nearest turning points of `decision`, which `decide` gave to `question`: of the price of what was
+/// Turning points of `decision`, which `decide` gave to `question`: of the price of what was
 /// chosen, of each other environment's, and of the deadline. At each of them `decide` does answer otherwise.
 pub fn turning_points(
     question: &Question<'_>,
@@ -55,8 +55,7 @@ pub fn turning_points(
         let is_chosen = decision.chosen.as_ref() == Some(name);
         let furthest = if is_chosen { FURTHEST } else { 1.0 / FURTHEST };
         let found = asker.search(|part| {
-            // By factors, so that each halving is as fine as the one before.
-            let factor = Ppm::from_ratio(1.0 + (furthest - 1.0) * part * part);
+            let factor = Ppm::from_ratio(1.0 + (furthest - 1.0) * part);
             (factor, asker.at_price(name, factor))
         });
         let Some((factor, then)) = found else { continue };
@@ -89,6 +88,12 @@ impl Asker<'_> {
                 let price = if spot { &mut quote.spot } else { &mut quote.on_demand };
                 *price = price.map(|price| price.scaled(factor));
             }
+            if let Some(quote) = &mut known.fargate {
+                match &mut quote.spot {
+                    Some(rate) if spot => *rate = rate.scaled(factor),
+                    _ => quote.list = quote.list.scaled(factor),
+                }
+            }
         }
         (self.decide)(&Question { market: &market, ..self.question.clone() }).chosen
     }
@@ -116,8 +121,8 @@ impl Asker<'_> {
         towards(-left).or_else(|| towards(LATEST))
     }
 
-    /// The nearest part of the way, from 0 to 1, at which the answer is another, and that answer. `None`
-    /// where it is the same at the end of the way.
+    /// The part of the way, from 0 to 1, at which the answer becomes another, and that answer: the nearest
+    /// one where it turns but once. `None` where it is the same at the end of the way.
     fn search<T>(
         &self,
         ask: impl Fn(f64) -> (T, Option<EnvironmentName>),

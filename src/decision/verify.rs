@@ -29,7 +29,7 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
     );
     found.rule(decision.at == question.now, "a decision is of the time it was asked for");
     for candidate in &decision.candidates {
-        numbers::check(question, candidate, &mut found);
+        numbers::check(question, candidate, &decision.candidates, &mut found);
         guards::check(question, candidate, &decision.candidates, &mut found);
     }
     choice::check(question, decision, &mut found);

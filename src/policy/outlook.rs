@@ -58,7 +58,7 @@ pub struct Outlook {
 /// Ticks of a run at most: how finely the model sees an attempt.
 const RUN_TICKS: i64 = 32;
 /// Ticks to a deadline at most; what is further off counts as this.
-const HORIZON_TICKS: i64 = 256;
+pub(super) const HORIZON_TICKS: i64 = 256;
 /// Lengths of a tick, seconds.
 const TICKS_SECS: [i64; 10] = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
 
@@ -107,7 +107,6 @@ impl Ask {
         let plan = shelf::restarting(&RestartingKey {
             tick_secs: tick,
             run_ticks: run_ticks as usize,
-            horizon_ticks: HORIZON_TICKS as usize,
             price_step: shelf::price_step(self.price_ratio),
             risk_step: shelf::risk_step(self.risk_factor),
         });
@@ -146,7 +145,6 @@ impl Ask {
         let table = shelf::lasting(&LastingKey {
             tick_secs: tick,
             changeover_fifths: ticks_up(changeover_secs * 5, tick),
-            horizon_ticks: HORIZON_TICKS as usize,
             price_step: shelf::price_step(self.price_ratio),
             risk_step: shelf::risk_step(self.risk_factor),
         });
@@ -227,6 +225,6 @@ pub(super) fn lasting_terms(key: &LastingKey) -> lasting::Terms {
         price_ratio: shelf::price_of(key.price_step),
         changeover_secs: key.changeover_fifths * key.tick_secs / 5,
         tick_secs: key.tick_secs,
-        horizon_ticks: key.horizon_ticks,
+        horizon_ticks: HORIZON_TICKS as usize,
     }
 }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::lasting::Table;
-use super::outlook::{lasting_terms, lifetimes};
+use super::outlook::{HORIZON_TICKS, lasting_terms, lifetimes};
 use super::restarting::{Plan, Terms};
 
 /// What a plan for work that restarts depends on.
@@ -14,7 +14,6 @@ use super::restarting::{Plan, Terms};
 pub(super) struct RestartingKey {
     pub tick_secs: i64,
     pub run_ticks: usize,
-    pub horizon_ticks: usize,
     pub price_step: i32,
     pub risk_step: i32,
 }
@@ -24,7 +23,6 @@ pub(super) struct RestartingKey {
 pub(super) struct LastingKey {
     pub tick_secs: i64,
     pub changeover_fifths: i64,
-    pub horizon_ticks: usize,
     pub price_step: i32,
     pub risk_step: i32,
 }
@@ -77,7 +75,7 @@ pub(super) fn restarting(key: &RestartingKey) -> Arc<Plan> {
             price_ratio: price_of(key.price_step),
             tick_secs: key.tick_secs,
             run_ticks: key.run_ticks,
-            horizon_ticks: key.horizon_ticks,
+            horizon_ticks: HORIZON_TICKS as usize,
             free_ticks: 0,
             may_hedge: false,
         })

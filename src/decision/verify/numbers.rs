@@ -47,7 +47,12 @@ pub(super) fn offers(question: &Question<'_>, name: &EnvironmentName) -> Vec<Off
     fitting.filter_map(offer).collect()
 }
 
-pub(super) fn check(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+pub(super) fn check(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    all: &[Candidate],
+    found: &mut Findings,
+) {
     let named =
         |environment: &&&crate::catalogue::Environment| environment.name == candidate.environment;
     let capacity = question.environments.iter().find(named).map(|known| known.capacity);
@@ -57,7 +62,7 @@ pub(super) fn check(question: &Question<'_>, candidate: &Candidate, found: &mut 
         "its capacity is the catalogue's",
     );
     check_prices(question, candidate, found);
-    check_risk(question, candidate, found);
+    check_risk(question, candidate, all, found);
     check_cost(question, candidate, found);
 }
 
@@ -113,7 +118,12 @@ fn is_mean<'a>(
     }
 }
 
-fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
+fn check_risk(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    all: &[Candidate],
+    found: &mut Findings,
+) {
     let seen = question.experience.environments.get(&candidate.environment);
     let (interruptions, millis) =
         seen.map_or((0, 0), |seen| (seen.interruptions, seen.running_millis));
@@ -126,7 +136,7 @@ fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findin
         "its risk is what was seen, with the prior",
     );
     if let Some(outlook) = &candidate.outlook {
-        return check_outlook(question, candidate, outlook, found);
+        return check_outlook(question, candidate, all, outlook, found);
     }
     let modelled = question.class.policy == Policy::Model && candidate.capacity.is_interruptible();
     found.rule_of(
@@ -150,11 +160,13 @@ fn check_risk(question: &Question<'_>, candidate: &Candidate, found: &mut Findin
     );
 }
 
-/// The model's expectation lies between what nothing can beat, one run without an interruption, and what
-/// anybody can do: all of it on demand after everything on spot was in vain.
+/// What the model was told is true, and what it expects lies between one run without an interruption and
+/// what anybody can have: a run on demand, with all that a step of its ladders and ticks may add. (Of
+/// checkpointed work launches count besides.)
 fn check_outlook(
     question: &Question<'_>,
     candidate: &Candidate,
+    all: &[Candidate],
     outlook: &Outlook,
     found: &mut Findings,
 ) {
@@ -177,6 +189,29 @@ fn check_outlook(
         candidate.expected_rework == outlook.rework && outlook.rework >= Ppm::ZERO,
         "its expected rework is the outlook's",
     );
+    let price_of_the_rest = all
+        .iter()
+        .filter(|other| !other.capacity.is_interruptible() && other.guards.is_empty())
+        .filter_map(|other| other.price)
+        .min()
+        .or(candidate.on_demand);
+    if let (Some(rest), Some(price)) =
+        (price_of_the_rest, candidate.price.filter(|p| p.units() > 0))
+    {
+        let ratio = rest.units() as f64 / price.units() as f64;
+        found.rule_of(
+            candidate,
+            is_near(outlook.price_ratio, ratio),
+            "its ratio of prices is that to the cheapest capacity that would take over",
+        );
+        let bound = Ppm::from_ratio(ratio.clamp(1.0, 20.0) * 1.03 + 1e-3);
+        let from_zero = question.class.restart == Restart::FromZero;
+        found.rule_of(
+            candidate,
+            !from_zero || outlook.rework <= bound.max(outlook.price_ratio),
+            "what it expects is no more than a run on demand after one in vain",
+        );
+    }
     let left = question.deadline_at.map(|at| at.duration_since(question.now).as_secs().max(0));
     if let Some(left) = left {
         let waits = outlook.patience_secs;

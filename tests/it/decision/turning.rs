@@ -34,6 +34,9 @@ fn at_the_point(case: &Case, point: &TurningPoint) -> Option<EnvironmentName> {
         Change::PriceAbove { environment, usd_per_hour }
         | Change::PriceBelow { environment, usd_per_hour } => {
             let factor = usd_per_hour.ratio_to(price_of(environment)).unwrap();
+            // What is said is rounded to the unit of prices: a little further.
+            let further = if factor > Ppm::ONE { 1_001_000 } else { 999_000 };
+            let factor = Ppm(factor.0 * further / 1_000_000);
             decide(&repriced(case, environment, factor).question()).chosen
         }
         Change::Deadline { by_secs } => {
@@ -75,7 +78,7 @@ fn where_nothing_else_may_take_the_run_nothing_turns_it_but_its_own_price() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn every_deadline_that_is_said_to_turn_a_decision_does(
+    fn every_price_and_deadline_that_is_said_to_turn_a_decision_does(
         mut case in any_case(),
         model in any::<bool>(),
     ) {
@@ -84,8 +87,10 @@ proptest! {
         let decision = decide(&question);
         for point in turning_points(&question, &decision, decide) {
             prop_assert_ne!(&point.then, &decision.chosen);
-            if matches!(point.change, Change::Deadline { .. }) {
-                prop_assert_eq!(at_the_point(&case, &point), point.then.clone());
+            let there = at_the_point(&case, &point);
+            match point.change {
+                Change::Deadline { .. } => prop_assert_eq!(there, point.then),
+                _ => prop_assert_ne!(there, decision.chosen.clone(), "{:?}", point),
             }
         }
     }

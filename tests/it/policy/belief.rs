@@ -148,3 +148,15 @@ fn short_work_with_much_time_costs_about_itself() {
         assert!((0.099..0.11).contains(&hours), "{hours} for 0.1");
     }
 }
+
+#[test]
+fn a_long_tick_makes_of_a_phase_what_many_short_ones_make() {
+    for (begin, hours) in [(Phase::Up, 4), (Phase::Down, 4), (Phase::Up, 12)] {
+        let after = |tick| Belief::of(begin, 0).after(&PRIOR, hours * 3600, tick).up();
+        let (fine, coarse) = (after(600), after(3600));
+        assert!((fine - coarse).abs() < 0.12, "{begin:?} {hours} h: {coarse} instead of {fine}");
+    }
+    // Young capacity does not end for certain within an hour.
+    let hour = Belief::of(Phase::Up, 0).after(&PRIOR, 3600, 3600).up();
+    assert!((0.3..0.6).contains(&hour), "{hour}");
+}
