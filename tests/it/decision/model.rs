@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use spotcron::catalogue::{Policy, Restart};
-use spotcron::decision::{Candidate, Decision, Guard, Reason};
+use spotcron::decision::{Candidate, Decision, Guard, Outlook, Reason, decide, verify};
 use spotcron::domain::Ppm;
 use spotcron::experience::EnvironmentExperience;
 
@@ -130,4 +130,31 @@ fn what_started_after_a_starvation_ends_it_and_what_started_before_does_not() {
     assert_eq!(seen.starved_at, Some(starved));
     seen.record(samples::mins(5), None, true, starved + samples::mins(10));
     assert_eq!(seen.starved_at, None, "it ran, although it was taken back");
+}
+
+#[test]
+fn the_verifier_objects_to_what_the_model_was_not_told_and_cannot_expect() {
+    let case = usual();
+    let question = case.question();
+    let lawful = decide(&question);
+    assert_eq!(verify(&question, &lawful), Vec::new());
+    let falsify: [fn(&mut Outlook); 4] = [
+        |outlook| outlook.price_ratio = Ppm(outlook.price_ratio.0 + 10_000),
+        |outlook| outlook.chance_up = Ppm::from_percent(90),
+        |outlook| outlook.trouble_age_secs = Some(60),
+        |outlook| outlook.patience_secs = 1_000_000,
+    ];
+    for (index, change) in falsify.iter().enumerate() {
+        let mut decision = lawful.clone();
+        change(decision.candidates[0].outlook.as_mut().unwrap());
+        assert_ne!(verify(&question, &decision), Vec::new(), "{index}");
+    }
+    // Dearer than everything on spot in vain and then all of it on demand, with the cost that follows.
+    let mut decision = lawful;
+    let candidate = &mut decision.candidates[0];
+    let rework = Ppm::from_ratio(9.0);
+    candidate.outlook.as_mut().unwrap().rework = rework;
+    candidate.expected_rework = rework;
+    let said: Vec<String> = verify(&question, &decision).into_iter().map(|v| v.0).collect();
+    assert!(said.iter().any(|text| text.contains("no more than a run on demand")), "{said:?}");
 }
