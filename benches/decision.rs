@@ -116,17 +116,23 @@ fn seen_everywhere(market: &Market) -> Experience {
 
 #[divan::bench(args = [false, true])]
 fn decide_200_pools(bencher: Bencher<'_, '_>, placements_seen: bool) {
-    bench(bencher, 1, placements_seen);
+    bench(bencher, 1, placements_seen, Policy::FitOnly);
+}
+
+/// Under the model, from tables that are solved already.
+#[divan::bench(args = [false, true])]
+fn decide_200_pools_by_the_model(bencher: Bencher<'_, '_>, placements_seen: bool) {
+    bench(bencher, 1, placements_seen, Policy::Model);
 }
 
 /// The on-demand environment has as many.
 #[divan::bench(args = [false, true])]
 fn decide_200_and_200_pools(bencher: Bencher<'_, '_>, placements_seen: bool) {
-    bench(bencher, 50, placements_seen);
+    bench(bencher, 50, placements_seen, Policy::FitOnly);
 }
 
-fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool) {
-    let class = class();
+fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, policy: Policy) {
+    let class = Class { policy, ..class() };
     let (spot, steady) =
         (environment("spot", Capacity::Spot), environment("steady", Capacity::OnDemand));
     let environments =
