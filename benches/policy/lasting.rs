@@ -2,6 +2,8 @@
 
 use spotcron::policy::baseline::Baseline;
 use spotcron::policy::lasting::{Table, Terms};
+use spotcron::policy::lifetimes::PRIOR;
+use spotcron::policy::outlook;
 use spotcron::policy::regime::REGIMES;
 
 use super::omniscient;
@@ -15,6 +17,10 @@ const CHANGEOVERS_SECS: [i64; 4] = [180, 360, 720, 1440];
 /// Of the model: the longest deadline.
 const HORIZON_TICKS: usize = 480;
 const SLICES: std::ops::RangeInclusive<u16> = 2..=16;
+
+const PRIOR_LEARNT_FROM: &str = "aws-1node-2022-10-26";
+const BY_PRIOR: &str = "model, with the prior's hazards";
+const AS_THE_DAEMON: &str = "model, with the prior's hazards and the daemon's coarse table";
 
 /// Sums over the windows of one series.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +101,25 @@ fn play_series(
         let seen = series.watched_window(start, collection.tick_secs);
         play_model(job, series, start, &tables, &seen, start)
     });
+    // The prior is of the October's series: beside those it would have looked at the answer.
+    if collection.name != PRIOR_LEARNT_FROM {
+        let fine = Table::solve(Terms {
+            lifetimes: PRIOR,
+            price_ratio: RATIO,
+            changeover_secs,
+            tick_secs: collection.tick_secs,
+            horizon_ticks: HORIZON_TICKS,
+        });
+        let daemons = outlook::table_of(WORK_SECS, changeover_secs, RATIO, 1.0);
+        for (name, table) in [(BY_PRIOR, &fine), (AS_THE_DAEMON, &*daemons)] {
+            row(name.to_owned(), &|job, start| {
+                play(job, &series.up, start, |now, tick| {
+                    let phase_age_secs = since_ever[tick].1;
+                    table.decide(&spotcron::policy::Lasting { phase_age_secs, ..*now })
+                })
+            });
+        }
+    }
     row("omniscient".to_owned(), &|job, start| {
         Outcome::of_usd(omniscient::cost(job, &series.up, start))
     });

@@ -1,7 +1,7 @@
 //! Work that restarts from nothing: full runs of 1 to 24 hours, on every series of every collection.
 
 use spotcron::policy::regime::Watched;
-use spotcron::policy::restarting::{Action, Plan, Restarting, Terms};
+use spotcron::policy::restarting::{Action, CAUTION, Plan, Restarting, Terms};
 use spotcron::policy::ticks_up;
 
 use super::report::Report;
@@ -97,7 +97,7 @@ fn on_series(
 ) -> [f64; 7] {
     let plan = |may_hedge| {
         Plan::solve(Terms {
-            lifetimes: lesson.pooled(),
+            lifetimes: lesson.pooled().riskier(CAUTION),
             price_ratio: RATIO,
             tick_secs: tick,
             run_ticks: play.run_ticks,

@@ -90,7 +90,7 @@ fn room_for_an_interruption(question: &Question<'_>) -> SignedDuration {
 
 /// In the model a run of this length is at most 32 ticks of these lengths, counted whole.
 fn one_run_and_a_tick(run_secs: i64) -> i64 {
-    let lengths = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
+    let lengths = [30, 60, 120, 300, 600, 900, 1200, 1800, 2400, 3600, 7200, 14_400];
     let parts = |tick: i64| run_secs / tick + i64::from(run_secs % tick > 0);
     let tick = lengths.into_iter().find(|tick| parts(*tick) <= 32).unwrap_or_else(|| parts(32));
     (parts(tick) + 1) * tick

@@ -1,7 +1,10 @@
 //! What the model expects of one environment of one run: the bridge from a run as a decision knows it to
 //! the tables. Lengths, ratios and risks are put on ladders first, so that few tables serve all classes.
 
+use std::sync::Arc;
+
 use super::belief::Belief;
+use super::lasting::Table;
 use super::lifetimes::{AGES_SECS, Lifetimes, PRIOR};
 use super::restarting::{Action, Restarting};
 use super::shelf::{self, LastingKey, RestartingKey};
@@ -57,10 +60,14 @@ pub struct Outlook {
 
 /// Ticks of a run at most: how finely the model sees an attempt.
 const RUN_TICKS: i64 = 32;
-/// Ticks to a deadline at most; what is further off counts as this.
+/// Ticks to a deadline at most; what is further off counts as this. Of work that restarts,
 pub(super) const HORIZON_TICKS: i64 = 256;
+/// and of lasting work, half of which is work.
+pub(super) const LASTING_HORIZON_TICKS: i64 = 384;
+/// A run is looked at so often, seconds: how finely its deadline is kept.
+const LOOK_SECS: i64 = 60;
 /// Lengths of a tick, seconds.
-const TICKS_SECS: [i64; 10] = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
+const TICKS_SECS: [i64; 12] = [30, 60, 120, 300, 600, 900, 1200, 1800, 2400, 3600, 7200, 14_400];
 
 /// No length is told apart from this one, seconds: longer than the calendar, so that no deadline can be as
 /// far off, and far from what a second count holds.
@@ -74,7 +81,7 @@ pub fn tick_secs(survival: Survival, work_secs: i64) -> i64 {
         // Its horizon is shared by a start with the work and slack, so that there is room for another
         // start where nothing is late.
         Survival::Progress { changeover_secs } => {
-            (work + changeover_secs.clamp(0, MOST_SECS), HORIZON_TICKS / 2)
+            (work + changeover_secs.clamp(0, MOST_SECS), LASTING_HORIZON_TICKS / 2)
         }
     };
     let fits = |tick: &&i64| ticks_up(secs, **tick) <= most;
@@ -142,18 +149,13 @@ impl Ask {
 
     fn lasting(&self, changeover_secs: i64) -> Outlook {
         let tick = tick_secs(self.survival, self.work_secs);
-        let table = shelf::lasting(&LastingKey {
-            tick_secs: tick,
-            changeover_fifths: ticks_up(changeover_secs * 5, tick),
-            price_step: shelf::price_step(self.price_ratio),
-            risk_step: shelf::risk_step(self.risk_factor),
-        });
+        let table = self.table(changeover_secs, tick);
         let belief = self.seen.belief(&table.terms().lifetimes, tick);
         let at = |phase, phase_age_secs| Lasting {
-            tick_secs: tick,
+            tick_secs: LOOK_SECS.min(tick),
             changeover_secs,
             total_work_secs: self.work_secs,
-            allowed_secs: self.left_secs.unwrap_or(i64::MAX).min(HORIZON_TICKS * tick),
+            allowed_secs: self.left_secs.unwrap_or(i64::MAX).min(LASTING_HORIZON_TICKS * tick),
             elapsed_secs: 0,
             work_secs: self.work_secs,
             owed_secs: 0,
@@ -168,7 +170,7 @@ impl Ask {
         });
         let mut waiting = at(Phase::Down, 0);
         let mut waited = 0;
-        while waited < HORIZON_TICKS && table.decide(&waiting) == Mode::Idle {
+        while waited < LASTING_HORIZON_TICKS && table.decide(&waiting) == Mode::Idle {
             waiting.elapsed_secs += tick;
             waiting.phase_age_secs += tick;
             waited += 1;
@@ -179,6 +181,36 @@ impl Ask {
             patience_secs: waited * tick,
         }
     }
+
+    fn table(&self, changeover_secs: i64, tick_secs: i64) -> Arc<Table> {
+        shelf::lasting(&LastingKey {
+            tick_secs,
+            changeover_fifths: fifths(changeover_secs, tick_secs),
+            price_step: shelf::price_step(self.price_ratio),
+            risk_step: shelf::risk_step(self.risk_factor),
+        })
+    }
+}
+
+/// The nearest number of fifths of a tick, but none only for nothing: the grid of slack has no finer points,
+/// and what falls between two of them costs more than a changeover that is a little off.
+const fn fifths(secs: i64, tick_secs: i64) -> i64 {
+    let nearest = (secs * 10 + tick_secs) / (tick_secs * 2);
+    if nearest == 0 && secs > 0 { 1 } else { nearest }
+}
+
+/// The table by which lasting work of this length is decided: for whoever knows the phase of a pool, which
+/// the daemon does not.
+pub fn table_of(
+    work_secs: i64,
+    changeover_secs: i64,
+    price_ratio: f64,
+    risk_factor: f64,
+) -> Arc<Table> {
+    let survival = Survival::Progress { changeover_secs };
+    let seen = Seen::Nothing;
+    let ask = Ask { survival, work_secs, left_secs: None, price_ratio, risk_factor, seen };
+    ask.table(changeover_secs, tick_secs(survival, work_secs))
 }
 
 /// The mean of a value over what the environment may be like; `None` where a state has none.
@@ -225,6 +257,6 @@ pub(super) fn lasting_terms(key: &LastingKey) -> lasting::Terms {
         price_ratio: shelf::price_of(key.price_step),
         changeover_secs: key.changeover_fifths * key.tick_secs / 5,
         tick_secs: key.tick_secs,
-        horizon_ticks: HORIZON_TICKS as usize,
+        horizon_ticks: LASTING_HORIZON_TICKS as usize,
     }
 }

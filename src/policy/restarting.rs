@@ -9,6 +9,11 @@
 use super::Phase;
 use super::lifetimes::{BUCKETS, Lifetimes, bucket_of};
 
+/// What known hazards are multiplied by before a plan is solved. An attempt that is lost late loses all, and
+/// what was watched of old ages is mostly of the few pools that hardly ever end: taken at their word,
+/// hazards of other pools made work of a whole day dearer than on demand (docs/benchmarks.md).
+pub const CAUTION: f64 = 1.2;
+
 /// What a plan is solved for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
@@ -53,6 +58,7 @@ pub enum Action {
 pub struct Plan {
     terms: Terms,
     open: Vec<f32>,
+    /// Empty where only one may run at once.
     committed: Vec<f32>,
 }
 
@@ -67,17 +73,11 @@ impl Plan {
     pub fn solve(terms: Terms) -> Plan {
         let width = (terms.run_ticks + 1) * STATES;
         let open = vec![f32::INFINITY; (terms.horizon_ticks + 1) * width];
-        let committed = vec![0.0; (terms.run_ticks + 1) * width];
-        let mut plan = Plan { terms, open, committed };
+        let mut plan = Plan { terms, open, committed: Vec::new() };
         let run = plan.terms.run_ticks;
-        for ticks in 1..=run {
-            for attempt in 0..run {
-                plan.each_state(|plan, phase, bucket| {
-                    let (value, _) = plan.beside(ticks, attempt, phase, bucket);
-                    let at = plan.at(ticks, attempt) + state(phase, bucket);
-                    plan.committed[at] = value as f32;
-                });
-            }
+        if plan.terms.may_hedge {
+            plan.committed = vec![0.0; (run + 1) * width];
+            plan.solve_committed();
         }
         for ticks in 0..=plan.terms.horizon_ticks {
             for attempt in 0..=run {
@@ -93,6 +93,19 @@ impl Plan {
             }
         }
         plan
+    }
+
+    fn solve_committed(&mut self) {
+        let run = self.terms.run_ticks;
+        for ticks in 1..=run {
+            for attempt in 0..run {
+                self.each_state(|plan, phase, bucket| {
+                    let (value, _) = plan.beside(ticks, attempt, phase, bucket);
+                    let at = plan.at(ticks, attempt) + state(phase, bucket);
+                    plan.committed[at] = value as f32;
+                });
+            }
+        }
     }
 
     fn each_state(&mut self, mut fill: impl FnMut(&mut Plan, Phase, usize)) {

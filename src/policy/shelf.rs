@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::lasting::Table;
 use super::outlook::{HORIZON_TICKS, lasting_terms, lifetimes};
-use super::restarting::{Plan, Terms};
+use super::restarting::{CAUTION, Plan, Terms};
 
 /// What a plan for work that restarts depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,8 +27,9 @@ pub(super) struct LastingKey {
     pub risk_step: i32,
 }
 
-/// Memory that tables of a kind may take together, bytes.
-const MOST_BYTES: usize = 200 << 20;
+/// Memory that tables may take together, bytes: those for lasting work, and those for work that restarts.
+const MOST_LASTING_BYTES: usize = 300 << 20;
+const MOST_RESTARTING_BYTES: usize = 100 << 20;
 
 /// Ratios of prices are told apart by this factor, and risks by that one.
 const PRICE_FACTOR: f64 = 1.05;
@@ -69,9 +70,9 @@ fn power(factor: f64, exponent: i32) -> f64 {
 
 pub(super) fn restarting(key: &RestartingKey) -> Arc<Plan> {
     static SHELF: LazyLock<Mutex<Shelf<RestartingKey, Plan>>> = LazyLock::new(Mutex::default);
-    take(&SHELF, key, Plan::bytes, || {
+    take(&SHELF, key, MOST_RESTARTING_BYTES, Plan::bytes, || {
         Plan::solve(Terms {
-            lifetimes: lifetimes(risk_of(key.risk_step)),
+            lifetimes: lifetimes(risk_of(key.risk_step) * CAUTION),
             price_ratio: price_of(key.price_step),
             tick_secs: key.tick_secs,
             run_ticks: key.run_ticks,
@@ -84,7 +85,7 @@ pub(super) fn restarting(key: &RestartingKey) -> Arc<Plan> {
 
 pub(super) fn lasting(key: &LastingKey) -> Arc<Table> {
     static SHELF: LazyLock<Mutex<Shelf<LastingKey, Table>>> = LazyLock::new(Mutex::default);
-    take(&SHELF, key, Table::bytes, || Table::solve(lasting_terms(key)))
+    take(&SHELF, key, MOST_LASTING_BYTES, Table::bytes, || Table::solve(lasting_terms(key)))
 }
 
 #[derive(Debug)]
@@ -105,6 +106,7 @@ impl<K, T> Default for Shelf<K, T> {
 fn take<K: Copy + Eq + Hash, T>(
     shelf: &Mutex<Shelf<K, T>>,
     key: &K,
+    most_bytes: usize,
     bytes: impl Fn(&T) -> usize,
     solve: impl FnOnce() -> T,
 ) -> Arc<T> {
@@ -120,7 +122,7 @@ fn take<K: Copy + Eq + Hash, T>(
     shelf.bytes += bytes(&solved);
     shelf.order.push_back(*key);
     shelf.known.insert(*key, Arc::clone(&solved));
-    while shelf.bytes > MOST_BYTES && shelf.order.len() > 1 {
+    while shelf.bytes > most_bytes && shelf.order.len() > 1 {
         let oldest = shelf.order.pop_front().and_then(|oldest| shelf.known.remove(&oldest));
         shelf.bytes -= oldest.map_or(0, |oldest| bytes(&oldest));
     }

@@ -31,6 +31,7 @@ mod readiness;
 mod reloads;
 mod replay;
 mod restarts;
+mod rough_night;
 mod scale;
 mod service;
 mod sets;

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::http::total;
+use super::rough_night;
 use super::world::{BEGIN, CATALOGUE, World, check, scenario};
 use crate::samples::{at, mins};
 
@@ -137,6 +138,14 @@ fn throttled_throughout() -> Vec<MishapRule> {
             ..rule(operation, Mishap::Throttled)
         })
         .into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rough_night_over_http_is_explained_in_the_same_words() {
+    let (mut world, _wire, _stop) =
+        over_http(&rough_night::catalogue(), rough_night::account()).await;
+    let run = rough_night::live(&mut world).await;
+    rough_night::check(&world, &run).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
