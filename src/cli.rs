@@ -82,7 +82,7 @@ pub enum Verb {
     Skipped(skipped::SkippedArgs),
     /// Show what was spent and what was saved
     Savings(savings::SavingsArgs),
-    /// Tell one run's story: every decision, attempt and cent
+    /// Tell one run's story: every decision, attempt and cent; or where a job's next run would go
     Explain(explain::ExplainArgs),
     /// Let nothing of a job start any more
     Pause(operate::PauseArgs),

@@ -52,11 +52,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let store = open::store(&args.source)?;
             show.report(&savings(&args, &*store)?, args.format.format)?
         }
-        Verb::Explain(args) => {
-            let store = open::store(&args.source)?;
-            let report = wait(explain::run(&args, &*store))??;
-            show.report(&report, args.format.format)?
-        }
+        Verb::Explain(args) => explain(&show, &args)?,
         Verb::Pause(args) => show.sent(&args.remote, &args.key, &args.command())?,
         Verb::Resume(args) => show.sent(&args.remote, &args.key, &args.command())?,
         Verb::Trigger(args) => show.sent(&args.remote, &args.key, &args.command())?,
@@ -99,6 +95,16 @@ fn plan(show: &Shower, args: &plan::PlanArgs) -> Result<u8, CliError> {
     };
     let report = wait(plan::run(args, store.as_deref(), inputs))??;
     show.report(&report, args.format.format)
+}
+
+/// The story of a run, or where a job's next run would go. A job's name comes before the beginning of a
+/// run's id, which it is as well.
+fn explain(show: &Shower, args: &explain::ExplainArgs) -> Result<u8, CliError> {
+    if open::is_job(&args.source, &args.run) {
+        return plan(show, &plan::PlanArgs::of_job(&args.run, &args.source, &args.format));
+    }
+    let store = open::store(&args.source)?;
+    show.report(&wait(explain::run(args, &*store))??, args.format.format)
 }
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {

@@ -23,18 +23,20 @@ pub use ledger_line::LedgerLine;
 
 const HELP: &str = "\
 A run's id is its job's name and its scheduled time in UTC; `spotcron runs` lists them. The
-beginning of an id is enough where only one run has it.
+beginning of an id is enough where only one run has it. Of a job it is said where its next run
+would go, and at which prices and deadline it would go elsewhere.
 
 Examples:
   spotcron explain nightly-report-20261121T020000Z
-  spotcron explain nightly-report-20261121 --format json";
+  spotcron explain nightly-report-20261121 --format json
+  spotcron explain nightly-report";
 
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = HELP)]
 pub struct ExplainArgs {
-    /// The run's id, or the beginning of it
-    #[arg(value_name = "RUN")]
+    /// The run's id, or the beginning of it; or a job's name
+    #[arg(value_name = "RUN|JOB")]
     pub run: String,
     #[command(flatten)]
     pub source: Source,

@@ -126,6 +126,16 @@ fn existing_store(path: &Path) -> Result<(), CliError> {
     ))
 }
 
+/// Whether the catalogue, where there is a sound one, has a job of this name.
+pub fn is_job(source: &Source, name: &str) -> bool {
+    let settings = match args::config_path(source.config.as_deref()) {
+        Some(path) => settings::load(&path).0,
+        None => Some(Settings::default()),
+    };
+    let catalogue = settings.and_then(|settings| catalogue::load(&settings.catalogue).catalogue);
+    catalogue.is_some_and(|catalogue| catalogue.jobs.keys().any(|job| job.as_str() == name))
+}
+
 /// The catalogue of the settings, whole and valid.
 pub fn catalogue(settings: &Settings) -> Result<Catalogue, CliError> {
     let loaded = catalogue::load(&settings.catalogue);

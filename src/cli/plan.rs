@@ -65,6 +65,23 @@ pub struct PlanArgs {
     pub format: FormatArg,
 }
 
+impl PlanArgs {
+    /// The next run of one job, with what would change where it goes.
+    pub fn of_job(job: &str, source: &Source, format: &FormatArg) -> PlanArgs {
+        PlanArgs {
+            source: source.clone(),
+            jobs: 1,
+            job: Some(job.to_owned()),
+            from: None,
+            count: 1,
+            diff: Vec::new(),
+            what_would_change: true,
+            ahead: None,
+            format: format.clone(),
+        }
+    }
+}
+
 /// What `plan` needs besides the store.
 pub struct Inputs<'a> {
     pub catalogue: &'a Catalogue,

@@ -52,6 +52,38 @@ fn mistakes_in_the_arguments_end_with_two_and_say_what_was_expected() {
 }
 
 #[test]
+fn explaining_a_job_is_planning_it_with_what_would_change() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    let catalogue = include_str!("../../../config/catalogue.toml");
+    std::fs::write(folder.path().join("config/catalogue.toml"), catalogue).unwrap();
+    std::fs::copy("config/spotcron.toml", folder.path().join("config/spotcron.toml")).unwrap();
+    let said = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let planned =
+        said(&["plan", "--job", "expire-old-files", "--what-would-change", "--format", "json"]);
+    let explained = said(&["explain", "expire-old-files", "--format", "json"]);
+    assert_eq!(planned.0, Some(0), "{}", planned.2);
+    let without_now = |answer: &str| {
+        let mut answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        answer["now"].take();
+        answer["runs"][0]["decision"]["at"].take();
+        answer
+    };
+    assert_eq!(without_now(&explained.1), without_now(&planned.1));
+    assert!(planned.1.contains("turning_points"), "{}", planned.1);
+    let nobody = said(&["explain", "nobody"]);
+    assert_eq!(nobody.0, Some(2), "a name of nothing is still looked for in the store");
+}
+
+#[test]
 fn a_missing_store_is_the_input_s_fault_and_comes_with_advice() {
     for verb in ["runs", "prices", "savings"] {
         let output = spotcron(&[verb, "--store", "nowhere.db"]);
