@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Environment, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use spotcron::decision::{Question, decide};
 use spotcron::domain::{
-    Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour,
+    AccountRegion, Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources,
+    UsdPerHour, Window,
 };
-use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
 fn main() {
@@ -110,8 +111,13 @@ fn seen_everywhere(market: &Market) -> Experience {
         troubles_in_a_row: 0,
     };
     let environments = &market.environments;
-    let environments = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));
-    Experience { environments: environments.collect() }
+    let seen = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));
+    let mut hazards = Hazards::default();
+    let place = AccountRegion::from("us-east-1");
+    for quote in environments.values().flat_map(|quotes| &quotes.pools) {
+        hazards.record(&place, &quote.pool, Window::new(now() - mins(600), now()), true);
+    }
+    Experience { environments: seen.collect(), hazards: Arc::new(hazards) }
 }
 
 #[divan::bench(args = [false, true])]

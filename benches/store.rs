@@ -57,6 +57,7 @@ fn decision() -> Decision {
         price: Some(UsdPerHour::from_units(2_526_000_000)),
         price_age_secs: Some(120),
         on_demand: Some(UsdPerHour::from_units(7_960_000_000)),
+        level: None,
         hazard_per_hour: Ppm(100_000),
         expected_rework: Ppm(20_000),
         expected_cost: Some(Usd::from_nanos(43_854_000)),

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Class, Environment};
 use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
-use crate::experience::Experience;
+use crate::experience::{Experience, Level};
 use crate::market::Market;
 
 /// Everything a decision may look at.
@@ -134,7 +134,11 @@ pub struct Candidate {
     pub price_age_secs: Option<i64>,
     /// On-demand price per hour of the same share in the same pools, after the class's discount.
     pub on_demand: Option<UsdPerHour>,
-    /// Interruptions per hour (zero on demand).
+    /// How much more often its pools are taken back than the prior says, with the evidence; `None` on
+    /// demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Interruptions per hour where no age is told apart: the prior's times the level (zero on demand).
     pub hazard_per_hour: Ppm,
     /// What is expected beyond one uninterrupted run, as a part of it: repeated work, and under the model
     /// also what would be paid on demand in the end, at this price.

@@ -1,7 +1,17 @@
-//! What the past teaches: how often an environment is interrupted, where its attempts land, how long
-//! they wait. Estimates carry their evidence.
+//! What the past teaches: how often pools are taken back, where an environment's attempts land, when it had
+//! trouble. Estimates carry their evidence.
+
+mod hazards;
+mod watched;
+
+pub use hazards::{
+    FARGATE_SPOT, Hazards, Level, LevelMixture, Levels, POOL_STRENGTH, REGION_STRENGTH,
+    TYPE_STRENGTH,
+};
+pub use watched::{ONE_INTERRUPTION_SECS, PoolWatch};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,50 +35,36 @@ pub struct EnvironmentExperience {
     pub troubles_in_a_row: u32,
 }
 
-/// What was seen of all environments.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What was seen of all environments, and of the pools that they share.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Experience {
     pub environments: BTreeMap<EnvironmentName, EnvironmentExperience>,
+    /// Shared, so that a copy for a decision costs nothing.
+    pub hazards: Arc<Hazards>,
 }
 
 impl Experience {
-    /// Of these environments only.
+    /// Of these environments only, and of all pools.
     pub fn of(&self, names: &[EnvironmentName]) -> Experience {
         let known =
             |name: &EnvironmentName| Some((name.clone(), self.environments.get(name)?.clone()));
-        Experience { environments: names.iter().filter_map(known).collect() }
+        let environments = names.iter().filter_map(known).collect();
+        Experience { environments, hazards: Arc::clone(&self.hazards) }
     }
 }
 
-/// A rate of interruptions with the evidence behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hazard {
-    /// Interruptions per hour of running, in millionths.
-    pub per_hour: Ppm,
-    pub observed_interruptions: u64,
-    pub observed_millis: i64,
-}
-
-/// How many hours of running the prior is worth.
-const PRIOR_HOURS: i64 = 10;
-/// Of pools that nobody has seen yet, interruptions an hour: between the hazards of pools in published
+/// Where no age is told apart, of pools that nobody has seen yet, interruptions an hour: between the hazards of pools in published
 /// traces that have been up for eight hours and for twelve (`policy::lifetimes::PRIOR`).
 pub const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
 
-impl EnvironmentExperience {
-    /// The interruption rate: observed counts shrunk towards the prior.
-    pub fn hazard(&self) -> Hazard {
-        let hour = 3_600_000i128;
-        let exits = i128::from(self.interruptions) * 1_000_000
-            + i128::from(PRIOR_PER_HOUR.0) * i128::from(PRIOR_HOURS);
-        let exposure = i128::from(self.running_millis) + i128::from(PRIOR_HOURS) * hour;
-        Hazard {
-            per_hour: Ppm((exits * hour / exposure) as i64),
-            observed_interruptions: self.interruptions,
-            observed_millis: self.running_millis,
-        }
+impl Level {
+    /// Interruptions an hour where no age is told apart.
+    pub fn per_hour(&self) -> Ppm {
+        Ppm((i128::from(PRIOR_PER_HOUR.0) * i128::from(self.factor.0) / 1_000_000) as i64)
     }
+}
 
+impl EnvironmentExperience {
     /// Takes in one attempt that ended.
     pub fn record(
         &mut self,

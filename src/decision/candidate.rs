@@ -9,7 +9,7 @@ use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
 use crate::domain::{Accrual, Capacity, InstanceShape, Ppm, Share, Usd, UsdPerHour};
-use crate::experience::EnvironmentExperience;
+use crate::experience::{EnvironmentExperience, FARGATE_SPOT, Level, LevelMixture, Levels};
 use crate::market::EnvironmentMarket;
 
 /// Reclaims or starvations in a row after which an environment is left alone for the cooldown.
@@ -25,6 +25,7 @@ struct Mixture {
     max_age_secs: Option<i64>,
     pools: u32,
     stale_pools: u32,
+    level: Option<Level>,
     fits: bool,
 }
 
@@ -40,14 +41,17 @@ pub fn assess(
     let empty = EnvironmentExperience::default();
     let experience = question.experience.environments.get(&environment.name).unwrap_or(&empty);
     let market = question.market.environments.get(&environment.name);
-    let mixture = market.map(|market| mix(question, market, experience)).unwrap_or_default();
+    let mut levels = question.experience.hazards.levels(&environment.site.account_region());
+    let mixture =
+        market.map(|market| mix(question, market, experience, &mut levels)).unwrap_or_default();
     let interruptible = environment.capacity.is_interruptible();
-    let hazard = if interruptible { experience.hazard().per_hour } else { Ppm::ZERO };
+    let level = interruptible.then(|| mixture.level.unwrap_or_else(|| levels.unknown()));
+    let hazard = level.map_or(Ppm::ZERO, |level| level.per_hour());
     let work = billed_once(question.class, question.progress);
-    let outlook = match (question.class.policy, mixture.price) {
-        (Policy::Model, Some(price)) if interruptible => {
+    let outlook = match (question.class.policy, mixture.price, level) {
+        (Policy::Model, Some(price), Some(level)) => {
             let on_demand = steady.or(mixture.on_demand);
-            Some(outlook::of(question, experience, mixture.pools, price, on_demand))
+            Some(outlook::of(question, experience, mixture.pools, level, price, on_demand))
         }
         _ => None,
     };
@@ -74,6 +78,7 @@ pub fn assess(
         price: mixture.price,
         price_age_secs: mixture.age_secs,
         on_demand: mixture.on_demand,
+        level,
         hazard_per_hour: hazard,
         expected_rework: rework,
         expected_cost,
@@ -150,6 +155,7 @@ struct Pools {
     price: WeightedMean,
     on_demand: WeightedMean,
     age_secs: Option<i64>,
+    level: LevelMixture,
     count: u32,
 }
 
@@ -174,9 +180,11 @@ fn mix(
     question: &Question<'_>,
     market: &EnvironmentMarket,
     experience: &EnvironmentExperience,
+    levels: &mut Levels<'_>,
 ) -> Mixture {
     if market.capacity.is_fargate() {
-        return mix_fargate(question, market);
+        let level = Some(levels.of_type(FARGATE_SPOT));
+        return Mixture { level, ..mix_fargate(question, market) };
     }
     let interruptible = market.capacity.is_interruptible();
     let max_age_secs = question.class.max_price_age.as_secs();
@@ -212,6 +220,7 @@ fn mix(
         let is_stale = age.is_some_and(|age| age.as_secs() > max_age_secs);
         let pools = if is_stale { &mut stale } else { &mut fresh };
         pools.add(spot, list, age, seen + 1);
+        pools.level.add(levels.of_pool(&quote.pool), seen + 1);
     }
     let all_stale = fresh.price.mean().is_none() && stale.count > 0;
     let (used, stale_pools) = if all_stale { (stale, 0) } else { (fresh, stale.count) };
@@ -222,6 +231,7 @@ fn mix(
         max_age_secs: interruptible.then_some(max_age_secs),
         pools: market.pools.len() as u32,
         stale_pools,
+        level: used.level.mean(),
         fits,
     }
 }

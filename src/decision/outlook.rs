@@ -6,7 +6,7 @@ use super::Question;
 use super::candidate::billed_once;
 use crate::catalogue::Restart;
 use crate::domain::{Ppm, UsdPerHour};
-use crate::experience::{EnvironmentExperience, PRIOR_PER_HOUR};
+use crate::experience::{EnvironmentExperience, Level};
 
 use crate::policy::outlook::{Ask, Seen, Survival};
 
@@ -30,11 +30,13 @@ pub struct Outlook {
 /// With no on-demand price at all: the usual ratio of list prices to spot prices.
 const USUAL_RATIO: Ppm = Ppm(3_000_000);
 
-/// The outlook of an environment of so many pools with this price, where `on_demand` would take over.
+/// The outlook of an environment of so many pools with this level and price, where `on_demand` would take
+/// over.
 pub(super) fn of(
     question: &Question<'_>,
     experience: &EnvironmentExperience,
     pools: u32,
+    level: Level,
     price: UsdPerHour,
     on_demand: Option<UsdPerHour>,
 ) -> Outlook {
@@ -64,7 +66,7 @@ pub(super) fn of(
         work_secs: undone.as_secs().max(1),
         left_secs: left.map(|left| left.max(0)),
         price_ratio: ratio.to_ratio(),
-        risk_factor: experience.hazard().per_hour.to_ratio() / PRIOR_PER_HOUR.to_ratio(),
+        risk_factor: level.factor.to_ratio(),
         seen,
     }
     .answer();

@@ -6,6 +6,7 @@
 mod choice;
 mod guards;
 mod numbers;
+mod risk;
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,8 @@
 //! Lifetimes of spot capacity are heavy-tailed: what has lasted long will last. So a hazard belongs to
 //! an age, the time since the pool's phase last changed, not to a pool alone.
 
+use serde::{Deserialize, Serialize};
+
 use super::Phase;
 
 /// Where the age buckets begin, seconds. The first hours are fine, because an interruption soon after a
@@ -18,7 +20,7 @@ pub fn bucket_of(age_secs: i64) -> usize {
 }
 
 /// Seconds that were watched in each phase and age, and how many of the phases ended there.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exposure {
     secs: [[i64; BUCKETS]; 2],
     exits: [[u64; BUCKETS]; 2],
@@ -38,7 +40,8 @@ impl Exposure {
             *watched = watched.saturating_add(end - from);
             from = end;
         }
-        self.exits[phase][last] += u64::from(ended);
+        let exits = &mut self.exits[phase][last];
+        *exits = exits.saturating_add(u64::from(ended));
     }
 
     /// Adds what was watched elsewhere.
@@ -47,16 +50,25 @@ impl Exposure {
             for bucket in 0..BUCKETS {
                 let watched = &mut self.secs[phase][bucket];
                 *watched = watched.saturating_add(other.secs[phase][bucket]);
-                self.exits[phase][bucket] += other.exits[phase][bucket];
+                let exits = &mut self.exits[phase][bucket];
+                *exits = exits.saturating_add(other.exits[phase][bucket]);
             }
         }
+    }
+
+    /// Watched seconds and ended phases in one bucket; nothing in one that does not exist.
+    pub fn at(&self, phase: Phase, bucket: usize) -> (i64, u64) {
+        let phase = phase.index();
+        let of = (self.secs[phase].get(bucket), self.exits[phase].get(bucket));
+        (of.0.copied().unwrap_or(0), of.1.copied().unwrap_or(0))
     }
 
     /// Watched seconds and ended phases, all ages together.
     pub fn total(&self, phase: Phase) -> (i64, u64) {
         let phase = phase.index();
         let secs = self.secs[phase].iter().fold(0i64, |sum, secs| sum.saturating_add(*secs));
-        (secs, self.exits[phase].iter().sum())
+        let exits = self.exits[phase].iter();
+        (secs, exits.fold(0u64, |sum, exits| sum.saturating_add(*exits)))
     }
 }
 
@@ -135,6 +147,13 @@ impl Lifetimes {
     /// The hazard at an age, per hour.
     pub fn per_hour(&self, phase: Phase, age_secs: i64) -> f64 {
         self.per_hour[phase.index()][bucket_of(age_secs)]
+    }
+
+    /// How many phases would have ended in what was watched, had these been its hazards.
+    pub fn expected_exits(&self, phase: Phase, exposure: &Exposure) -> f64 {
+        let hazards = &self.per_hour[phase.index()];
+        let watched = &exposure.secs[phase.index()];
+        hazards.iter().zip(watched).map(|(hazard, secs)| hazard * *secs as f64 / 3600.0).sum()
     }
 
     /// What a tick makes of a phase in `bucket`.

@@ -19,6 +19,9 @@ pub enum Survival {
     Progress { changeover_secs: i64 },
 }
 
+/// The factors of risk that are told apart; further ones count as these.
+pub const RISK_FACTORS: std::ops::RangeInclusive<f64> = 0.01..=50.0;
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ask {

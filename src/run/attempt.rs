@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::PriceTerms;
 use crate::domain::{
     AttemptEnd, BatchJobId, Capacity, ClassName, EnvironmentName, InstanceId, InstanceShape,
-    InstanceType, JobName, Lifecycle, Resources, RunId, Site, Window, Zone,
+    InstanceType, JobName, Lifecycle, Pool, Resources, RunId, Site, Window, Zone,
 };
 
 /// Which attempt.
@@ -29,6 +29,13 @@ pub struct HostRecord {
     pub lifecycle: Lifecycle,
     pub launched_at: Timestamp,
     pub shape: Option<InstanceShape>,
+}
+
+impl HostRecord {
+    /// The pool that it was launched in.
+    pub fn pool(&self) -> Pool {
+        Pool { zone: self.zone.clone(), instance_type: self.instance_type.clone() }
+    }
 }
 
 /// One attempt. Everything the ledger needs, taken down while AWS still shows it.

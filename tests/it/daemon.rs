@@ -11,6 +11,7 @@ mod fargate;
 mod http;
 mod kill;
 mod late_looks;
+mod learning;
 mod money;
 mod operating;
 mod operating_deaths;

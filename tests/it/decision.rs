@@ -2,15 +2,17 @@
 
 mod model;
 mod prices;
+mod risk;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, LegCause, Ppm};
-use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::domain::{Capacity, LegCause, Pool, Ppm};
+use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
 use spotcron::market::Market;
 
 use crate::samples;
@@ -183,13 +185,8 @@ fn many_interruptions_make_cheap_spot_dear() {
     case.class.expected_duration = samples::mins(8 * 60);
     case.deadline = None;
     assert_eq!(chosen(&case.decide()), "spot");
-    let seen = EnvironmentExperience {
-        interruptions: 40,
-        running_millis: 100 * 3_600_000,
-        ..EnvironmentExperience::default()
-    };
-    case.experience.environments.insert("spot".into(), seen);
-    // λ ≈ 0.37/h over 8 h: (e^2.98 − 1)/2.98 = 6.3 times the work at a third of the price.
+    case.experience.hazards = samples::hazards(100, 40);
+    // Of 8 expected: λ ≈ 0.49/h over 8 h, (e^3.9 − 1)/3.9 = 12 times the work at a third of the price.
     assert_eq!(chosen(&case.decide()), "steady");
 }
 
@@ -262,7 +259,7 @@ prop_compose! {
         max_price in price(),
         min_saving in 0i64..100,
         (troubles, trouble_mins) in (0u32..4, 0i64..40),
-        (interruptions, hours) in (0u64..50, 0i64..500),
+        watched in prop::collection::vec(prop::option::of((0i64..500, 0i64..50)), 7),
         which in 1u8..4,
         age_step in 0i64..20,
         placements in prop::collection::vec(0u64..9, 5),
@@ -300,14 +297,24 @@ prop_compose! {
         case.cause = cause;
         case.legs = legs;
         case.experience.environments.insert("spot".into(), EnvironmentExperience {
-            interruptions,
-            running_millis: hours * 3_600_000,
             starved_at: starved_mins.map(|mins| now - samples::mins(mins)),
             troubles_in_a_row: troubles,
             last_trouble: Some(now - samples::mins(trouble_mins)),
             placements: placed,
             ..EnvironmentExperience::default()
         });
+        // Five zones of the type, another type, and another region.
+        let pools = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e"]
+            .map(|zone| (zone, "m6i.xlarge"));
+        let pools = pools.into_iter().chain([("us-east-1a", "c6i.large"), ("eu-west-1a", "m6i.xlarge")]);
+        let mut hazards = Hazards::default();
+        for ((zone, of_type), (hours, times)) in
+            pools.zip(watched).filter_map(|(pool, watched)| Some((pool, watched?)))
+        {
+            let pool = Pool { zone: zone.into(), instance_type: of_type.into() };
+            samples::taken_back(&mut hazards, &pool, hours, times);
+        }
+        case.experience.hazards = Arc::new(hazards);
         case.environments.retain(|e| match e.capacity {
             Capacity::Spot => which & 1 != 0,
             _ => which & 2 != 0,

@@ -9,7 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
-use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site};
+use spotcron::domain::{
+    AccountRegion, Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Window,
+};
+use spotcron::experience::Hazards;
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 use spotcron::schedule::{Overlap, Schedule};
 
@@ -120,6 +123,26 @@ pub fn quotes(
         fargate: None,
         unusable: None,
     }
+}
+
+/// `hours` in which the pool lasted, and so many interruptions an hour apart, each as soon as it was up.
+pub fn taken_back(hazards: &mut Hazards, pool: &Pool, hours: i64, interruptions: i64) {
+    let place = AccountRegion::from("us-east-1");
+    let from = Timestamp::UNIX_EPOCH;
+    let lasted = from + SignedDuration::from_hours(hours);
+    hazards.record(&place, pool, Window::new(from, lasted), false);
+    for hour in 1..=interruptions {
+        let at = lasted + SignedDuration::from_hours(hour);
+        hazards.record(&place, pool, Window::new(at, at), true);
+    }
+}
+
+/// [`taken_back`] of `m6i.xlarge` in `us-east-1a`, and nothing else.
+pub fn hazards(hours: i64, interruptions: i64) -> Arc<Hazards> {
+    let mut hazards = Hazards::default();
+    let pool = Pool { zone: "us-east-1a".into(), instance_type: "m6i.xlarge".into() };
+    taken_back(&mut hazards, &pool, hours, interruptions);
+    Arc::new(hazards)
 }
 
 pub fn market(quotes: Vec<EnvironmentMarket>, now: Timestamp) -> Market {

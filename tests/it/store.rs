@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod files;
 mod groups;
+mod hazards;
 mod model;
 pub mod samples;
 
@@ -72,6 +73,7 @@ on_both_modes!(
     conformance::fargate_prices_come_newest_first,
     conformance::environment_markets_are_replaced,
     conformance::experience_is_replaced_whole,
+    hazards::what_was_watched_of_pools_is_replaced_whole,
     groups::sets_of_one_time_are_counted_and_folded,
     groups::the_previous_success_is_that_of_the_same_set,
 );

@@ -8,6 +8,7 @@ use super::table::{Grid, Text, Tone, or_dash, plain, toned};
 use super::{Page, sentence, value};
 use crate::decision::{Candidate, Decision, Outlook};
 use crate::domain::{Capacity, EnvironmentName, Ppm, Usd, UsdPerHour};
+use crate::experience::Level;
 
 /// A decision, ready to be shown.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,9 @@ pub struct CandidateView {
     pub price_age_secs: Option<i64>,
     pub on_demand_usd_per_hour: Option<UsdPerHour>,
     pub interruptions_per_hour: Number,
+    /// Where that comes from, of capacity that may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<LevelView>,
     pub expected_rework_percent: Number,
     pub expected_cost_usd: Option<Usd>,
     pub pools: u32,
@@ -55,6 +59,36 @@ pub struct CandidateView {
     risk: String,
     #[serde(skip)]
     rework: String,
+}
+
+/// How risky an environment's pools are, with the evidence.
+#[derive(Debug, Serialize)]
+pub struct LevelView {
+    /// They are taken back so many times as often as the prior says.
+    pub times_the_prior: Number,
+    /// Seen in these pools themselves.
+    pub interruptions: u64,
+    pub watched_secs: i64,
+    /// `None` where nothing was learnt yet.
+    #[serde(skip)]
+    text: Option<String>,
+}
+
+impl LevelView {
+    fn of(name: &EnvironmentName, level: &Level) -> Self {
+        let &Level { factor, interruptions, watched_secs } = level;
+        let seen = value::count(interruptions as usize, "interruption");
+        let times = format!("risk {:.2} times the prior's", factor.to_ratio());
+        let learnt = interruptions > 0 || watched_secs > 0 || factor != Ppm::ONE;
+        LevelView {
+            times_the_prior: value::ratio_number(factor),
+            interruptions,
+            watched_secs,
+            text: learnt.then(|| {
+                format!("{name}: {seen} in {} watched, {times}.", value::seconds(watched_secs))
+            }),
+        }
+    }
 }
 
 /// What the model knew of an environment, and expects of it.
@@ -125,6 +159,8 @@ impl DecisionView {
             grid.row(self.cells(candidate));
         }
         page.table(indent, &grid);
+        let learnt = self.candidates.iter().filter_map(|c| c.level.as_ref()?.text.as_deref());
+        learnt.for_each(|text| page.styled(super::FAINT, format!("{:indent$}{text}", "")));
         if self.chosen.is_none() {
             let held = self
                 .reasons
@@ -227,6 +263,10 @@ impl CandidateView {
             price_age_secs: candidate.price_age_secs,
             on_demand_usd_per_hour: candidate.on_demand,
             interruptions_per_hour: value::ratio_number(candidate.hazard_per_hour),
+            level: candidate
+                .level
+                .as_ref()
+                .map(|level| LevelView::of(&candidate.environment, level)),
             expected_rework_percent: value::percent_number(candidate.expected_rework),
             expected_cost_usd: candidate.expected_cost,
             pools: candidate.pools,

@@ -173,7 +173,7 @@ impl Watch {
             progress: progress.as_ref(),
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
-        let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, now));
+        let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, host, now));
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
                 findings.starved.push(leg.clone());

@@ -1,42 +1,40 @@
 //! What a candidate is said to cost, recomputed from the question.
 
-use super::{Findings, billed_once};
+use super::{Findings, billed_once, risk};
 use crate::catalogue::{Policy, Restart};
 use crate::decision::{Candidate, Outlook, Question};
-use crate::domain::{EnvironmentName, Ppm, UsdPerHour};
+use crate::domain::{EnvironmentName, Pool, Ppm, UsdPerHour};
 use crate::market::PoolQuote;
 
-/// The prior of docs/concepts/decision.md: 0.10 interruptions an hour, worth ten hours.
-const PRIOR_INTERRUPTIONS: f64 = 1.0;
-const PRIOR_HOURS: f64 = 10.0;
-
 /// A pool that can take the job, and its prices of the job's share.
-pub(super) struct Offer {
-    weight: i128,
+pub(super) struct Offer<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) weight: i128,
     spot: Option<UsdPerHour>,
     list: Option<UsdPerHour>,
     /// Its spot price was not confirmed for longer than the class allows.
     pub(super) stale: bool,
 }
 
-impl Offer {
+impl Offer<'_> {
     pub(super) const fn has_spot(&self) -> bool {
         self.spot.is_some()
     }
 }
 
 /// Every pool of the environment that is large enough. Each weighs 1 and the placements seen there.
-pub(super) fn offers(question: &Question<'_>, name: &EnvironmentName) -> Vec<Offer> {
+pub(super) fn offers<'a>(question: &Question<'a>, name: &EnvironmentName) -> Vec<Offer<'a>> {
     let Some(market) = question.market.environments.get(name) else { return Vec::new() };
     let seen = question.experience.environments.get(name);
     let placed =
         |quote: &PoolQuote| seen.and_then(|seen| seen.placements.get(&quote.pool)).copied();
     let max_age = question.class.max_price_age.as_secs();
-    let offer = |quote: &PoolQuote| {
+    let offer = |quote: &'a PoolQuote| {
         let share = question.resources.share_of(&quote.shape)?;
         let list = quote.on_demand.map(|list| question.class.effective_on_demand(list));
         let age = quote.seen_at.map(|at| question.now.duration_since(at).as_secs());
         Some(Offer {
+            pool: &quote.pool,
             weight: 1 + i128::from(placed(quote).unwrap_or(0)),
             spot: quote.spot.map(|spot| spot.of_share(share)),
             list: list.map(|list| list.of_share(share)),
@@ -77,12 +75,13 @@ fn check_prices(question: &Question<'_>, candidate: &Candidate, found: &mut Find
     let all = offers(question, &candidate.environment);
     // Stale pools may be left out where others are not, and where every price is stale, the pools
     // without one may.
-    let is = |pick: fn(&Offer) -> Option<UsdPerHour>, price: Option<UsdPerHour>| {
-        let of = |keep: fn(&Offer) -> bool| is_mean(price, all.iter().filter(|o| keep(o)), pick);
+    let is = |pick: fn(&Offer<'_>) -> Option<UsdPerHour>, price: Option<UsdPerHour>| {
+        let of =
+            |keep: fn(&Offer<'_>) -> bool| is_mean(price, all.iter().filter(|o| keep(o)), pick);
         of(|_| true) || of(|offer| !offer.stale) || of(|offer| offer.stale)
     };
     let some_fresh = all.iter().any(|offer| offer.has_spot() && !offer.stale);
-    let counts = |offer: &&Offer| !some_fresh || !offer.stale;
+    let counts = |offer: &&Offer<'_>| !some_fresh || !offer.stale;
     let holds = if candidate.capacity.is_interruptible() {
         is_mean(candidate.price, all.iter().filter(counts), |offer| offer.spot)
     } else {
@@ -100,8 +99,8 @@ fn check_prices(question: &Question<'_>, candidate: &Candidate, found: &mut Find
 /// Whether `price` is the weighted mean of the prices that are known, to the unit.
 fn is_mean<'a>(
     price: Option<UsdPerHour>,
-    offers: impl Iterator<Item = &'a Offer>,
-    pick: fn(&Offer) -> Option<UsdPerHour>,
+    offers: impl Iterator<Item = &'a Offer<'a>>,
+    pick: fn(&Offer<'_>) -> Option<UsdPerHour>,
 ) -> bool {
     let (mut total, mut weight) = (0, 0);
     for offer in offers {
@@ -124,17 +123,7 @@ fn check_risk(
     all: &[Candidate],
     found: &mut Findings,
 ) {
-    let seen = question.experience.environments.get(&candidate.environment);
-    let (interruptions, millis) =
-        seen.map_or((0, 0), |seen| (seen.interruptions, seen.running_millis));
-    let hours = millis as f64 / 3_600_000.0;
-    let an_hour = (interruptions as f64 + PRIOR_INTERRUPTIONS) / (hours + PRIOR_HOURS);
-    let an_hour = if candidate.capacity.is_interruptible() { an_hour } else { 0.0 };
-    found.rule_of(
-        candidate,
-        is_near(candidate.hazard_per_hour, an_hour),
-        "its risk is what was seen, with the prior",
-    );
+    risk::check(question, candidate, found);
     if let Some(outlook) = &candidate.outlook {
         return check_outlook(question, candidate, all, outlook, found);
     }
@@ -227,7 +216,7 @@ fn repeated_from_zero(interruptions: f64) -> f64 {
 }
 
 /// To two millionths, or as many parts of itself.
-fn is_near(said: Ppm, is: f64) -> bool {
+pub(super) fn is_near(said: Ppm, is: f64) -> bool {
     let is = Ppm::from_ratio(is).0 as f64;
     (said.0 as f64 - is).abs() <= 2.0 + is.abs() * 2e-6
 }

@@ -7,7 +7,8 @@ mod parts;
 
 use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
-use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Share, Usd};
+use spotcron::domain::{AttemptEnd, Capacity, LegCause, Ppm, RunOutcome, Share, Usd};
+use spotcron::experience::Level;
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::schedule::{SkipReason, Skipped};
@@ -84,6 +85,11 @@ fn fallback_chosen() -> Decision {
         candidates: vec![
             Candidate {
                 stale_pools: 1,
+                level: Some(Level {
+                    factor: Ppm(1_700_000),
+                    interruptions: 3,
+                    watched_secs: 40 * 3600,
+                }),
                 ..candidate("spot-a", Capacity::Spot, "0.1033", 170_000, "0.1265", guards)
             },
             candidate("on-demand-a", Capacity::OnDemand, "0.2995", 0, "0.2995", Vec::new()),

@@ -11,7 +11,6 @@ use spotcron::daemon::{CallLog, Cloud, metrics_text};
 use spotcron::domain::{
     AttemptEnd, BatchJobId, Capacity, InstanceType, LegCause, RunOutcome, Usd, Window,
 };
-use spotcron::experience::EnvironmentExperience;
 use spotcron::ledger::Counter;
 use spotcron::market::{FargatePrice, ListPrice, PricePoint};
 use spotcron::ports::{
@@ -27,7 +26,7 @@ use tokio::sync::watch;
 use super::http::total;
 use super::rough_night;
 use super::world::{BEGIN, CATALOGUE, World, check, scenario};
-use crate::samples::{at, mins};
+use crate::samples::{self, at, mins};
 
 /// Serves `cloud` until the sender is dropped or says so.
 async fn served(cloud: &SimCloud) -> (AwsCloud, Wire, watch::Sender<bool>) {
@@ -158,13 +157,7 @@ async fn ten_jobs_come_through_reclaims_starvation_deadlines_and_lost_answers() 
     // with whom must not depend on that.
     scenario.compute_environments[0].instance_types = vec!["m6i.xlarge".to_owned()];
     let (mut world, wire, _stop) = over_http(&ten_jobs(), scenario).await;
-    let dangerous = EnvironmentExperience {
-        attempts: 20,
-        running_millis: 10 * 3_600_000,
-        interruptions: 20,
-        ..EnvironmentExperience::default()
-    };
-    world.shared.experience().environments.insert("spot".into(), dangerous);
+    world.shared.experience().hazards = samples::hazards(10, 20);
     let mut mishaps = vec![
         MishapRule { nth: Some(2), ..rule("SubmitJob", Mishap::DropAfter) },
         MishapRule { nth: Some(4), ..rule("SubmitJob", Mishap::DropBefore) },

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use spotcron::daemon::Cloud;
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome};
-use spotcron::experience::EnvironmentExperience;
 use spotcron::ledger::Counter;
 use spotcron::ports::BatchService;
 use spotcron::run::{Run, RunEventKind, RunState};
@@ -14,7 +13,7 @@ use spotcron::sim::{Fault, Faults, Operation, Scenario};
 
 use super::edges::TroubledBatch;
 use super::world::{BEGIN, CATALOGUE, World, check, parse, scenario};
-use crate::samples::{at, mins};
+use crate::samples::{self, at, mins};
 
 /// A world whose Batch is in the trouble that `trouble` makes.
 async fn troubled(mut world: World, trouble: impl FnOnce(&mut TroubledBatch)) -> World {
@@ -156,14 +155,8 @@ fn slow_to_start() -> (String, Scenario) {
 
 async fn world_at_risk(catalogue: &str, scenario: Scenario) -> World {
     let world = World::of(catalogue, scenario, 1).await;
-    // One reclaim an hour, as was seen: a risk that no running attempt may be left to.
-    let dangerous = EnvironmentExperience {
-        attempts: 20,
-        running_millis: 10 * 3_600_000,
-        interruptions: 20,
-        ..EnvironmentExperience::default()
-    };
-    world.shared.experience().environments.insert("spot".into(), dangerous);
+    // More than one reclaim an hour, as was seen: a risk that no running attempt may be left to.
+    world.shared.experience().hazards = samples::hazards(10, 20);
     world
 }
 

@@ -69,13 +69,12 @@ fn a_very_dangerous_environment_loses_to_on_demand() {
         case.deadline = Some(samples::mins(20 * 60));
         assert_eq!(chosen(&case.decide()), "spot");
         let seen = EnvironmentExperience {
-            interruptions: 300,
-            running_millis: 100 * 3_600_000,
             troubles_in_a_row: 1,
             last_trouble: Some(case.now),
             ..EnvironmentExperience::default()
         };
         case.experience.environments.insert("spot".into(), seen);
+        case.experience.hazards = samples::hazards(100, 300);
         let decision = case.decide();
         assert_eq!(chosen(&decision), "steady", "{:?}", spot(&decision).outlook);
         let calm = make();

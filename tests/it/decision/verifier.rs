@@ -172,18 +172,23 @@ fn every_number_is_recomputed() {
     fn dearer(price: &mut Option<UsdPerHour>) {
         *price = price.map(|price| UsdPerHour::from_units(price.units() + 1));
     }
-    let wrong: [(&str, Falsify<Candidate>); 8] = [
+    let wrong: [(&str, Falsify<Candidate>); 12] = [
         ("its price is the mean", |c| dearer(&mut c.price)),
         ("its price is the mean", |c| c.price = None),
         ("its on-demand price is the mean", |c| dearer(&mut c.on_demand)),
-        ("its risk", |c| c.hazard_per_hour = Ppm(c.hazard_per_hour.0 + 5)),
+        ("its risk is the prior's", |c| c.hazard_per_hour = Ppm(c.hazard_per_hour.0 + 5)),
+        ("its risk is none only", |c| c.level = None),
+        ("its level", |c| c.level.as_mut().unwrap().factor.0 += 50),
+        ("its evidence", |c| c.level.as_mut().unwrap().interruptions += 1),
+        ("its evidence", |c| c.level.as_mut().unwrap().watched_secs -= 1),
         ("its expected rework", |c| c.expected_rework = Ppm(c.expected_rework.0 - 5)),
         ("its expected cost", |c| c.expected_cost = c.expected_cost.map(|cost| cost + nanos(4))),
         ("its expected cost", |c| c.expected_cost = None),
         ("its capacity", |c| c.capacity = Capacity::FargateSpot),
     ];
     for (about, falsify) in wrong {
-        let case = Case::usual();
+        let mut case = Case::usual();
+        case.experience.hazards = samples::hazards(100, 12);
         let mut decision = case.decide();
         falsify(spot(&mut decision));
         objects(&case, &decision, about);

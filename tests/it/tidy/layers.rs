@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cost", &["domain", "market"]),
     // Plain numbers of hazards and prices: it needs nothing of the rest.
     ("policy", &[]),
-    ("experience", &["domain"]),
+    ("experience", &["domain", "policy"]),
     ("decision", &["domain", "catalogue", "market", "cost", "policy", "experience"]),
     (
         "run",

@@ -8,19 +8,20 @@ use super::hosts::Hosts;
 use crate::catalogue::{Class, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use crate::daemon::{Mode, Shared};
 use crate::domain::{BatchStatus, Capacity, JobObservation, Ppm};
-use crate::experience::EnvironmentExperience;
-use crate::run::{Leg, Run, StepContext, depends_on_instance_end};
+use crate::experience::FARGATE_SPOT;
+use crate::run::{HostRecord, Leg, Run, StepContext, depends_on_instance_end};
 
 /// How an instance ended is waited for so long, where an attempt's end depends on it: the two minutes
 /// from EC2's notice to the end, and one for EC2 to show it.
 const INSTANCE_END_MAY_COME: SignedDuration = SignedDuration::from_mins(3);
 
-/// The context of a step of `run`, whose last leg is `leg`.
+/// The context of a step of `run`, whose last leg is `leg` and was last seen on `host`.
 pub(super) fn step_context<'a>(
     shared: &Shared,
     run: &Run,
     leg: &Leg,
     class: &'a Class,
+    host: Option<&HostRecord>,
     now: Timestamp,
 ) -> StepContext<'a> {
     // Who only observes does not stop a leg either, since no other would follow.
@@ -28,18 +29,22 @@ pub(super) fn step_context<'a>(
     StepContext {
         class,
         now,
-        hazard_per_hour: hazard(shared, leg),
+        hazard_per_hour: hazard(shared, leg, host),
         has_steady_capacity: submits && has_steady_capacity(shared, run, class),
         is_array: leg.array_size.is_some() && leg.indices.is_none(),
     }
 }
 
-fn hazard(shared: &Shared, leg: &Leg) -> Ppm {
+/// Of the pool that the leg's newest attempt runs in, or of its region while that is not known.
+fn hazard(shared: &Shared, leg: &Leg, host: Option<&HostRecord>) -> Ppm {
     let experience = shared.experience();
-    match experience.environments.get(&leg.environment) {
-        Some(environment) => environment.hazard().per_hour,
-        None => EnvironmentExperience::default().hazard().per_hour,
-    }
+    let mut levels = experience.hazards.levels(&leg.site.account_region());
+    let level = match host.map(HostRecord::pool) {
+        Some(pool) => levels.of_pool(&pool),
+        None if leg.capacity.is_fargate() => levels.of_type(FARGATE_SPOT),
+        None => levels.unknown(),
+    };
+    level.per_hour()
 }
 
 /// Whether capacity that is not taken back could take the run over now. A leg is not stopped for the

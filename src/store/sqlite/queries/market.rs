@@ -1,6 +1,7 @@
 //! What is known of the market: prices, instance types, experience.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,7 +10,7 @@ use crate::domain::{
     AccountRegion, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
     Zone,
 };
-use crate::experience::{EnvironmentExperience, Experience};
+use crate::experience::{EnvironmentExperience, Experience, Hazards};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -191,5 +192,15 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
             Ok((name(row, 0)?, seen))
         },
     )?;
-    Ok(Experience { environments: all.into_iter().collect() })
+    let hazards = Arc::new(hazards(db)?);
+    Ok(Experience { environments: all.into_iter().collect(), hazards })
+}
+
+fn hazards(db: &Connection) -> Reading<Hazards> {
+    let all = rows(db, "SELECT place, zone, instance_type, doc FROM watched_pools", [], |row| {
+        let place: AccountRegion = name(row, 0)?;
+        let pool = Pool { zone: name(row, 1)?, instance_type: name(row, 2)? };
+        Ok((place, pool, from_json(row, 3)?))
+    })?;
+    Ok(all.into_iter().collect())
 }

@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::domain::{AccountRegion, InstanceShape, InstanceType};
-use crate::experience::Experience;
+use crate::experience::{Experience, Hazards};
 use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
 use super::super::rows::{integer, nanos, to_json};
@@ -96,8 +96,29 @@ pub(super) fn put_fargate_price(db: &Connection, price: &FargatePrice) -> rusqli
     )
 }
 
-/// The whole of it: environments that it no longer names go.
+/// The whole of it: what it no longer names goes.
 pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    put_environments(db, experience)?;
+    put_hazards(db, &experience.hazards)
+}
+
+fn put_hazards(db: &Connection, hazards: &Hazards) -> rusqlite::Result<()> {
+    run_cached(db, "DELETE FROM watched_pools", [])?;
+    let mut insert: CachedStatement<'_> = db.prepare_cached(
+        "INSERT INTO watched_pools (place, zone, instance_type, doc) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (place, pool, watch) in hazards.pools() {
+        insert.execute(params![
+            place.to_string(),
+            pool.zone.as_str(),
+            pool.instance_type.as_str(),
+            to_json(watch)?
+        ])?;
+    }
+    Ok(())
+}
+
+fn put_environments(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
     for (environment, seen) in &experience.environments {
         let placements: Vec<(&str, &str, u64)> = seen
             .placements

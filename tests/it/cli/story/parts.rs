@@ -190,6 +190,7 @@ pub fn candidate(
         price: Some(price.parse().unwrap()),
         price_age_secs: Some(240),
         on_demand: Some("0.2995".parse().unwrap()),
+        level: None,
         hazard_per_hour: Ppm(hazard),
         expected_rework: Ppm(hazard / 2),
         expected_cost: Some(usd(cost)),
