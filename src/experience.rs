@@ -1,5 +1,7 @@
 //! What the past teaches: how often an environment is interrupted, where its attempts land, how long
-//! they wait. Estimates carry their evidence.
+//! they wait, how long a job's work takes ([`durations`]). Estimates carry their evidence.
+
+pub mod durations;
 
 use std::collections::BTreeMap;
 

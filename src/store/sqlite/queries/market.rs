@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{
-    AccountRegion, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
-    Zone,
+    AccountRegion, EnvironmentName, InstanceShape, InstanceType, JobName, Pool, Region, UsdPerHour,
+    Window, Zone,
 };
+use crate::experience::durations::JobDurations;
 use crate::experience::{EnvironmentExperience, Experience};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -192,4 +193,11 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
         },
     )?;
     Ok(Experience { environments: all.into_iter().collect() })
+}
+
+pub(in crate::store) fn durations(db: &Connection) -> Reading<BTreeMap<JobName, JobDurations>> {
+    let all = rows(db, "SELECT job, doc FROM durations", [], |row| {
+        Ok((name(row, 0)?, from_json(row, 1)?))
+    })?;
+    Ok(all.into_iter().collect())
 }

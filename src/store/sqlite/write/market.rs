@@ -2,8 +2,9 @@
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use crate::domain::{AccountRegion, InstanceShape, InstanceType};
+use crate::domain::{AccountRegion, InstanceShape, InstanceType, JobName};
 use crate::experience::Experience;
+use crate::experience::durations::JobDurations;
 use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
 use super::super::rows::{integer, nanos, to_json};
@@ -137,4 +138,20 @@ pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqli
         "DELETE FROM experience WHERE environment NOT IN (SELECT value FROM json_each(?1))",
         [to_json(&named)?],
     )
+}
+
+pub(super) fn put_durations(
+    db: &Connection,
+    job: &JobName,
+    seen: Option<&JobDurations>,
+) -> rusqlite::Result<()> {
+    match seen {
+        None => run_cached(db, "DELETE FROM durations WHERE job = ?1", [job.as_str()]),
+        Some(seen) => run_cached(
+            db,
+            "INSERT INTO durations (job, doc) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET doc = excluded.doc",
+            params![job.as_str(), to_json(seen)?],
+        ),
+    }
 }
