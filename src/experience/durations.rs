@@ -126,11 +126,12 @@ impl JobDurations {
         let unfinished = self.kept.len() as u32 - finished;
         let seen = Lengths { finished, unfinished, ..nothing_seen };
         let ordered = self.ordered(stated, progress);
+        let with_stated = millis(stated) > millis(progress);
         let Some((longest, _)) = ordered.last().copied() else {
             let length = stated.max(progress);
             return Lengths { expected: length, planned: length, ..seen };
         };
-        let wanted = wanted_chance(&ordered, stated > progress, percentile);
+        let wanted = wanted_chance(&ordered, with_stated, percentile);
         let (mut sum, mut reached, mut planned) = (0.0, 0.0, None);
         for (millis, chance) in distribution(&ordered) {
             sum += millis as f64 * chance;
@@ -146,14 +147,21 @@ impl JobDurations {
 
     /// What is longer than `progress`, in order: milliseconds, and whether they are a whole length.
     fn ordered(&self, stated: SignedDuration, progress: SignedDuration) -> Vec<(i64, bool)> {
-        let stated = std::iter::repeat_n((stated.as_millis() as i64, true), STATED_COUNTS);
+        let stated = std::iter::repeat_n((millis(stated), true), STATED_COUNTS);
         let kept = self.kept.iter().map(|(secs, whole)| (i64::from(*secs) * 1000, *whole));
         let mut all: Vec<(i64, bool)> = kept.chain(stated).collect();
-        all.retain(|(millis, _)| i128::from(*millis) > progress.as_millis());
+        let done = millis(progress);
+        all.retain(|(length, _)| *length > done);
         // Of equals the whole lengths first: what is censored there takes longer.
-        all.sort_unstable_by_key(|(millis, whole)| (*millis, !whole));
+        all.sort_unstable_by_key(|(length, whole)| (*length, !whole));
         all
     }
+}
+
+/// A hundred thousand years and what is longer are one: sums of them are a number yet.
+fn millis(length: SignedDuration) -> i64 {
+    const MOST: i128 = 100_000 * 366 * 86_400_000;
+    length.as_millis().clamp(-MOST, MOST) as i64
 }
 
 /// The product-limit estimate of what is in order: lengths in milliseconds, each with its chance.

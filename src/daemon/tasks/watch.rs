@@ -179,6 +179,7 @@ impl Watch {
         };
         let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, now));
         findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
+        self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, now);
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
                 findings.starved.push(leg.clone());
@@ -186,10 +187,7 @@ impl Watch {
             for kind in stepped.events {
                 findings.change.event(&next, now, kind);
             }
-            self.plan_next_look(&next, &class, now);
             findings.change.update(next);
-        } else {
-            self.plan_next_look(run, &class, now);
         }
         let submits = self.shared.mode == Mode::Submit;
         findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
