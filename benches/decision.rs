@@ -12,7 +12,9 @@ use spotcron::domain::{
     AccountRegion, Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources,
     UsdPerHour, Window,
 };
+use spotcron::experience::durations::Lengths;
 use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
+
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
 fn main() {
@@ -34,6 +36,7 @@ fn class() -> Class {
         name: "c".into(),
         environments: vec!["spot".into(), "steady".into()],
         expected_duration: mins(60),
+        planning_percentile: 95,
         deadline: Some(mins(360)),
         start_up: mins(3),
         restart: Restart::FromZero,
@@ -157,6 +160,7 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
+        lengths: Lengths::stated(class.expected_duration, class.planning_percentile),
         cooldown: mins(15),
         forced: None,
     };

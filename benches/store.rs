@@ -72,6 +72,7 @@ fn decision() -> Decision {
         reasons: vec![Reason::OnlyCandidate],
         candidates: vec![candidate("spot"), candidate("spot-b"), candidate("on-demand")],
         wait_until: None,
+        lengths: None,
     }
 }
 

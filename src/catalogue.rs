@@ -124,6 +124,8 @@ pub struct Class {
     pub environments: Vec<EnvironmentName>,
     /// Wall time of one uninterrupted attempt, without the wait and the start.
     pub expected_duration: SignedDuration,
+    /// Deadlines are planned with a length that so many runs in a hundred do not exceed, from 50 to 99.
+    pub planning_percentile: u8,
     /// How long after its scheduled time a run must have succeeded.
     pub deadline: Option<SignedDuration>,
     /// From a job's start on an instance to its container running: boot and image pull.

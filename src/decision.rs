@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Class, Environment};
 use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
 use crate::experience::{Experience, Level};
+
+use crate::experience::durations::Lengths;
 use crate::market::Market;
 
 /// Everything a decision may look at.
@@ -38,6 +40,8 @@ pub struct Question<'a> {
     pub legs: u16,
     /// Work already saved by checkpoints.
     pub progress: SignedDuration,
+    /// How long the work of such a run takes.
+    pub lengths: Lengths,
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
     /// Somebody asked for capacity that is not taken back.
@@ -199,4 +203,7 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// Past this a leg that still waits for interruptible capacity is moved.
     pub wait_until: Option<Timestamp>,
+    /// How long the work was taken to be; `None` in decisions from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lengths: Option<Lengths>,
 }

@@ -1,6 +1,7 @@
 //! What the past teaches: how often pools are taken back, where an environment's attempts land, when it had
-//! trouble. Estimates carry their evidence.
+//! trouble, how long a job's work takes ([`durations`]). Estimates carry their evidence.
 
+pub mod durations;
 mod hazards;
 mod watched;
 

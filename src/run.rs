@@ -16,6 +16,7 @@ mod step;
 mod terms;
 mod unaccounted;
 mod wait;
+mod worked;
 
 pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
@@ -39,6 +40,7 @@ pub use wait::{
     StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,
     waits_for_turn,
 };
+pub use worked::{worked_by_attempt, worked_by_run};
 
 use std::sync::Arc;
 

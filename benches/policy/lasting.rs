@@ -137,13 +137,23 @@ fn job(collection: &Collection, hours: i64, changeover_secs: i64) -> Job {
 
 /// One table a regime, from every other series.
 pub fn tables(collection: &Collection, left_out: usize, changeover_secs: i64) -> [Table; REGIMES] {
+    tables_up_to(collection, left_out, changeover_secs, HORIZON_TICKS)
+}
+
+/// The same for deadlines up to so many ticks away.
+pub fn tables_up_to(
+    collection: &Collection,
+    left_out: usize,
+    changeover_secs: i64,
+    horizon_ticks: usize,
+) -> [Table; REGIMES] {
     traces::lesson_without(collection, left_out).lifetimes().map(|lifetimes| {
         Table::solve(Terms {
             lifetimes,
             price_ratio: RATIO,
             changeover_secs,
             tick_secs: collection.tick_secs,
-            horizon_ticks: HORIZON_TICKS,
+            horizon_ticks,
         })
     })
 }

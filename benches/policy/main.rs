@@ -2,13 +2,15 @@
 //!
 //! `make bench-policy DATA=DIR`, with a directory of trace files (docs/benchmarks.md says where they come
 //! from). The simulator is checked first: every row of the golden costs that the directory has must be
-//! met to the cent, or nothing else is printed.
+//! met to the cent, or nothing else is printed. `ONLY=` one of `speed`, `lasting`, `robust`, `restarting`
+//! measures that alone.
 
 mod golden;
 mod lasting;
 mod omniscient;
 mod report;
 mod restarting;
+mod robust;
 mod simulate;
 mod speed;
 mod traces;
@@ -39,10 +41,19 @@ fn run(data: &std::path::Path) -> Result<Report, String> {
     let collections = traces::read_all(data)?;
     let mut report = Report::default();
     golden::check(data, &collections, &mut report)?;
-    speed::measure(&collections, &mut report);
-    for collection in &collections {
+    let only = std::env::var("ONLY").ok();
+    let wants = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if wants("speed") {
+        speed::measure(&collections, &mut report);
+    }
+    for collection in collections.iter().filter(|_| wants("lasting")) {
         lasting::measure(collection, &mut report);
     }
-    restarting::measure(&collections, &mut report);
+    for collection in collections.iter().filter(|_| wants("robust")) {
+        robust::measure(collection, &mut report);
+    }
+    if wants("restarting") {
+        restarting::measure(&collections, &mut report);
+    }
     Ok(report)
 }

@@ -73,8 +73,12 @@ toml_table! {
         name: String, required "\"nightly-report\"";
         /// Environments that its jobs may use. Of equally good ones the earlier is taken.
         environments: List<String>, required "[\"spot-general\", \"on-demand-general\"]";
-        /// How long one uninterrupted attempt runs, without waiting and starting up.
+        /// How long one uninterrupted attempt runs, without waiting and starting up. What a job's attempts
+        /// show takes its place bit by bit; it counts as three of them.
         expected_duration: DurationText, required "\"45m\"";
+        /// Deadlines are planned with a length that so many runs in a hundred do not exceed, from 50 to
+        /// 99, once attempts have shown how long they take.
+        planning_percentile: Whole<50, 99>, default "95";
         /// How long after its scheduled time a run must have succeeded. Spot is left in time to
         /// still finish on demand.
         deadline: DurationText, optional "\"4h\"";

@@ -18,6 +18,7 @@ use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
 use crate::experience::Experience;
+use crate::experience::durations::Durations;
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
 
@@ -135,6 +136,7 @@ pub struct PlannedRun {
 struct Known {
     market: Market,
     experience: Experience,
+    durations: Durations,
     controls: Controls,
 }
 
@@ -148,6 +150,7 @@ pub async fn run(
         Some(store) => Known {
             market: market_of(store).await?,
             experience: store.experience().await?,
+            durations: Durations { jobs: store.durations().await? },
             controls: store.controls().await?,
         },
         None => Known::default(),
@@ -228,6 +231,7 @@ fn planned(
         return Err(CliError::input(format!("job {} names no class of the catalogue", job.name)));
     };
     let after = |from: Timestamp| class.deadline.and_then(|span| from.checked_add(span).ok());
+    let (stated, percentile) = (class.expected_duration, class.planning_percentile);
     let forced = known.controls.forced(&class.name, inputs.now);
     let question = Question {
         class,
@@ -240,6 +244,7 @@ fn planned(
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
+        lengths: known.durations.lengths(&job.name, stated, percentile, SignedDuration::ZERO),
         cooldown: inputs.cooldown,
         forced: forced.as_ref(),
     };

@@ -13,10 +13,11 @@ use crate::clock::Clock;
 use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::Experience;
+use crate::experience::durations::{Durations, Lengths};
 use crate::market::Market;
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
-use crate::run::{AttemptRecord, PriceTerms};
+use crate::run::{AttemptRecord, PriceTerms, Run};
 use crate::settings::Settings;
 use crate::settings::tokens::Tokens;
 
@@ -121,6 +122,7 @@ pub struct Shared {
     first_looks: Mutex<FirstLooks>,
     next_due: Mutex<Option<Timestamp>>,
     experience: Mutex<Experience>,
+    durations: Mutex<Durations>,
     settling: Mutex<Vec<ToSettle>>,
     instances: Mutex<BTreeMap<InstanceId, InstanceFacts>>,
     /// Instances whose facts changed in a way that bears on their attempts' cost.
@@ -182,6 +184,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             next_due: Mutex::default(),
             experience: Mutex::default(),
+            durations: Mutex::default(),
             settling: Mutex::default(),
             instances: Mutex::default(),
             instance_news: Mutex::default(),
@@ -194,6 +197,7 @@ impl Shared {
         let store = self.book.store();
         self.controls.store(Arc::new(store.controls().await?));
         *self.experience() = store.experience().await?;
+        *self.durations() = Durations { jobs: store.durations().await? };
         let forgets = mutation::active(Mutation::AttemptForgotten);
         let unsettled = store.unsettled_attempts().await?.into_iter();
         let unsettled = unsettled.filter(|_| !forgets);
@@ -207,6 +211,18 @@ impl Shared {
 
     pub fn experience(&self) -> MutexGuard<'_, Experience> {
         lock(&self.experience)
+    }
+
+    /// How long jobs took.
+    pub fn durations(&self) -> MutexGuard<'_, Durations> {
+        lock(&self.durations)
+    }
+
+    /// How long the work of `run` takes, as far as its class states it and its job's attempts showed it.
+    pub fn lengths(&self, run: &Run, class: &Class) -> Lengths {
+        let progress = SignedDuration::from_millis(run.progress_millis);
+        let (stated, percentile) = (class.expected_duration, class.planning_percentile);
+        self.durations().lengths(&run.job, stated, percentile, progress)
     }
 
     /// Ended attempts on their way to the ledger.

@@ -47,7 +47,7 @@ pub fn assess(
     let interruptible = environment.capacity.is_interruptible();
     let level = interruptible.then(|| mixture.level.unwrap_or_else(|| levels.unknown()));
     let hazard = level.map_or(Ppm::ZERO, |level| level.per_hour());
-    let work = billed_once(question.class, question.progress);
+    let work = billed_once(question);
     let outlook = match (question.class.policy, mixture.price, level) {
         (Policy::Model, Some(price), Some(level)) => {
             let on_demand = steady.or(mixture.on_demand);
@@ -89,40 +89,45 @@ pub fn assess(
     }
 }
 
-/// What one run without an interruption is billed for. The model reckons with starts, too, which every
-/// attempt pays anew.
-pub(super) fn billed_once(class: &Class, progress: SignedDuration) -> SignedDuration {
-    let work = remaining_work(class, progress);
-    match class.policy {
-        Policy::Model => class.start_up + work,
+/// What one run without an interruption is expected to be billed for. The model reckons with starts, too,
+/// which every attempt pays anew.
+pub(super) fn billed_once(question: &Question<'_>) -> SignedDuration {
+    let work = question.lengths.expected_after(question.progress) + restore(question);
+    match question.class.policy {
+        Policy::Model => question.class.start_up + work,
         Policy::FitOnly => work,
     }
 }
 
-/// Wall time of the work that is left, without the start.
-pub(super) fn remaining_work(class: &Class, progress: SignedDuration) -> SignedDuration {
-    let restore = match class.restart {
-        Restart::Checkpoint { restore, .. } if progress > SignedDuration::ZERO => restore,
+/// What picking up a checkpoint takes, where there is one.
+fn restore(question: &Question<'_>) -> SignedDuration {
+    match question.class.restart {
+        Restart::Checkpoint { restore, .. } if question.progress > SignedDuration::ZERO => restore,
         _ => SignedDuration::ZERO,
-    };
-    (class.expected_duration - progress).max(SignedDuration::ZERO) + restore
+    }
+}
+
+/// What the plan for the deadline keeps beyond the length that is expected.
+pub(super) fn margin(question: &Question<'_>) -> SignedDuration {
+    let (lengths, progress) = (&question.lengths, question.progress);
+    lengths.planned_after(progress) - lengths.expected_after(progress)
 }
 
 /// The least time before the deadline at which interruptible capacity may still be started: an
-/// interruption at the last moment must leave room to finish on demand.
+/// interruption at the last moment must leave room to finish on demand, at the length that is planned with.
 /// From zero: two full runs (policy "fit-only"), or one and a moment (policy "model", which gives an
 /// attempt up in time). Checkpointed (Uniform Progress' safety net,
 /// NSDI'24 §3.3): the work, two starts, and what one interruption loses.
-pub(super) fn time_needed(class: &Class, progress: SignedDuration) -> SignedDuration {
-    let work = remaining_work(class, progress);
-    match class.restart {
-        Restart::FromZero if class.policy == Policy::Model => {
-            SignedDuration::from_secs(outlook::room_secs((class.start_up + work).as_secs()))
+pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
+    let Class { start_up, restart, policy, .. } = question.class;
+    let work = question.lengths.planned_after(question.progress) + restore(question);
+    match restart {
+        Restart::FromZero if *policy == Policy::Model => {
+            let run = *start_up + work - margin(question);
+            SignedDuration::from_secs(outlook::room_secs(run.as_secs())) + margin(question)
         }
-        Restart::FromZero => (class.start_up + work) * 2,
-        Restart::Checkpoint { interval, restore } => {
-            work + (class.start_up + restore) * 2 + interval
-        }
+        Restart::FromZero => (*start_up + work) * 2,
+        Restart::Checkpoint { interval, restore } => work + (*start_up + *restore) * 2 + *interval,
     }
 }
 
@@ -307,7 +312,7 @@ fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> V
     }
     if let Some(deadline_at) = question.deadline_at {
         let left = deadline_at.duration_since(question.now);
-        let slack = left - time_needed(question.class, question.progress);
+        let slack = left - time_needed(question);
         if slack < SignedDuration::ZERO {
             guards.push(Guard::DeadlineTooNear { slack_secs: slack.as_secs() });
         }

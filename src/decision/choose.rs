@@ -26,6 +26,7 @@ pub fn decide(question: &Question<'_>) -> Decision {
         reasons,
         candidates,
         wait_until,
+        lengths: Some(question.lengths),
     };
     debug_assert_eq!(super::verify(question, &decision), Vec::new());
     decision
@@ -70,7 +71,7 @@ fn guard_savings(question: &Question<'_>, candidates: &mut [Candidate]) {
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let work = super::candidate::billed_once(question.class, question.progress);
+    let work = super::candidate::billed_once(question);
     candidate.on_demand.map(|price| {
         crate::domain::Accrual::of(price, work.as_millis() as i64)
             .to_usd(crate::domain::Share::WHOLE)
@@ -189,10 +190,9 @@ fn least_bad_spot(
 }
 
 fn may_hold(question: &Question<'_>) -> bool {
-    question.deadline_at.is_none_or(|deadline| {
-        deadline.duration_since(question.now)
-            > time_needed(question.class, question.progress) + HOLD
-    })
+    question
+        .deadline_at
+        .is_none_or(|deadline| deadline.duration_since(question.now) > time_needed(question) + HOLD)
 }
 
 fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
@@ -215,9 +215,8 @@ fn wait_until(
         return None;
     }
     let budget = question.now.checked_add(question.class.wait_budget).ok();
-    let latest = question.deadline_at.and_then(|deadline| {
-        deadline.checked_sub(time_needed(question.class, question.progress)).ok()
-    });
+    let latest =
+        question.deadline_at.and_then(|deadline| deadline.checked_sub(time_needed(question)).ok());
     let patience = chosen.outlook.as_ref().and_then(|outlook| {
         question.now.checked_add(SignedDuration::from_secs(outlook.patience_secs)).ok()
     });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Question;
-use super::candidate::billed_once;
+use super::candidate::{billed_once, margin};
 use crate::catalogue::Restart;
 use crate::domain::{Ppm, UsdPerHour};
 use crate::experience::{EnvironmentExperience, Level};
@@ -51,20 +51,22 @@ pub(super) fn of(
         (None, Some(age_secs)) => Seen::Interruption { age_secs, pools, in_a_row },
         (None, None) => Seen::Nothing,
     };
-    let work = billed_once(question.class, question.progress);
+    let work = billed_once(question);
     let (survival, undone) = match question.class.restart {
         Restart::FromZero => (Survival::Nothing, work),
         Restart::Checkpoint { interval, restore } => {
             let changeover = question.class.start_up + restore + interval / 2;
-            let undone = question.class.expected_duration - question.progress;
+            let undone = question.lengths.expected_after(question.progress);
             (Survival::Progress { changeover_secs: changeover.as_secs() }, undone)
         }
     };
     let left = question.deadline_at.map(|deadline| deadline.duration_since(question.now).as_secs());
+    // What the run may take beyond what is expected is kept free before the deadline.
+    let margin_secs = margin(question).as_secs();
     let answer = Ask {
         survival,
         work_secs: undone.as_secs().max(1),
-        left_secs: left.map(|left| left.max(0)),
+        left_secs: left.map(|left| (left - margin_secs).max(0)),
         price_ratio: ratio.to_ratio(),
         risk_factor: level.factor.to_ratio(),
         seen,

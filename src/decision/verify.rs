@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::{Candidate, Decision, Question};
-use crate::catalogue::{Class, Policy, Restart};
+use crate::catalogue::{Policy, Restart};
 
 /// A rule that a decision breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
         guards::check(question, candidate, &decision.candidates, &mut found);
     }
     choice::check(question, decision, &mut found);
+    check_lengths(question, decision, &mut found);
     found.0
 }
 
@@ -61,26 +62,30 @@ fn takes_the_job(candidate: &Candidate) -> bool {
     !candidate.capacity.is_interruptible() && !cannot
 }
 
-/// What a run still has to do once it has started, the restore of a checkpoint included.
-fn work_left(question: &Question<'_>) -> SignedDuration {
-    let Class { expected_duration, restart, .. } = question.class;
-    let undone = (*expected_duration - question.progress).max(SignedDuration::ZERO);
-    match restart {
-        Restart::Checkpoint { restore, .. } if question.progress.is_positive() => undone + *restore,
+/// What a run of `length` still has to do once it has started, the restore of a checkpoint included.
+fn work_left(question: &Question<'_>, length: SignedDuration) -> SignedDuration {
+    let undone = (length - question.progress).max(SignedDuration::ZERO);
+    match question.class.restart {
+        Restart::Checkpoint { restore, .. } if question.progress.is_positive() => undone + restore,
         _ => undone,
     }
 }
 
 /// How long before its deadline a run may still be started on capacity that can be taken back
-/// (docs/concepts/decision.md). From zero: all of it, lost at the last moment, and all of it again.
+/// (docs/concepts/decision.md), if it takes as long as is planned. From zero: all of it, lost at the last
+/// moment, and all of it again.
 /// With checkpoints: the work, two starts with their restores, and what is lost since the last
 /// checkpoint. The
-/// model gives an attempt up while one full run still fits, and looks once a tick.
+/// model gives an attempt up while one full run still fits, and looks once a tick of the run that it
+/// expects.
 fn room_for_an_interruption(question: &Question<'_>) -> SignedDuration {
-    let (start, work) = (question.class.start_up, work_left(question));
+    let start = question.class.start_up;
+    let work = work_left(question, question.lengths.planned);
     match question.class.restart {
         Restart::FromZero if question.class.policy == Policy::Model => {
-            SignedDuration::from_secs(one_run_and_a_tick((start + work).as_secs()))
+            let expected = work_left(question, question.lengths.expected);
+            let run = SignedDuration::from_secs(one_run_and_a_tick((start + expected).as_secs()));
+            run + (work - expected)
         }
         Restart::FromZero => start + work + start + work,
         Restart::Checkpoint { interval, restore } => {
@@ -97,10 +102,32 @@ fn one_run_and_a_tick(run_secs: i64) -> i64 {
     (parts(tick) + 1) * tick
 }
 
-/// What a run without an interruption is billed for: with its start, where the model reckons.
+/// What a run without an interruption is expected to be billed for: with its start, where the model
+/// reckons.
 fn billed_once(question: &Question<'_>) -> SignedDuration {
+    let work = work_left(question, question.lengths.expected);
     match question.class.policy {
-        Policy::Model => question.class.start_up + work_left(question),
-        Policy::FitOnly => work_left(question),
+        Policy::Model => question.class.start_up + work,
+        Policy::FitOnly => work,
     }
+}
+
+/// The lengths are those of the question, and what they may be: with nothing seen the class's own, and
+/// never planned shorter than expected, nor with another share of runs than the class asks for.
+fn check_lengths(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    let asked = question.lengths;
+    found.rule(decision.lengths == Some(asked), "a decision says how long it took the work to be");
+    found.rule(
+        asked.planned >= asked.expected && !asked.expected.is_negative(),
+        "a deadline is planned with no less than the expected length",
+    );
+    found.rule(
+        asked.percentile == question.class.planning_percentile,
+        "a deadline is planned with the class's percentile",
+    );
+    let stated = question.class.expected_duration;
+    found.rule(
+        asked.finished + asked.unfinished > 0 || [asked.expected, asked.planned] == [stated; 2],
+        "with nothing seen the work is as long as the class says",
+    );
 }

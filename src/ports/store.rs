@@ -12,6 +12,7 @@ use crate::domain::{
     InstanceShape, InstanceType, JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use crate::experience::Experience;
+use crate::experience::durations::JobDurations;
 use crate::ledger::{Counter, Entry};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -62,6 +63,8 @@ pub enum Write {
     EnvironmentMarket(EnvironmentMarket),
     /// Replaces all of it.
     Experience(Experience),
+    /// How long one job took, or with `None` that it is forgotten.
+    Durations(JobName, Option<JobDurations>),
     /// Begins a pause, or with `None` ends it.
     Pause(Jobs, Option<Pause>),
     /// Keeps a class on capacity that is not taken back, or with `None` no longer.
@@ -189,6 +192,8 @@ pub trait Store: Send + Sync {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError>;
     async fn experience(&self) -> Result<Experience, StoreError>;
+    /// How long jobs took.
+    async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError>;
     /// What commands left in force.
     async fn controls(&self) -> Result<Controls, StoreError>;
     /// Commands and what came of them, newest first.

@@ -10,6 +10,7 @@ use crate::catalogue::{Class, Policy, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
+use crate::experience::durations::Lengths;
 use crate::mutation::{self, Mutation};
 use crate::run::classify::STOP_PREFIX;
 use crate::run::records::is_time_limit_cancel;
@@ -35,6 +36,8 @@ pub struct Observation<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct StepContext<'a> {
     pub class: &'a Class,
+    /// How long the work of such a run takes.
+    pub lengths: Lengths,
     pub now: Timestamp,
     /// Interruptions per hour of the leg's environment.
     pub hazard_per_hour: Ppm,
@@ -282,7 +285,7 @@ fn stopped_before_it_ran(job: &JobObservation) -> Option<AttemptEnd> {
 }
 
 /// Work that checkpoints saved in an attempt that ran for `ran`, in milliseconds.
-fn saved(
+pub(super) fn saved(
     ran: SignedDuration,
     interval: SignedDuration,
     restore: SignedDuration,
@@ -402,20 +405,21 @@ fn reason_to_stop(
 /// Whether a placed attempt must be moved now, because this is the last moment at which a run from
 /// zero on demand still meets the deadline, and staying is too risky. Checkpointed work keeps what
 /// it has when it is interrupted, so that staying never loses the room that is left (policy: never
-/// leave spot while it runs). An attempt that already ran longer than expected stays: starting
+/// leave spot while it runs). An attempt that already ran longer than planned stays: starting
 /// over would take as long again.
 fn deadline_in_danger(run: &Run, leg: &Leg, context: StepContext<'_>) -> bool {
     if !move_window(run, context) {
         return false;
     }
     let Some(started) = leg.started_at else { return true };
-    let remaining = context.class.expected_duration - context.now.duration_since(started);
+    let remaining = context.lengths.planned - context.now.duration_since(started);
     is_too_risky(remaining, context)
 }
 
 /// Whether this is the last moment at which a run from zero on demand still meets the deadline.
 fn move_window(run: &Run, context: StepContext<'_>) -> bool {
-    let left = last_move(run, context.class).map(|last| last.duration_since(context.now));
+    let left = last_move(run, context.class, &context.lengths)
+        .map(|last| last.duration_since(context.now));
     left.is_some_and(|left| !left.is_negative() && left <= LOOK_AHEAD)
 }
 

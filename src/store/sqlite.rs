@@ -33,6 +33,7 @@ use crate::domain::{
     JobName, Pool, Region, RunId, Window,
 };
 use crate::experience::Experience;
+use crate::experience::durations::JobDurations;
 use crate::ledger::{Counter, Entry};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -345,5 +346,8 @@ impl Store for SqliteStore {
 
     async fn experience(&self) -> Result<Experience, StoreError> {
         self.read("reading the experience", queries::experience).await
+    }
+    async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
+        self.read("reading how long jobs took", queries::durations).await
     }
 }

@@ -5,6 +5,7 @@ mod arrays;
 mod bursts;
 mod catching_up;
 mod dependencies;
+mod durations;
 mod edges;
 mod exactly_once;
 mod fargate;

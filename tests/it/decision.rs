@@ -1,8 +1,10 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod lengths;
 mod model;
 mod prices;
 mod risk;
+mod robust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Pool, Ppm};
+use spotcron::experience::durations::Lengths;
 use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
 use spotcron::market::Market;
 
@@ -33,6 +36,8 @@ struct Case {
     cause: LegCause,
     legs: u16,
     progress: SignedDuration,
+    /// Those that the class states where `None`.
+    lengths: Option<Lengths>,
 }
 
 impl Case {
@@ -59,6 +64,7 @@ impl Case {
             cause: LegCause::Scheduled,
             legs: 0,
             progress: SignedDuration::ZERO,
+            lengths: None,
         }
     }
 
@@ -74,6 +80,7 @@ impl Case {
             cause: self.cause,
             legs: self.legs,
             progress: self.progress,
+            lengths: self.lengths.unwrap_or(samples::lengths(&self.class)),
             cooldown: samples::mins(15),
             forced: None,
         }
@@ -266,6 +273,9 @@ prop_compose! {
         // A model has a table to solve first: seldom, so that two thousand cases remain quick.
         policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
         starved_mins in prop::option::of(0i64..2000),
+        // Parts of the stated length, in percent, and what is done already.
+        learnt in prop::option::of((20i64..300, 0i64..200, 1u32..100)),
+        progress_mins in prop_oneof![3 => Just(0i64), 1 => 0i64..1200],
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -289,6 +299,13 @@ prop_compose! {
                 interval: samples::mins(interval), restore: samples::mins(restore),
             };
         }
+        case.progress = samples::mins(progress_mins);
+        case.lengths = learnt.map(|(expected, more, finished)| Lengths {
+            expected: case.class.expected_duration * expected as i32 / 100,
+            planned: case.class.expected_duration * (expected + more) as i32 / 100,
+            finished,
+            ..samples::lengths(&case.class)
+        });
         case.class.policy = policy;
         case.class.when_price_unknown = rule;
         case.class.max_price = max_price.map(|price| price.parse().unwrap());

@@ -8,6 +8,7 @@ mod control;
 mod daemon;
 mod decision;
 mod doctor;
+mod experience;
 mod hazards;
 mod ledger;
 mod policy;

@@ -1,6 +1,7 @@
 //! The state machine of a run at Batch, case by case.
 
 mod indices;
+mod worked;
 
 use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Environment, Restart, RetryOwner, WhenOutcomeUnknown};
@@ -71,6 +72,7 @@ fn look(run: &Run, job: Option<&JobObservation>, look: Look<'_>) -> Step {
         seen,
         StepContext {
             class: look.class,
+            lengths: samples::lengths(look.class),
             now: look.now,
             hazard_per_hour: look.hazard,
             has_steady_capacity: true,
@@ -223,7 +225,7 @@ fn an_attempt_that_overran_its_estimate_is_not_started_over() {
 fn a_run_is_looked_at_when_it_may_have_to_be_moved() {
     let class = samples::class("c", &["spot", "steady"]);
     let mut run = run(Capacity::Spot);
-    let next = |run: &Run, now: &str| must_look_at(run, &class, at(now));
+    let next = |run: &Run, now: &str| must_look_at(run, &class, &samples::lengths(&class), at(now));
     assert_eq!(next(&run, "2026-11-21T02:01:00Z"), Some(at("2026-11-21T02:15:00Z")));
     // A minute before 04:57, the last moment at which on demand still meets the deadline.
     assert_eq!(next(&run, "2026-11-21T02:15:00Z"), Some(at("2026-11-21T04:56:00Z")));
@@ -273,6 +275,7 @@ fn an_array_that_was_placed_before_the_cancel_is_kept_unless_children_are_lost()
             Observation { job: Some(job), end: None, ran: mins(0), progress: None, host: None };
         let context = StepContext {
             class: &class,
+            lengths: samples::lengths(&class),
             now: at(SUBMITTED) + mins(minutes),
             hazard_per_hour: Ppm::ZERO,
             has_steady_capacity: true,

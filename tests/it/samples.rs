@@ -13,6 +13,7 @@ use spotcron::domain::{
     AccountRegion, Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Window,
 };
 use spotcron::experience::Hazards;
+use spotcron::experience::durations::Lengths;
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 use spotcron::schedule::{Overlap, Schedule};
 
@@ -29,6 +30,7 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         name: name.into(),
         environments: environments.iter().map(|name| (*name).into()).collect(),
         expected_duration: mins(60),
+        planning_percentile: 95,
         deadline: Some(mins(360)),
         start_up: mins(3),
         restart: Restart::FromZero,
@@ -46,6 +48,11 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         idempotent_outputs: false,
         labels: BTreeMap::new(),
     }
+}
+
+/// With nothing seen.
+pub fn lengths(class: &Class) -> Lengths {
+    Lengths::stated(class.expected_duration, class.planning_percentile)
 }
 
 pub fn environment(name: &str, capacity: Capacity) -> Environment {

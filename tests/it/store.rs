@@ -1,4 +1,4 @@
-//! The store: what every store must do (`conformance`, `groups`), checked on both modes; files that are
+//! The store: what every store must do (`conformance`, `groups`, `learnt`), checked on both modes; files that are
 //! refused, crashes, owners (`files`); copies and the way back (`backup`); and random batches
 //! against a plain model (`model`).
 
@@ -9,6 +9,7 @@ mod crash;
 mod files;
 mod groups;
 mod hazards;
+mod learnt;
 mod model;
 pub mod samples;
 
@@ -74,6 +75,7 @@ on_both_modes!(
     conformance::environment_markets_are_replaced,
     conformance::experience_is_replaced_whole,
     hazards::what_was_watched_of_pools_is_replaced_whole,
+    learnt::durations_are_replaced_by_job_and_forgotten,
     groups::sets_of_one_time_are_counted_and_folded,
     groups::the_previous_success_is_that_of_the_same_set,
 );

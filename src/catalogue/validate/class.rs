@@ -20,6 +20,7 @@ const START_UP: SignedDuration = SignedDuration::from_mins(3);
 const WAIT_BUDGET: SignedDuration = SignedDuration::from_mins(15);
 const MAX_PRICE_AGE: SignedDuration = SignedDuration::from_mins(30);
 const MAX_LEGS: u16 = 6;
+const PLANNING_PERCENTILE: u8 = 95;
 const MIN_SAVING: Ppm = Ppm::from_percent(10);
 
 /// The class, with every problem noted.
@@ -45,6 +46,10 @@ pub(super) fn check(
         name: ClassName::new(name?),
         environments: environments?,
         expected_duration: expected?,
+        planning_percentile: raw
+            .planning_percentile
+            .as_ref()
+            .map_or(PLANNING_PERCENTILE, |percentile| percentile.value.get()),
         deadline,
         start_up: duration(&raw.start_up).unwrap_or(START_UP),
         restart,

@@ -9,6 +9,7 @@ use super::{Page, sentence, value};
 use crate::decision::{Candidate, Decision, Outlook};
 use crate::domain::{Capacity, EnvironmentName, Ppm, Usd, UsdPerHour};
 use crate::experience::Level;
+use crate::experience::durations::Lengths;
 
 /// A decision, ready to be shown.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,39 @@ pub struct DecisionView {
     pub candidates: Vec<CandidateView>,
     /// A leg that still waits for interruptible capacity after this long is moved.
     pub wait_budget_secs: Option<i64>,
+    /// How long the work was taken to be; not in decisions from before that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lengths: Option<LengthsView>,
+}
+
+/// How long a decision took the work to be.
+#[derive(Debug, Serialize)]
+pub struct LengthsView {
+    /// What costs were reckoned with.
+    pub expected_secs: i64,
+    /// What the deadline was planned with.
+    pub planned_secs: i64,
+    /// Of the runs, those that are meant to take no longer than that.
+    pub planning_percentile: u8,
+    /// Whole lengths that had been seen, of the last two hundred attempts.
+    pub runs_seen: u32,
+    /// Attempts that had shown only that it takes longer than they ran.
+    pub attempts_cut_short: u32,
+    #[serde(skip)]
+    text: Option<String>,
+}
+
+impl LengthsView {
+    fn of(lengths: &Lengths) -> Self {
+        LengthsView {
+            expected_secs: lengths.expected.as_secs(),
+            planned_secs: lengths.planned.as_secs(),
+            planning_percentile: lengths.percentile,
+            runs_seen: lengths.finished,
+            attempts_cut_short: lengths.unfinished,
+            text: lengths.is_learnt().then(|| sentence::lengths(lengths)),
+        }
+    }
 }
 
 /// A reason or a guard: a stable label and a sentence.
@@ -138,6 +172,7 @@ impl DecisionView {
             wait_budget_secs: decision
                 .wait_until
                 .map(|until| until.duration_since(decision.at).as_secs()),
+            lengths: decision.lengths.as_ref().map(LengthsView::of),
         }
     }
 
@@ -173,6 +208,9 @@ impl DecisionView {
                 "Moved on demand if it waits for capacity longer than {}.",
                 value::seconds(budget)
             );
+            page.styled(super::FAINT, format!("{:indent$}{text}", ""));
+        }
+        if let Some(text) = self.lengths.as_ref().and_then(|lengths| lengths.text.as_deref()) {
             page.styled(super::FAINT, format!("{:indent$}{text}", ""));
         }
     }

@@ -3,9 +3,10 @@
 
 use jiff::SignedDuration;
 
-use super::value::{clock, duration, price, seconds, time, usd};
+use super::value::{clock, count, duration, price, seconds, time, usd};
 use crate::decision::{Change, Decision, ForcedScope, Guard, Reason, TurningPoint};
 use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome};
+use crate::experience::durations::Lengths;
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState, StopRequest, Then, Unaccounted, Wait, WhySkipped};
 use crate::schedule::StopKind;
@@ -78,6 +79,21 @@ pub fn reason(reason: &Reason) -> String {
             format!("nothing is allowed now; asked again at {}", time(*until))
         }
     }
+}
+
+/// How long the work was taken to be, as a whole sentence.
+pub fn lengths(lengths: &Lengths) -> String {
+    let cut_short = match lengths.unfinished {
+        0 => String::new(),
+        unfinished => format!("; {} cut short", count(unfinished as usize, "attempt")),
+    };
+    format!(
+        "Its work: expected {} ({} seen{cut_short}), planned with {} ({} %).",
+        duration(lengths.expected),
+        count(lengths.finished as usize, "run"),
+        duration(lengths.planned),
+        lengths.percentile,
+    )
 }
 
 /// What would change a decision, a line each.

@@ -131,6 +131,7 @@ impl Dispatch {
             cause,
             legs: run.counted_legs().len() as u16,
             progress: SignedDuration::from_millis(run.progress_millis),
+            lengths: self.shared.lengths(run, class),
             cooldown: self.shared.settings.decision.cooldown,
             forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
         });

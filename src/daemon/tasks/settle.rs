@@ -1,6 +1,7 @@
 //! Brings ended attempts into the ledger: as soon as the price archive covers them, and again when
 //! their instance's end is known and may have made them free.
 
+mod durations;
 mod late_hosts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::durations::WrittenDurations;
 use self::late_hosts::LateHosts;
 use crate::daemon::shared::KEEP_ENDED;
 use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError, ToSettle};
@@ -51,6 +53,7 @@ pub struct Settle {
     looked_at_all: bool,
     polled_at: Option<Timestamp>,
     experience_written: Option<Timestamp>,
+    durations: WrittenDurations,
 }
 
 impl Settle {
@@ -67,6 +70,7 @@ impl Settle {
             looked_at_all: false,
             polled_at: None,
             experience_written: None,
+            durations: WrittenDurations::default(),
         }
     }
 
@@ -343,6 +347,7 @@ impl Settle {
             self.experience_written.is_none_or(|at| now.duration_since(at) >= WRITE_EXPERIENCE);
         if due {
             change.write(Write::Experience(self.shared.experience().clone()));
+            self.durations.write(&self.shared, now, change);
             self.experience_written = Some(now);
         }
     }
@@ -402,6 +407,7 @@ impl Settle {
             Ok(written) => self.forget(written, now),
             Err(error) => {
                 self.unwritten = sightings;
+                self.durations.distrust();
                 return Err(error);
             }
         }

@@ -21,7 +21,8 @@ use self::late_looks::LateLooks;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{BatchJobId, BatchStatus, JobObservation, LegCause, RunId, Site};
+use crate::domain::{BatchJobId, BatchStatus, JobName, JobObservation, LegCause, RunId, Site};
+use crate::experience::durations::Worked;
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -60,6 +61,8 @@ struct Findings {
     /// Attempts that had ended before, and of which something else is known now.
     revised: Vec<AttemptRecord>,
     starved: Vec<Leg>,
+    /// What ended attempts and runs show of how long their jobs take.
+    worked: Vec<(JobName, Worked)>,
     pending: Vec<Pending>,
 }
 
@@ -155,6 +158,7 @@ impl Watch {
         // Of an array that goes on, only those children wait of which nothing can be said yet.
         children.iter_mut().for_each(|child| *child = child.filter(|child| !undecided(child)));
         let records = self.records(run, leg, job, &children);
+        let ended_before = findings.ended.len();
         let fresh = self.take_down(run, leg, records, now, findings).await?;
         let last = worst_end(&fresh);
         let progress = mapped.map(|indices| progress(indices, &shown, &fresh));
@@ -174,6 +178,8 @@ impl Watch {
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
         let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, host, now));
+        findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
+        self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, now);
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
                 findings.starved.push(leg.clone());
@@ -181,10 +187,7 @@ impl Watch {
             for kind in stepped.events {
                 findings.change.event(&next, now, kind);
             }
-            self.plan_next_look(&next, &class, now);
             findings.change.update(next);
-        } else {
-            self.plan_next_look(run, &class, now);
         }
         let submits = self.shared.mode == Mode::Submit;
         findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
@@ -296,7 +299,8 @@ impl Watch {
 
     fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {
         if matches!(run.state, RunState::Watching | RunState::Stopping { .. }) {
-            self.looks.plan(run, class, &self.shared.settings.periods, now);
+            let lengths = self.shared.lengths(run, class);
+            self.looks.plan(run, class, &lengths, &self.shared.settings.periods, now);
             return;
         }
         self.looks.forget(&run.id);

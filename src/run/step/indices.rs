@@ -14,7 +14,7 @@ pub(super) fn note_progress(run: &mut Run, progress: &Progress, context: StepCon
     }
     // Children go through the capacity that there is in waves. Whoever waits starves only when nothing
     // has moved for the whole budget; but not beyond the last moment for the deadline.
-    let last = last_move(run, context.class);
+    let last = last_move(run, context.class, &context.lengths);
     let Some(leg) = run.legs.last_mut() else { return };
     let budget = context.class.wait_budget;
     let later = progress.last_change.and_then(|at| at.checked_add(budget).ok());
@@ -61,10 +61,10 @@ pub(super) fn in_danger(run: &Run, progress: &Progress, context: StepContext<'_>
     if progress.waiting > 0 || progress.placed.contains(&None) {
         return true;
     }
-    let expected = context.class.expected_duration;
+    let planned = context.lengths.planned;
     let remaining =
         progress.placed.iter().flatten().map(|started| {
-            (expected - context.now.duration_since(*started)).max(SignedDuration::ZERO)
+            (planned - context.now.duration_since(*started)).max(SignedDuration::ZERO)
         });
     is_too_risky(remaining.sum(), context)
 }

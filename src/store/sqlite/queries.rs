@@ -5,8 +5,8 @@ mod market;
 
 pub(super) use control::{audit, audited, controls};
 pub(super) use market::{
-    environment_markets, experience, fargate_prices, latest_prices, list_prices, price_coverage,
-    price_series, shapes,
+    durations, environment_markets, experience, fargate_prices, latest_prices, list_prices,
+    price_coverage, price_series, shapes,
 };
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use spotcron::domain::{
     JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use spotcron::experience::Experience;
+use spotcron::experience::durations::JobDurations;
 use spotcron::ledger::{Counter, Entry};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -27,6 +28,7 @@ pub struct MemoryStore {
     pub entries: Vec<Entry>,
     pub markets: BTreeMap<EnvironmentName, EnvironmentMarket>,
     pub experience: Experience,
+    pub durations: BTreeMap<JobName, JobDurations>,
     pub controls: Controls,
 }
 
@@ -162,6 +164,9 @@ impl Store for MemoryStore {
     }
     async fn audited(&self, _: &str, _: &str) -> Result<Option<AuditRecord>, StoreError> {
         not_asked("the audit")
+    }
+    async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
+        Ok(self.durations.clone())
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         Ok(self.experience.clone())

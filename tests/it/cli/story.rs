@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, Ppm, RunOutcome, Share, Usd};
 use spotcron::experience::Level;
+use spotcron::experience::durations::Lengths;
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::schedule::{SkipReason, Skipped};
@@ -70,6 +71,13 @@ fn spot_chosen(clock: &str) -> Decision {
             candidate("on-demand-a", Capacity::OnDemand, "0.2995", 0, "0.2995", Vec::new()),
         ],
         wait_until: Some(at(clock) + jiff::SignedDuration::from_mins(20)),
+        lengths: Some(Lengths {
+            expected: jiff::SignedDuration::from_mins(52),
+            planned: jiff::SignedDuration::from_mins(70),
+            finished: 17,
+            unfinished: 2,
+            percentile: 95,
+        }),
     }
 }
 
@@ -95,6 +103,7 @@ fn fallback_chosen() -> Decision {
             candidate("on-demand-a", Capacity::OnDemand, "0.2995", 0, "0.2995", Vec::new()),
         ],
         wait_until: None,
+        lengths: None,
     }
 }
 
@@ -227,6 +236,7 @@ fn held_back(teller: &mut Teller) {
         reasons: vec![Reason::Hold { until: at("04:15:00") }],
         candidates: vec![unknown],
         wait_until: None,
+        lengths: None,
     };
     teller.decide("04:05:00", 0, LegCause::Scheduled, decision);
     let cause = LegCause::Scheduled;

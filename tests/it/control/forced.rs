@@ -40,6 +40,7 @@ fn spot_is_ruled_out_for_that_reason_however_cheap_it_is() {
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
+        lengths: samples::lengths(&class),
         cooldown: mins(15),
         forced: None,
     };
@@ -74,6 +75,7 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
+        lengths: samples::lengths(&class),
         cooldown: mins(15),
         forced: Some(&word),
     });

@@ -13,6 +13,7 @@ use spotcron::domain::{
     Window,
 };
 use spotcron::experience::Experience;
+use spotcron::experience::durations::JobDurations;
 use spotcron::ledger::{Counter, Entry};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -192,6 +193,9 @@ impl Store for FailingStore {
     }
     async fn audited(&self, by: &str, key: &str) -> Result<Option<AuditRecord>, StoreError> {
         self.inner.audited(by, key).await
+    }
+    async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
+        self.inner.durations().await
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         self.inner.experience().await

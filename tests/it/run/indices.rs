@@ -100,6 +100,7 @@ fn look(run: &Run, parent: BatchStatus, children: &[JobObservation], case: &Case
     };
     let context = StepContext {
         class: case.class,
+        lengths: samples::lengths(case.class),
         now: case.now,
         hazard_per_hour: case.hazard,
         has_steady_capacity: true,

@@ -13,6 +13,7 @@ use spotcron::domain::{
     JobName, Pool, Region, RunId, ScheduleKey, Window,
 };
 use spotcron::experience::Experience;
+use spotcron::experience::durations::JobDurations;
 use spotcron::ledger::{Counter, Entry};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
@@ -185,6 +186,9 @@ impl Store for FatedStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         self.ask(self.inner.environment_markets()).await
+    }
+    async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
+        self.ask(self.inner.durations()).await
     }
     async fn experience(&self) -> Result<Experience, StoreError> {
         self.ask(self.inner.experience()).await

@@ -526,8 +526,7 @@ pub async fn environment_markets_are_replaced(store: &dyn Store) {
         unusable: unusable.map(str::to_owned),
     };
     let (a, b) = (market("a", None), market("b", None));
-    let writes = [&a, &b].map(|market| Write::EnvironmentMarket(market.clone()));
-    store.commit(writes.to_vec()).await.unwrap();
+    store.commit([&a, &b].map(|m| Write::EnvironmentMarket(m.clone())).to_vec()).await.unwrap();
     let a = market("a", Some("queue DISABLED"));
     store.commit(vec![Write::EnvironmentMarket(a.clone())]).await.unwrap();
     let expected = BTreeMap::from([("a".into(), a), ("b".into(), b)]);

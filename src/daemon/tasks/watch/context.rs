@@ -28,6 +28,7 @@ pub(super) fn step_context<'a>(
     let submits = shared.mode == Mode::Submit;
     StepContext {
         class,
+        lengths: shared.lengths(run, class),
         now,
         hazard_per_hour: hazard(shared, leg, host),
         has_steady_capacity: submits && has_steady_capacity(shared, run, class),
@@ -80,6 +81,7 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         name: run.class.clone(),
         environments: Vec::new(),
         expected_duration: SignedDuration::ZERO,
+        planning_percentile: 95,
         deadline: None,
         start_up: SignedDuration::ZERO,
         restart: Restart::FromZero,

@@ -5,10 +5,30 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Findings, Watch};
+use crate::catalogue::Restart;
 use crate::daemon::ToSettle;
 use crate::domain::{AttemptEnd, InstanceType, Pool, Zone};
 use crate::experience::FARGATE_SPOT;
-use crate::run::{AttemptRecord, HostRecord};
+use crate::run::{AttemptRecord, HostRecord, Run, worked_by_attempt, worked_by_run};
+
+impl Findings {
+    /// Takes down what a look at the last leg of `run` shows of how long its work takes: by the attempts that
+    /// ended since the first `ended_before`, of all its `attempts`, and by the run if `next` is its end.
+    pub(super) fn note_worked(
+        &mut self,
+        run: &Run,
+        next: Option<&Run>,
+        ended_before: usize,
+        attempts: &[AttemptRecord],
+        restart: Restart,
+    ) {
+        let Some(leg) = run.last_leg() else { return };
+        let ended = self.ended.iter().skip(ended_before);
+        let by_attempts = ended.filter_map(|end| worked_by_attempt(&end.attempt, leg, restart));
+        let by_run = next.and_then(|next| worked_by_run(run, next, attempts, restart));
+        self.worked.extend(by_attempts.chain(by_run).map(|worked| (run.job.clone(), worked)));
+    }
+}
 
 impl Watch {
     /// Learns from what is durable now.
@@ -37,6 +57,11 @@ impl Watch {
             }
         }
         drop(experience);
+        let mut durations = self.shared.durations();
+        for (job, worked) in std::mem::take(&mut findings.worked) {
+            durations.record(&job, worked, now);
+        }
+        drop(durations);
         let revised = std::mem::take(&mut findings.revised).into_iter();
         let revised = revised.map(|attempt| ToSettle { attempt, may_have_a_line: true });
         self.shared.settling().extend(ended.into_iter().chain(revised));

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::catalogue::Class;
 use crate::domain::{BatchStatus, RunId};
+use crate::experience::durations::Lengths;
 use crate::run::{Run, RunState, must_look_at};
 use crate::settings::Periods;
 
@@ -35,20 +36,28 @@ impl Looks {
     /// Often while something may change, seldom while a container just runs, whether its end is still
     /// far away or should have come long ago; and at the moments at which the state machine may want
     /// to move the run.
-    pub(super) fn plan(&mut self, run: &Run, class: &Class, periods: &Periods, now: Timestamp) {
+    pub(super) fn plan(
+        &mut self,
+        run: &Run,
+        class: &Class,
+        lengths: &Lengths,
+        periods: &Periods,
+        now: Timestamp,
+    ) {
         self.furthest = periods.watch_slowest.max(periods.watch);
         let leg = run.last_leg();
         let runs = run.state == RunState::Watching
             && leg.is_some_and(|leg| leg.status == Some(BatchStatus::Running));
         let wait = match leg.and_then(|leg| leg.started_at).filter(|_| runs) {
             Some(started) => {
-                let left = class.expected_duration - now.duration_since(started);
+                let progress = SignedDuration::from_millis(run.progress_millis);
+                let left = lengths.expected_after(progress) - now.duration_since(started);
                 (left.abs() / 2).clamp(periods.watch, self.furthest)
             }
             None => periods.watch,
         };
         let usual = now + wait;
-        let must = must_look_at(run, class, now).filter(|at| *at < usual);
+        let must = must_look_at(run, class, lengths, now).filter(|at| *at < usual);
         let look = Look { at: must.unwrap_or(usual), is_due_then: must.is_some() };
         self.next.insert(run.id.clone(), look);
     }

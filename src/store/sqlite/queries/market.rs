@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{
-    AccountRegion, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
-    Zone,
+    AccountRegion, EnvironmentName, InstanceShape, InstanceType, JobName, Pool, Region, UsdPerHour,
+    Window, Zone,
 };
+use crate::experience::durations::JobDurations;
 use crate::experience::{EnvironmentExperience, Experience, Hazards};
+
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -201,6 +203,13 @@ fn hazards(db: &Connection) -> Reading<Hazards> {
         let place: AccountRegion = name(row, 0)?;
         let pool = Pool { zone: name(row, 1)?, instance_type: name(row, 2)? };
         Ok((place, pool, from_json(row, 3)?))
+    })?;
+    Ok(all.into_iter().collect())
+}
+
+pub(in crate::store) fn durations(db: &Connection) -> Reading<BTreeMap<JobName, JobDurations>> {
+    let all = rows(db, "SELECT job, doc FROM durations", [], |row| {
+        Ok((name(row, 0)?, from_json(row, 1)?))
     })?;
     Ok(all.into_iter().collect())
 }

@@ -2,7 +2,8 @@
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use crate::domain::{AccountRegion, InstanceShape, InstanceType};
+use crate::domain::{AccountRegion, InstanceShape, InstanceType, JobName};
+use crate::experience::durations::JobDurations;
 use crate::experience::{Experience, Hazards};
 use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
@@ -158,4 +159,20 @@ fn put_environments(db: &Connection, experience: &Experience) -> rusqlite::Resul
         "DELETE FROM experience WHERE environment NOT IN (SELECT value FROM json_each(?1))",
         [to_json(&named)?],
     )
+}
+
+pub(super) fn put_durations(
+    db: &Connection,
+    job: &JobName,
+    seen: Option<&JobDurations>,
+) -> rusqlite::Result<()> {
+    match seen {
+        None => run_cached(db, "DELETE FROM durations WHERE job = ?1", [job.as_str()]),
+        Some(seen) => run_cached(
+            db,
+            "INSERT INTO durations (job, doc) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET doc = excluded.doc",
+            params![job.as_str(), to_json(seen)?],
+        ),
+    }
 }

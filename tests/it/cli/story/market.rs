@@ -35,6 +35,7 @@ fn class(name: &str, environments: &[&str], team: Option<&str>, deadline: Option
         name: name.into(),
         environments: environments.iter().map(|name| EnvironmentName::from(*name)).collect(),
         expected_duration: SignedDuration::from_hours(1),
+        planning_percentile: 95,
         deadline: deadline.map(SignedDuration::from_hours),
         start_up: SignedDuration::from_mins(3),
         restart: Restart::FromZero,
