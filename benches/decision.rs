@@ -63,6 +63,8 @@ fn environment(name: &str, capacity: Capacity) -> Environment {
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     }
 }
 
@@ -144,6 +146,8 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         class: &class,
         environments: vec![&spot, &steady],
         resources: Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 },
+        containers: 1,
+        vcpu_millis_in_use: BTreeMap::new(),
         market: &market,
         experience: &experience,
         now: now(),

@@ -59,6 +59,8 @@ fn decision() -> Decision {
         on_demand: Some(UsdPerHour::from_units(7_960_000_000)),
         hazard_per_hour: Ppm(100_000),
         expected_rework: Ppm(20_000),
+        data_cost: Usd::ZERO,
+        covered_millis: 0,
         expected_cost: Some(Usd::from_nanos(43_854_000)),
         pools: 12,
         stale_pools: 0,

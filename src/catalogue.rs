@@ -2,6 +2,7 @@
 //! `load` (files), `read` (tables) and `validate`, which report every problem at once.
 
 mod aws_cron;
+mod covered;
 mod economics;
 mod load;
 mod parameter_set;
@@ -14,6 +15,7 @@ mod secrets;
 mod templates;
 mod validate;
 
+pub use covered::Covered;
 pub use load::{Loaded, load, load_sources};
 pub use parameter_set::ParameterSet;
 pub use portion::{IndexMap, MAX_CHILDREN, Portion};
@@ -29,7 +31,7 @@ use serde::Serialize;
 
 use crate::domain::{
     Architecture, Capacity, ClassName, Condition, EnvironmentName, InstanceType, JobName, Ppm,
-    Redacted, Resources, Site, UsdPerHour, Zone,
+    Redacted, Resources, Site, Usd, UsdPerHour, Zone,
 };
 use crate::schedule::{Overlap, Schedule};
 
@@ -65,6 +67,10 @@ pub struct Environment {
     pub fargate_spot_discount: Option<Ppm>,
     /// Fargate only: the processor of its containers. EC2's instance types say their own.
     pub architecture: Architecture,
+    /// What each leg there costs besides its capacity: data that crosses a region or zone.
+    pub data_cost: Usd,
+    /// Capacity there that a commitment pays for and that would be idle; none where it is taken back.
+    pub covered: Vec<Covered>,
 }
 
 /// What survives an interruption.

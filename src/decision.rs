@@ -3,6 +3,7 @@
 
 mod candidate;
 mod choose;
+mod effective;
 mod outlook;
 mod turning;
 mod verify;
@@ -12,6 +13,8 @@ pub use choose::decide;
 pub use outlook::Outlook;
 pub use turning::{Change, TurningPoint, turning_points};
 pub use verify::{Violation, verify};
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,10 @@ pub struct Question<'a> {
     pub environments: Vec<&'a Environment>,
     /// What the job reserves; an assumed container where nobody said.
     pub resources: Resources,
+    /// How many of it run side by side: the children of an array, else 1.
+    pub containers: u32,
+    /// What open runs reserve of the environments with covered hours, in thousandths of a vCPU.
+    pub vcpu_millis_in_use: BTreeMap<EnvironmentName, u64>,
     pub market: &'a Market,
     pub experience: &'a Experience,
     pub now: Timestamp,
@@ -139,7 +146,13 @@ pub struct Candidate {
     /// What is expected beyond one uninterrupted run, as a part of it: repeated work, and under the model
     /// also what would be paid on demand in the end, at this price.
     pub expected_rework: Ppm,
-    /// What success is expected to cost from here.
+    /// What a leg there costs besides its capacity; part of the expected cost.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub data_cost: Usd,
+    /// How much of the billed time a commitment pays for, which costs nothing more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub covered_millis: i64,
+    /// What success is expected to cost from here, in all containers.
     pub expected_cost: Option<Usd>,
     /// Pools of the environment.
     pub pools: u32,
@@ -152,6 +165,14 @@ pub struct Candidate {
     pub outlook: Option<Outlook>,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
+}
+
+fn is_nothing(amount: &Usd) -> bool {
+    *amount == Usd::ZERO
+}
+
+fn is_zero(millis: &i64) -> bool {
+    *millis == 0
 }
 
 /// Why the decision came out as it did.

@@ -3,8 +3,8 @@
 mod choices;
 
 use crate::document::{
-    Day, DurationText, Entries, Located, OneOrMany, Percent, Price, SecretText, TomlTable, Vcpus,
-    Whole, toml_table,
+    Amount, Day, DurationText, Entries, HoursText, Located, OneOrMany, Percent, Price, SecretText,
+    TomlTable, Vcpus, Whole, toml_table,
 };
 use crate::domain::Moment;
 
@@ -63,6 +63,27 @@ toml_table! {
         /// Only for `fargate` and `fargate-spot`: the processor of its containers, `x86_64` or `arm64`,
         /// which have prices of their own.
         architecture: ArchitectureText, default "\"x86_64\"";
+        /// What a run there costs besides its capacity, in USD: data that has to cross a region or a zone.
+        /// It is added to the expected cost of each submission.
+        data_cost_usd_per_run: Amount, default "0";
+        /// Only for `on-demand` and `fargate`: hours in which a Savings Plan or Reserved Instances pay for
+        /// vCPUs that would be idle. What runs on them then costs nothing more, and decisions reckon so.
+        covered: List<RawCovered>, default "[]";
+    }
+}
+
+toml_table! {
+    /// Hours of the week in which capacity is paid for by a commitment, and idle. Where several overlap the
+    /// largest counts.
+    pub struct RawCovered {
+        /// How many vCPUs are paid for and left over then. What spotcron has running there is taken off.
+        vcpus: Vcpus, required "64";
+        /// From and until when; past midnight they end on the next day.
+        hours: HoursText, default "\"00:00-24:00\"";
+        /// Days on which the hours begin; every day without it.
+        days: OneOrMany<WeekdayText>, optional "[\"saturday\", \"sunday\"]";
+        /// Where the hours are.
+        time_zone: String, default "\"UTC\"";
     }
 }
 
@@ -298,6 +319,7 @@ toml_table! {
 /// Keys by the table that they belong to, for keys that stand in the wrong one.
 pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
     ("`[[environments]]`", RawEnvironment::NAMES),
+    ("`covered`", RawCovered::NAMES),
     ("`[[classes]]`", RawClass::NAMES),
     ("`[[jobs]]`", RawJob::NAMES),
     ("`[[calendars]]`", RawCalendar::NAMES),

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidate::{assess, time_needed};
+use super::candidate::{assess, billed_once, time_needed};
+use super::effective::cost_of;
 use super::{Candidate, Decision, Guard, Question, Reason};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
@@ -40,7 +41,8 @@ fn candidates(question: &Question<'_>) -> Vec<Candidate> {
         .map(|environment| assess(question, environment, None))
         .collect();
     let usable = steady.iter().filter(|candidate| candidate.guards.is_empty());
-    let price = usable.filter_map(|candidate| candidate.price).min();
+    let billed = billed_once(question.class, question.progress);
+    let price = usable.filter_map(|candidate| candidate.marginal_price(billed)).min();
     let mut steady = steady.into_iter();
     let candidate = |environment: &&Environment| match environment.capacity.is_interruptible() {
         true => Some(assess(question, environment, price)),
@@ -70,11 +72,10 @@ fn guard_savings(question: &Question<'_>, candidates: &mut [Candidate]) {
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let work = super::candidate::billed_once(question.class, question.progress);
-    candidate.on_demand.map(|price| {
-        crate::domain::Accrual::of(price, work.as_millis() as i64)
-            .to_usd(crate::domain::Share::WHOLE)
-    })
+    let billed = billed_once(question.class, question.progress);
+    let cost =
+        |price| cost_of(price, billed, 0, Ppm::ZERO, question.containers, candidate.data_cost);
+    candidate.on_demand.map(cost)
 }
 
 fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, Vec<Reason>) {

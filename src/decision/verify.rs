@@ -1,10 +1,11 @@
 //! An independent check of a decision: it looks at the answer and the question, not at how the
 //! answer was found, and shares no code with what found it. Tests and debug builds run it on every
-//! decision. `numbers` recomputes what the candidates are said to cost, `guards` what speaks against
+//! decision. `numbers` recomputes what the candidates are said to be, `money` what they cost, `guards` what speaks against
 //! them, `choice` what follows from both.
 
 mod choice;
 mod guards;
+mod money;
 mod numbers;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
     found.rule(decision.at == question.now, "a decision is of the time it was asked for");
     for candidate in &decision.candidates {
         numbers::check(question, candidate, &decision.candidates, &mut found);
+        money::check(question, candidate, &mut found);
         guards::check(question, candidate, &decision.candidates, &mut found);
     }
     choice::check(question, decision, &mut found);

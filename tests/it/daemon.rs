@@ -4,6 +4,7 @@ mod adopting;
 mod arrays;
 mod bursts;
 mod catching_up;
+mod commitments;
 mod dependencies;
 mod edges;
 mod exactly_once;

@@ -1,6 +1,7 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
 mod model;
+mod money;
 mod prices;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, LegCause, Ppm};
+use spotcron::domain::{Capacity, EnvironmentName, LegCause, Ppm};
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::market::Market;
 
@@ -31,6 +32,8 @@ struct Case {
     cause: LegCause,
     legs: u16,
     progress: SignedDuration,
+    containers: u32,
+    in_use: BTreeMap<EnvironmentName, u64>,
 }
 
 impl Case {
@@ -57,6 +60,8 @@ impl Case {
             cause: LegCause::Scheduled,
             legs: 0,
             progress: SignedDuration::ZERO,
+            containers: 1,
+            in_use: BTreeMap::new(),
         }
     }
 
@@ -65,6 +70,8 @@ impl Case {
             class: &self.class,
             environments: self.environments.iter().collect(),
             resources: samples::resources(),
+            containers: self.containers,
+            vcpu_millis_in_use: self.in_use.clone(),
             market: &self.market,
             experience: &self.experience,
             now: self.now,
@@ -269,6 +276,7 @@ prop_compose! {
         // A model has a table to solve first: seldom, so that two thousand cases remain quick.
         policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
         starved_mins in prop::option::of(0i64..2000),
+        money in money::any_money(),
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -312,6 +320,9 @@ prop_compose! {
             Capacity::Spot => which & 1 != 0,
             _ => which & 2 != 0,
         });
+        if let Some(money) = money {
+            money.put_into(&mut case);
+        }
         case
     }
 }

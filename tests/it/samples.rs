@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
-use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site};
+use spotcron::domain::{Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Usd};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 use spotcron::schedule::{Overlap, Schedule};
 
@@ -56,6 +56,8 @@ pub fn environment(name: &str, capacity: Capacity) -> Environment {
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     }
 }
 

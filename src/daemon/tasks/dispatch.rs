@@ -2,6 +2,7 @@
 //! is not known is looked up before anything is sent again (see `lookup`).
 
 mod answers;
+mod question;
 mod refusals;
 mod sending;
 
@@ -11,12 +12,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::answers::becomes_uncertain;
+use self::question::{Known, Next};
 use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
-use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{IndexSet, LegCause, Resources, RunOutcome};
+use crate::decision::{Decision, Reason};
+use crate::domain::{IndexSet, LegCause, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
@@ -28,8 +30,6 @@ use crate::run::{
 const DECISIONS_AT_ONCE: usize = 500;
 /// An uncertain submission is looked up so often.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
-/// What a job reserves where nobody said: decisions need something to compare with.
-const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
 
 pub struct Dispatch {
     shared: Arc<Shared>,
@@ -73,10 +73,11 @@ impl Dispatch {
             .book
             .open_where(|run| self.decides_at(run, now).is_some_and(|at| at <= now));
         waiting.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
+        let mut known = Known::of(&self.shared);
         for runs in waiting.chunks(DECISIONS_AT_ONCE) {
             let mut change = Change::default();
             for run in runs {
-                self.decide_one(run, now, &mut change);
+                self.decide_one(run, now, &mut known, &mut change);
             }
             if mutation::active(Mutation::IntentAfterCall) {
                 self.call_first(&mut change, now).await;
@@ -86,7 +87,7 @@ impl Dispatch {
         Ok(())
     }
 
-    fn decide_one(&self, run: &Run, now: Timestamp, change: &mut Change) {
+    fn decide_one(&self, run: &Run, now: Timestamp, known: &mut Known, change: &mut Change) {
         let RunState::NeedsLeg { mut cause, .. } = run.state else { return };
         if run.stop.as_ref().is_some_and(|stop| stop.then == Then::MoveOnDemand) {
             cause = LegCause::Moved;
@@ -112,28 +113,9 @@ impl Dispatch {
                 return tell(change, next, now, late);
             }
         };
-        let market = self.shared.market.load();
-        let of_class = self.shared.controls.load().forced(&class.name, now);
-        // A copy: a decision may solve a table, and who learns does not wait for that.
-        let experience = self.shared.experience().of(&class.environments);
-        let decision = decide(&Question {
-            class,
-            environments: catalogue
-                .environments_of(class)
-                .map(Arc::as_ref)
-                .filter(|environment| !run.was_refused_by(&environment.name))
-                .collect(),
-            resources: job.submission.resources.unwrap_or(ASSUMED),
-            market: &market,
-            experience: &experience,
-            now,
-            deadline_at: run.deadline_at,
-            cause,
-            legs: run.counted_legs().len() as u16,
-            progress: SignedDuration::from_millis(run.progress_millis),
-            cooldown: self.shared.settings.decision.cooldown,
-            forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
-        });
+        let containers = load.array_size.map_or(1, u32::from);
+        let leg = Next { catalogue: &catalogue, run, class, job, cause, containers };
+        let decision = known.decide(&self.shared, &leg, now);
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
@@ -142,7 +124,9 @@ impl Dispatch {
             Some(environment) => {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let terms = Some(PriceTerms::of(Some(class), Some(environment)));
-                next.legs.push(Leg { terms, ..load.on(leg) });
+                let leg = Leg { terms, ..load.on(leg) };
+                known.note(&catalogue, &leg, job);
+                next.legs.push(leg);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;

@@ -111,9 +111,10 @@ fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candi
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let millis = super::billed_once(question).as_millis();
+    let millis = super::billed_once(question).as_millis() * i128::from(question.containers);
     let units = i128::from(candidate.on_demand?.units());
-    Some(Usd::from_nanos(units * millis / (10 * 3_600_000)))
+    let data = super::money::data_cost(question, candidate);
+    Some(Usd::from_nanos(units * millis / (10 * 3_600_000)) + data)
 }
 
 /// What is left until the deadline beyond the room for an interruption.

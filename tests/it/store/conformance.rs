@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{
-    AccountRegion, Capacity, LegCause, Ppm, RunId, RunOutcome, Usd, UsdPerHour, Window,
+    AccountRegion, Capacity, LegCause, RunId, RunOutcome, Usd, UsdPerHour, Window,
 };
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::ledger::{Counter, EntryState, Unpriced};
@@ -157,42 +156,13 @@ pub async fn what_belongs_to_nothing_is_refused(store: &dyn Store) {
     assert_eq!(store.entries_between(all_time()).await.unwrap(), []);
 }
 
-fn decision() -> Decision {
-    Decision {
-        at: at(1),
-        chosen: Some("spot-a".into()),
-        reasons: vec![
-            Reason::Cheapest {
-                expected_cost: Usd::from_nanos(43_854_000),
-                second: Some(("on-demand-a".into(), Usd::from_nanos(-1))),
-            },
-            Reason::Fallback { guard: Guard::Unusable { reason: "DISABLED".into() } },
-        ],
-        candidates: vec![Candidate {
-            environment: "spot-a".into(),
-            capacity: Capacity::Spot,
-            price: Some(UsdPerHour::from_units(1)),
-            price_age_secs: Some(12),
-            on_demand: None,
-            hazard_per_hour: Ppm(100_000),
-            expected_rework: Ppm(1),
-            expected_cost: Some(Usd::from_nanos(5)),
-            pools: 3,
-            stale_pools: 1,
-            outlook: None,
-            guards: vec![Guard::CoolingDown { until: at(2) }],
-        }],
-        wait_until: Some(at(600)),
-    }
-}
-
 pub async fn events_come_back_oldest_first(store: &dyn Store) {
     let run = samples::run("extract", 0);
     let other = samples::run("other", 0);
     let decided = RunEventKind::Decided {
         leg: 0,
         cause: LegCause::Scheduled,
-        decision: Box::new(decision()),
+        decision: Box::new(samples::decision()),
     };
     let settled = RunEventKind::Settled { leg: 0, cost: Some(Usd::from_nanos(7)), on_demand: None };
     let story = [

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use spotcron::decision::{Candidate, Decision, Guard, Reason};
 use spotcron::domain::{
-    AttemptEnd, Capacity, InstanceFacts, InstanceShape, LegCause, Lifecycle, Pool, Resources,
-    RunId, RunOutcome, Share, Usd, Window,
+    AttemptEnd, Capacity, InstanceFacts, InstanceShape, LegCause, Lifecycle, Pool, Ppm, Resources,
+    RunId, RunOutcome, Share, Usd, UsdPerHour, Window,
 };
 use spotcron::ledger::{Counter, Entry, EntryState, Priced, Unpriced};
 use spotcron::run::{
@@ -182,5 +183,36 @@ pub fn runs_counter(job: &str) -> Counter {
         class: "nightly".into(),
         environment: Some("spot".into()),
         outcome: RunOutcome::Succeeded,
+    }
+}
+
+pub fn decision() -> Decision {
+    Decision {
+        at: at(1),
+        chosen: Some("spot-a".into()),
+        reasons: vec![
+            Reason::Cheapest {
+                expected_cost: Usd::from_nanos(43_854_000),
+                second: Some(("on-demand-a".into(), Usd::from_nanos(-1))),
+            },
+            Reason::Fallback { guard: Guard::Unusable { reason: "DISABLED".into() } },
+        ],
+        candidates: vec![Candidate {
+            environment: "spot-a".into(),
+            capacity: Capacity::Spot,
+            price: Some(UsdPerHour::from_units(1)),
+            price_age_secs: Some(12),
+            on_demand: None,
+            hazard_per_hour: Ppm(100_000),
+            expected_rework: Ppm(1),
+            data_cost: Usd::from_nanos(3),
+            covered_millis: 2,
+            expected_cost: Some(Usd::from_nanos(5)),
+            pools: 3,
+            stale_pools: 1,
+            outlook: None,
+            guards: vec![Guard::CoolingDown { until: at(2) }],
+        }],
+        wait_until: Some(at(600)),
     }
 }

@@ -8,7 +8,7 @@ use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{
-    Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
+    Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources, Usd,
 };
 use spotcron::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
 use spotcron::schedule::{Overlap, Schedule};
@@ -26,6 +26,8 @@ fn environment(name: &str, capacity: Capacity) -> (EnvironmentName, Arc<Environm
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     };
     (name.into(), Arc::new(environment))
 }
