@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Environment, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use spotcron::decision::{Question, decide};
 use spotcron::domain::{
-    Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour,
+    Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, Usd, UsdPerHour,
 };
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
@@ -42,6 +42,8 @@ fn class() -> Class {
         failure_retries: 0,
         wait_budget: mins(15),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::from_percent(5),
         max_price_age: mins(30),
@@ -152,6 +154,8 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         experience: &experience,
         now: now(),
         deadline_at: Some(now() + mins(360)),
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

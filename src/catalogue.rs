@@ -132,6 +132,8 @@ pub struct Class {
     pub expected_duration: SignedDuration,
     /// How long after its scheduled time a run must have succeeded.
     pub deadline: Option<SignedDuration>,
+    /// How long after its due time a scheduled run may be sent, where that is expected to save.
+    pub start_within: Option<SignedDuration>,
     /// From a job's start on an instance to its container running: boot and image pull.
     pub start_up: SignedDuration,
     pub restart: Restart,
@@ -146,6 +148,9 @@ pub struct Class {
     pub wait_budget: SignedDuration,
     /// Interruptible capacity above this price (per hour, of the job's share) is not used.
     pub max_price: Option<UsdPerHour>,
+    /// A run that has cost something does not try interruptible capacity again where it is expected to
+    /// cost more than this in all.
+    pub max_cost: Option<Usd>,
     /// Interruptible capacity must be expected to save at least this part of the on-demand cost.
     pub min_saving: Ppm,
     /// Savings Plan or negotiated discount off the on-demand list price, EC2's and Fargate's.

@@ -1,9 +1,11 @@
 //! Which environment a run's next leg goes to, and why. A pure function of plain values; the answer
 //! carries every candidate with its numbers, so that a person can check it.
 
+mod budget;
 mod candidate;
 mod choose;
 mod effective;
+mod later;
 mod outlook;
 mod turning;
 mod verify;
@@ -40,6 +42,10 @@ pub struct Question<'a> {
     pub experience: &'a Experience,
     pub now: Timestamp,
     pub deadline_at: Option<Timestamp>,
+    /// Until when a first leg may be put off, where its class leaves it that freedom.
+    pub starts_by: Option<Timestamp>,
+    /// What the run has cost so far, as far as that is known.
+    pub spent: Usd,
     pub cause: LegCause,
     /// Legs already used.
     pub legs: u16,
@@ -102,6 +108,12 @@ pub enum Guard {
     CoolingDown {
         until: Timestamp,
     },
+    /// With what was spent before, another try is expected to bring the run above its budget.
+    AboveRunBudget {
+        spent: Usd,
+        expected_cost: Option<Usd>,
+        max: Usd,
+    },
     /// The last allowed leg goes to capacity that is not taken back.
     LastLeg,
     /// The leg was moved away from interruptible capacity for the deadline or for want of capacity.
@@ -122,6 +134,7 @@ impl Guard {
             Guard::SavingTooSmall { .. } => "saving-too-small",
             Guard::DeadlineTooNear { .. } => "deadline-too-near",
             Guard::CoolingDown { .. } => "cooling-down",
+            Guard::AboveRunBudget { .. } => "above-run-budget",
             Guard::LastLeg => "last-leg",
             Guard::MovedAway => "moved-away",
             Guard::ForcedOnDemand(_) => "forced-on-demand",
@@ -189,6 +202,11 @@ pub enum Reason {
     Fallback { guard: Guard },
     /// Nothing is allowed now; asked again at the time given.
     Hold { until: Timestamp },
+    /// The run may wait, and is expected to cost so much less if it begins at that time, in that
+    /// environment. Asked again then.
+    WaitsForBetter { until: Timestamp, environment: EnvironmentName, saving: Usd },
+    /// What is chosen brings the run above its budget: no way that the class allows is expected not to.
+    OverBudget { spent: Usd, expected_cost: Option<Usd>, max: Usd },
 }
 
 impl Reason {
@@ -200,6 +218,16 @@ impl Reason {
             Reason::PriceUnknown => "price-unknown",
             Reason::Fallback { .. } => "fallback",
             Reason::Hold { .. } => "hold",
+            Reason::WaitsForBetter { .. } => "waits-for-better",
+            Reason::OverBudget { .. } => "over-budget",
+        }
+    }
+
+    /// When it is asked again, of a reason to hold a run back.
+    pub const fn asked_again_at(&self) -> Option<Timestamp> {
+        match self {
+            Reason::Hold { until } | Reason::WaitsForBetter { until, .. } => Some(*until),
+            _ => None,
         }
     }
 }
@@ -208,7 +236,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     pub at: Timestamp,
-    /// `None` is a hold: the first reason says until when.
+    /// `None` holds the run back: the first reason says until when.
     pub chosen: Option<EnvironmentName>,
     /// The main one first.
     pub reasons: Vec<Reason>,

@@ -99,6 +99,9 @@ toml_table! {
         /// How long after its scheduled time a run must have succeeded. Spot is left in time to
         /// still finish on demand.
         deadline: DurationText, optional "\"4h\"";
+        /// How long after its scheduled time a run may be put off, where waiting for spot or for covered hours is
+        /// expected to save `min_saving_percent`. The deadline stays.
+        start_within: DurationText, optional "\"2h\"";
         /// From a job's start on an instance to its container running: boot and image pull.
         start_up: DurationText, default "\"3m\"";
         /// What survives an interruption: `"from-zero"`, or the interval between two checkpoints and
@@ -120,6 +123,9 @@ toml_table! {
         wait_budget: DurationText, default "\"15m\"";
         /// Spot above this price, in USD per hour for the job's share of the instance, is not used.
         max_price_usd_per_hour: Price, optional "\"0.25\"";
+        /// The most that a run should cost, in USD. Once another try on spot would bring it above that, the run
+        /// goes on demand; it is never stopped for it, because its deadline holds.
+        max_cost_usd_per_run: Amount, optional "\"2.50\"";
         /// Spot must be expected to save at least this much of the on-demand cost, in percent.
         min_saving_percent: Percent, default "10";
         /// Your discount off the on-demand list price (Savings Plan, contract), in percent.

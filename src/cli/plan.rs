@@ -16,7 +16,7 @@ use super::render::{self, FAINT, Page, STRONG, sentence, value};
 use crate::catalogue::{Catalogue, Job};
 use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
-use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
+use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, Usd};
 use crate::experience::Experience;
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
@@ -230,6 +230,8 @@ fn planned(
         experience: &known.experience,
         now: inputs.now,
         deadline_at: after(inputs.now),
+        starts_by: class.start_within.and_then(|within| inputs.now.checked_add(within).ok()),
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Candidate, Guard, Question, effective, outlook};
+use super::{Candidate, Guard, Question, budget, effective, outlook};
 use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
@@ -75,6 +75,7 @@ pub fn assess(
     }
     if interruptible {
         guards.extend(risk_guards(question, experience));
+        guards.extend(budget::guard(question, environment.capacity, expected_cost));
     }
     Candidate {
         environment: environment.name.clone(),

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::candidate::{assess, billed_once, time_needed};
 use super::effective::cost_of;
-use super::{Candidate, Decision, Guard, Question, Reason};
+use super::later::better_later;
+use super::{Candidate, Decision, Guard, Question, Reason, budget};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
 
@@ -17,7 +18,13 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 pub fn decide(question: &Question<'_>) -> Decision {
     let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
-    let (chosen, reasons) = choose(question, &candidates);
+    let (mut chosen, mut reasons) = choose(question, &candidates);
+    if let Some(best) = chosen.map(|index| &candidates[index]) {
+        match better_later(question, &candidates, best) {
+            Some(later) => (chosen, reasons) = (None, vec![later]),
+            None => reasons.extend(budget::reason(question, best)),
+        }
+    }
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
         .and_then(|index| wait_until(question, &candidates, &candidates[index]));
@@ -161,6 +168,7 @@ fn least_bad_spot(
             Guard::DeadlineTooNear { .. }
                 | Guard::LastLeg
                 | Guard::MovedAway
+                | Guard::AboveRunBudget { .. }
                 | Guard::SavingTooSmall { .. }
                 | Guard::PriceUnknown
                 | Guard::PriceStale { .. }

@@ -15,9 +15,25 @@ pub(super) fn covered_millis(
     environment: &Environment,
     billed: SignedDuration,
 ) -> i64 {
+    environment.covered_millis(question.now, billed, vcpu_millis_needed(question, environment))
+}
+
+/// What the run reserves and what runs in the environment already.
+pub(super) fn vcpu_millis_needed(question: &Question<'_>, environment: &Environment) -> u64 {
     let in_use = question.vcpu_millis_in_use.get(&environment.name).copied().unwrap_or(0);
     let own = u64::from(question.resources.vcpu_millis) * u64::from(question.containers);
-    environment.covered_millis(question.now, billed, in_use.saturating_add(own))
+    in_use.saturating_add(own)
+}
+
+/// What the candidate, which is not taken back, would cost if so much of its time were covered.
+pub(super) fn cost_covered(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    billed: SignedDuration,
+    covered_millis: i64,
+) -> Option<Usd> {
+    let (price, containers) = (candidate.price?, question.containers);
+    Some(cost_of(price, billed, covered_millis, Ppm::ZERO, containers, candidate.data_cost))
 }
 
 /// `price` for the part of `billed` that is not covered, once and `rework` of it again, in every

@@ -5,6 +5,7 @@
 
 mod choice;
 mod guards;
+mod later;
 mod money;
 mod numbers;
 
@@ -35,6 +36,7 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
         guards::check(question, candidate, &decision.candidates, &mut found);
     }
     choice::check(question, decision, &mut found);
+    later::check(question, decision, &mut found);
     found.0
 }
 
@@ -53,6 +55,11 @@ impl Findings {
             self.0.push(Violation(format!("{}: {text}", candidate.environment)));
         }
     }
+}
+
+/// Those that nothing speaks against.
+fn allowed(decision: &Decision) -> impl Iterator<Item = &Candidate> {
+    decision.candidates.iter().filter(|c| c.guards.is_empty() && c.expected_cost.is_some())
 }
 
 /// Capacity that can take the job now and is not taken back, whatever it costs.

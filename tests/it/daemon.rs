@@ -2,6 +2,7 @@
 
 mod adopting;
 mod arrays;
+mod budgets;
 mod bursts;
 mod catching_up;
 mod commitments;

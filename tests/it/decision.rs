@@ -1,5 +1,7 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod budget;
+mod later;
 mod model;
 mod money;
 mod prices;
@@ -10,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, EnvironmentName, LegCause, Ppm};
+use spotcron::domain::{Capacity, EnvironmentName, LegCause, Ppm, Usd};
 use spotcron::experience::{EnvironmentExperience, Experience};
 use spotcron::market::Market;
 
@@ -34,6 +36,8 @@ struct Case {
     progress: SignedDuration,
     containers: u32,
     in_use: BTreeMap<EnvironmentName, u64>,
+    spent: Usd,
+    start_within: Option<SignedDuration>,
 }
 
 impl Case {
@@ -62,6 +66,8 @@ impl Case {
             progress: SignedDuration::ZERO,
             containers: 1,
             in_use: BTreeMap::new(),
+            spent: Usd::ZERO,
+            start_within: None,
         }
     }
 
@@ -76,6 +82,8 @@ impl Case {
             experience: &self.experience,
             now: self.now,
             deadline_at: self.deadline.map(|after| self.now + after),
+            starts_by: self.start_within.map(|within| self.now + within),
+            spent: self.spent,
             cause: self.cause,
             legs: self.legs,
             progress: self.progress,

@@ -35,6 +35,8 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         failure_retries: 0,
         wait_budget: mins(15),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::ZERO,
         max_price_age: mins(30),

@@ -221,11 +221,11 @@ impl CandidateView {
 
     fn covered(&self) -> Option<String> {
         let covered = value::seconds(self.covered_secs?);
-        Some(format!("a commitment pays for {covered} of it"))
+        Some(format!("a commitment pays for {covered} of the run"))
     }
 
     fn data(&self) -> Option<String> {
-        self.data_cost_usd.map(|cost| format!("{} of it for data", value::usd(cost)))
+        self.data_cost_usd.map(|cost| format!("its data costs {}", value::usd(cost)))
     }
 
     fn of(candidate: &Candidate, chosen: Option<&EnvironmentName>) -> Self {

@@ -2,6 +2,7 @@
 //! is not known is looked up before anything is sent again (see `lookup`).
 
 mod answers;
+mod outcome;
 mod question;
 mod refusals;
 mod sending;
@@ -12,12 +13,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::answers::becomes_uncertain;
+use self::outcome::{expected_price, goes_over_budget, held_until, is_wanted_now, put_off};
 use self::question::{Known, Next};
 use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
-use crate::decision::{Decision, Reason};
 use crate::domain::{IndexSet, LegCause, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
@@ -73,7 +74,10 @@ impl Dispatch {
             .book
             .open_where(|run| self.decides_at(run, now).is_some_and(|at| at <= now));
         waiting.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
-        let mut known = Known::of(&self.shared);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut known = Known::of(&self.shared, &waiting).await?;
         for runs in waiting.chunks(DECISIONS_AT_ONCE) {
             let mut change = Change::default();
             for run in runs {
@@ -119,24 +123,28 @@ impl Dispatch {
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
-                next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) }
+                next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) };
+                next.put_off = put_off(&decision);
             }
             Some(environment) => {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
-                let terms = Some(PriceTerms::of(Some(class), Some(environment)));
-                let leg = Leg { terms, ..load.on(leg) };
-                known.note(&catalogue, &leg, job);
-                next.legs.push(leg);
+                let expected_price = expected_price(&decision, environment);
+                let terms = PriceTerms::of(Some(class), Some(environment));
+                let terms = Some(PriceTerms { expected_price, ..terms });
+                next.legs.push(Leg { terms, ..load.on(leg) });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
             }
         }
+        let over_budget = goes_over_budget(&mut next, leg_index, &decision);
         late.push(RunEventKind::Decided { leg: leg_index, cause, decision: Box::new(decision) });
+        late.extend(over_budget);
         if self.shared.mode == Mode::Observe && !next.legs.is_empty() {
             next.state = RunState::Ended { outcome: RunOutcome::Observed, at: now };
             late.push(RunEventKind::Ended { outcome: RunOutcome::Observed });
         }
+        known.note(&catalogue, run, &next);
         tell(change, next, now, late);
     }
 
@@ -204,6 +212,7 @@ impl Dispatch {
         let catalogue = shared.catalogue.load();
         let class = catalogue.class_of_run(&run.class, &run.job);
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
+        let not_before = if is_wanted_now(run) { now } else { not_before };
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
 }
@@ -249,17 +258,6 @@ fn reject(run: &mut Run, error: &str, now: Timestamp) -> [RunEventKind; 2] {
         RunEventKind::SubmitFailed { leg, error, will_repeat: false },
         RunEventKind::Ended { outcome: RunOutcome::Rejected },
     ]
-}
-
-fn held_until(decision: &Decision, now: Timestamp) -> Timestamp {
-    decision
-        .reasons
-        .iter()
-        .find_map(|reason| match reason {
-            Reason::Hold { until } => Some(*until),
-            _ => None,
-        })
-        .unwrap_or(now)
 }
 
 fn tell(change: &mut Change, run: Run, now: Timestamp, events: Vec<RunEventKind>) {

@@ -65,25 +65,64 @@ pub(super) fn covered_millis(
     candidate: &Candidate,
     start: Timestamp,
 ) -> i64 {
-    let Some(environment) = environment_of(question, candidate) else { return 0 };
-    if candidate.capacity.is_interruptible() || environment.covered.is_empty() {
+    let large_enough = large_enough(question, candidate);
+    if large_enough.is_empty() {
         return 0;
     }
-    let others = question.vcpu_millis_in_use.get(&environment.name).copied().unwrap_or(0);
-    let all = others + u64::from(question.resources.vcpu_millis) * u64::from(question.containers);
-    let large_enough: Vec<&Covered> =
-        environment.covered.iter().filter(|covered| all <= covered.vcpu_millis).collect();
     let end = start + billed_once(question);
     let (mut at, mut covered) = (start, 0);
     while at < end {
-        let into_minute = at.as_millisecond().rem_euclid(60_000);
-        let next = (at + SignedDuration::from_millis(60_000 - into_minute)).min(end);
+        let next = next_minute(at).min(end);
         if large_enough.iter().any(|covered| shows_its_hours(covered, at)) {
             covered += next.as_millisecond() - at.as_millisecond();
         }
         at = next;
     }
     covered
+}
+
+/// The most that is covered of a leg that begins at one of the `starts` whole minutes after `now`.
+pub(super) fn most_covered(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    starts: usize,
+) -> Option<i64> {
+    let large_enough = large_enough(question, candidate);
+    if large_enough.is_empty() {
+        return None;
+    }
+    let billed = billed_once(question).as_millis() as i64;
+    let (whole, rest) = ((billed / 60_000) as usize, billed % 60_000);
+    let mut at = next_minute(question.now);
+    let mut covered = Vec::with_capacity(starts + whole + 1);
+    let mut before = vec![0];
+    for minute in 0..=starts + whole {
+        let is_covered = large_enough.iter().any(|covered| shows_its_hours(covered, at));
+        covered.push(is_covered);
+        before.push(before[minute] + i64::from(is_covered));
+        at = next_minute(at);
+    }
+    let of_start = |start: usize| {
+        let last = if covered[start + whole] { rest } else { 0 };
+        (before[start + whole] - before[start]) * 60_000 + last
+    };
+    (0..starts).map(of_start).max()
+}
+
+fn next_minute(at: Timestamp) -> Timestamp {
+    let into_minute = at.as_millisecond().rem_euclid(60_000);
+    at + SignedDuration::from_millis(60_000 - into_minute)
+}
+
+/// The entries that have room for the run beside what is there.
+fn large_enough<'a>(question: &Question<'a>, candidate: &Candidate) -> Vec<&'a Covered> {
+    let environment = environment_of(question, candidate);
+    let Some(environment) = environment.filter(|_| !candidate.capacity.is_interruptible()) else {
+        return Vec::new();
+    };
+    let others = question.vcpu_millis_in_use.get(&environment.name).copied().unwrap_or(0);
+    let all = others + u64::from(question.resources.vcpu_millis) * u64::from(question.containers);
+    environment.covered.iter().filter(|covered| all <= covered.vcpu_millis).collect()
 }
 
 /// Whether the clocks where the hours are show one of them at `at`.

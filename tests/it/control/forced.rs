@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, LegCause};
+use spotcron::domain::{Capacity, LegCause, Usd};
 use spotcron::experience::Experience;
 use spotcron::market::Market;
 
@@ -41,6 +41,8 @@ fn spot_is_ruled_out_for_that_reason_however_cheap_it_is() {
         experience: &experience,
         now: at("2026-11-21T02:00:00Z"),
         deadline_at: None,
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
@@ -77,6 +79,8 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         experience: &experience,
         now: at("2026-11-21T02:00:00Z"),
         deadline_at: Some(at("2026-11-21T02:30:00Z")),
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

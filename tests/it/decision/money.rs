@@ -8,13 +8,14 @@ use spotcron::decision::{Decision, Guard, Reason, verify};
 use spotcron::domain::{Capacity, Usd};
 
 use super::{Case, chosen};
+use crate::samples::mins;
 
 fn usd(text: &str) -> Usd {
     text.parse().unwrap()
 }
 
 /// 8 vCPUs from and until these minutes of every day.
-fn covered(zone: &str, from_minute: u16, until_minute: u16) -> Covered {
+pub(super) fn covered(zone: &str, from_minute: u16, until_minute: u16) -> Covered {
     Covered {
         vcpu_millis: 8000,
         days: Weekday::Monday.cycle_forward().take(7).collect(),
@@ -176,12 +177,19 @@ pub(super) struct Money {
     data_micros: (u32, u32),
     containers: u32,
     in_use: u64,
+    /// What was spent, and the most that may be.
+    budget: (u32, Option<u32>),
+    start_within_mins: Option<i64>,
 }
 
 impl Money {
     pub(super) fn put_into(self, case: &mut Case) {
+        let usd = |micros: u32| Usd::from_nanos(i128::from(micros) * 1000);
         case.containers = self.containers;
         case.in_use.insert("steady".into(), self.in_use);
+        case.spent = usd(self.budget.0);
+        case.class.max_cost = self.budget.1.map(usd);
+        case.start_within = self.start_within_mins.map(mins);
         for environment in &mut case.environments {
             let micros = match environment.capacity {
                 Capacity::Spot => self.data_micros.0,
@@ -190,7 +198,7 @@ impl Money {
                     self.data_micros.1
                 }
             };
-            environment.data_cost = Usd::from_nanos(i128::from(micros) * 1000);
+            environment.data_cost = usd(micros);
         }
     }
 }
@@ -201,8 +209,12 @@ prop_compose! {
         data_micros in (0u32..500_000, 0u32..500_000),
         containers in 1u32..4,
         in_use in 0u64..4000,
+        spent_micros in prop_oneof![Just(0), 0u32..500_000],
+        max_micros in prop::option::of(1u32..1_000_000),
+        start_within_mins in prop::option::of(1i64..1500),
     ) -> Money {
-        Money { covered, data_micros, containers, in_use }
+        let budget = (spent_micros, max_micros);
+        Money { covered, data_micros, containers, in_use, budget, start_within_mins }
     }
 }
 

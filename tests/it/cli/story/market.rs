@@ -46,6 +46,8 @@ fn class(name: &str, environments: &[&str], team: Option<&str>, deadline: Option
         failure_retries: 1,
         wait_budget: SignedDuration::from_mins(20),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::from_mins(30),
