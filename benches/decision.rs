@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{Class, Environment, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use spotcron::decision::{Question, decide};
 use spotcron::domain::{
-    AccountRegion, Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources,
+    AccountRegion, Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, Usd,
     UsdPerHour, Window,
 };
 use spotcron::experience::durations::Lengths;
@@ -46,6 +46,8 @@ fn class() -> Class {
         failure_retries: 0,
         wait_budget: mins(15),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::from_percent(5),
         max_price_age: mins(30),
@@ -67,6 +69,8 @@ fn environment(name: &str, capacity: Capacity) -> Environment {
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     }
 }
 
@@ -153,10 +157,14 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         class: &class,
         environments: vec![&spot, &steady],
         resources: Resources { vcpu_millis: 2000, memory_mib: 4096, gpus: 0 },
+        containers: 1,
+        vcpu_millis_in_use: BTreeMap::new(),
         market: &market,
         experience: &experience,
         now: now(),
         deadline_at: Some(now() + mins(360)),
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

@@ -60,6 +60,8 @@ fn decision() -> Decision {
         level: None,
         hazard_per_hour: Ppm(100_000),
         expected_rework: Ppm(20_000),
+        data_cost: Usd::ZERO,
+        covered_millis: 0,
         expected_cost: Some(Usd::from_nanos(43_854_000)),
         pools: 12,
         stale_pools: 0,

@@ -2,6 +2,7 @@
 //! `load` (files), `read` (tables) and `validate`, which report every problem at once.
 
 mod aws_cron;
+mod covered;
 mod economics;
 mod load;
 mod parameter_set;
@@ -14,6 +15,7 @@ mod secrets;
 mod templates;
 mod validate;
 
+pub use covered::Covered;
 pub use load::{Loaded, load, load_sources};
 pub use parameter_set::ParameterSet;
 pub use portion::{IndexMap, MAX_CHILDREN, Portion};
@@ -29,7 +31,7 @@ use serde::Serialize;
 
 use crate::domain::{
     Architecture, Capacity, ClassName, Condition, EnvironmentName, InstanceType, JobName, Ppm,
-    Redacted, Resources, Site, UsdPerHour, Zone,
+    Redacted, Resources, Site, Usd, UsdPerHour, Zone,
 };
 use crate::schedule::{Overlap, Schedule};
 
@@ -65,6 +67,10 @@ pub struct Environment {
     pub fargate_spot_discount: Option<Ppm>,
     /// Fargate only: the processor of its containers. EC2's instance types say their own.
     pub architecture: Architecture,
+    /// What each leg there costs besides its capacity: data that crosses a region or zone.
+    pub data_cost: Usd,
+    /// Capacity there that a commitment pays for and that would be idle; none where it is taken back.
+    pub covered: Vec<Covered>,
 }
 
 /// What survives an interruption.
@@ -128,6 +134,8 @@ pub struct Class {
     pub planning_percentile: u8,
     /// How long after its scheduled time a run must have succeeded.
     pub deadline: Option<SignedDuration>,
+    /// How long after its due time a scheduled run may be sent, where that is expected to save.
+    pub start_within: Option<SignedDuration>,
     /// From a job's start on an instance to its container running: boot and image pull.
     pub start_up: SignedDuration,
     pub restart: Restart,
@@ -142,6 +150,9 @@ pub struct Class {
     pub wait_budget: SignedDuration,
     /// Interruptible capacity above this price (per hour, of the job's share) is not used.
     pub max_price: Option<UsdPerHour>,
+    /// A run that has cost something does not try interruptible capacity again where it is expected to
+    /// cost more than this in all.
+    pub max_cost: Option<Usd>,
     /// Interruptible capacity must be expected to save at least this part of the on-demand cost.
     pub min_saving: Ppm,
     /// Savings Plan or negotiated discount off the on-demand list price, EC2's and Fargate's.

@@ -1,8 +1,11 @@
 //! Which environment a run's next leg goes to, and why. A pure function of plain values; the answer
 //! carries every candidate with its numbers, so that a person can check it.
 
+mod budget;
 mod candidate;
 mod choose;
+mod effective;
+mod later;
 mod outlook;
 mod turning;
 mod verify;
@@ -12,6 +15,8 @@ pub use choose::decide;
 pub use outlook::Outlook;
 pub use turning::{Change, TurningPoint, turning_points};
 pub use verify::{Violation, verify};
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -31,10 +36,18 @@ pub struct Question<'a> {
     pub environments: Vec<&'a Environment>,
     /// What the job reserves; an assumed container where nobody said.
     pub resources: Resources,
+    /// How many of it run side by side: the children of an array, else 1.
+    pub containers: u32,
+    /// What open runs reserve of the environments with covered hours, in thousandths of a vCPU.
+    pub vcpu_millis_in_use: BTreeMap<EnvironmentName, u64>,
     pub market: &'a Market,
     pub experience: &'a Experience,
     pub now: Timestamp,
     pub deadline_at: Option<Timestamp>,
+    /// Until when a first leg may be put off, where its class leaves it that freedom.
+    pub starts_by: Option<Timestamp>,
+    /// What the run has cost so far, as far as that is known.
+    pub spent: Usd,
     pub cause: LegCause,
     /// Legs already used.
     pub legs: u16,
@@ -99,6 +112,12 @@ pub enum Guard {
     CoolingDown {
         until: Timestamp,
     },
+    /// With what was spent before, another try is expected to bring the run above its budget.
+    AboveRunBudget {
+        spent: Usd,
+        expected_cost: Option<Usd>,
+        max: Usd,
+    },
     /// The last allowed leg goes to capacity that is not taken back.
     LastLeg,
     /// The leg was moved away from interruptible capacity for the deadline or for want of capacity.
@@ -119,6 +138,7 @@ impl Guard {
             Guard::SavingTooSmall { .. } => "saving-too-small",
             Guard::DeadlineTooNear { .. } => "deadline-too-near",
             Guard::CoolingDown { .. } => "cooling-down",
+            Guard::AboveRunBudget { .. } => "above-run-budget",
             Guard::LastLeg => "last-leg",
             Guard::MovedAway => "moved-away",
             Guard::ForcedOnDemand(_) => "forced-on-demand",
@@ -147,7 +167,13 @@ pub struct Candidate {
     /// What is expected beyond one uninterrupted run, as a part of it: repeated work, and under the model
     /// also what would be paid on demand in the end, at this price.
     pub expected_rework: Ppm,
-    /// What success is expected to cost from here.
+    /// What a leg there costs besides its capacity; part of the expected cost.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub data_cost: Usd,
+    /// How much of the billed time a commitment pays for, which costs nothing more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub covered_millis: i64,
+    /// What success is expected to cost from here, in all containers.
     pub expected_cost: Option<Usd>,
     /// Pools of the environment.
     pub pools: u32,
@@ -160,6 +186,14 @@ pub struct Candidate {
     pub outlook: Option<Outlook>,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
+}
+
+fn is_nothing(amount: &Usd) -> bool {
+    *amount == Usd::ZERO
+}
+
+fn is_zero(millis: &i64) -> bool {
+    *millis == 0
 }
 
 /// Why the decision came out as it did.
@@ -176,6 +210,11 @@ pub enum Reason {
     Fallback { guard: Guard },
     /// Nothing is allowed now; asked again at the time given.
     Hold { until: Timestamp },
+    /// The run may wait, and is expected to cost so much less if it begins at that time, in that
+    /// environment. Asked again then.
+    WaitsForBetter { until: Timestamp, environment: EnvironmentName, saving: Usd },
+    /// What is chosen brings the run above its budget: no way that the class allows is expected not to.
+    OverBudget { spent: Usd, expected_cost: Option<Usd>, max: Usd },
 }
 
 impl Reason {
@@ -187,6 +226,16 @@ impl Reason {
             Reason::PriceUnknown => "price-unknown",
             Reason::Fallback { .. } => "fallback",
             Reason::Hold { .. } => "hold",
+            Reason::WaitsForBetter { .. } => "waits-for-better",
+            Reason::OverBudget { .. } => "over-budget",
+        }
+    }
+
+    /// When it is asked again, of a reason to hold a run back.
+    pub const fn asked_again_at(&self) -> Option<Timestamp> {
+        match self {
+            Reason::Hold { until } | Reason::WaitsForBetter { until, .. } => Some(*until),
+            _ => None,
         }
     }
 }
@@ -195,7 +244,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     pub at: Timestamp,
-    /// `None` is a hold: the first reason says until when.
+    /// `None` holds the run back: the first reason says until when.
     pub chosen: Option<EnvironmentName>,
     /// The main one first.
     pub reasons: Vec<Reason>,

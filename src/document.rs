@@ -15,7 +15,7 @@ mod values;
 
 pub use file::{MAX_FILE_BYTES, read_file};
 pub(crate) use file::{unread, unreadable};
-pub use moments::Day;
+pub use moments::{Day, HoursText};
 pub use one_or_many::OneOrMany;
 pub use parse::{Parsed, parse};
 pub use reader::{FromToml, Located, Reader};
@@ -25,4 +25,4 @@ pub use suggest::{did_you_mean, shown};
 pub(crate) use table::table_schema;
 pub(crate) use table::toml_table;
 pub use table::{KeyInfo, TomlTable};
-pub use values::{DurationText, Entries, Percent, Price, SecretText, Vcpus, is_region};
+pub use values::{Amount, DurationText, Entries, Percent, Price, SecretText, Vcpus, is_region};

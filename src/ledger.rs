@@ -7,6 +7,7 @@ mod deltas;
 mod entry;
 mod reconcile;
 mod settle;
+mod spent;
 mod summary;
 
 pub use account::{
@@ -17,4 +18,5 @@ pub use deltas::counter_deltas;
 pub use entry::{Entry, EntryState, Priced, Unpriced};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};
 pub use settle::{Evidence, settle};
+pub use spent::spent;
 pub use summary::{GroupBy, Summary, UnknownGroup, summarise};

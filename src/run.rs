@@ -7,6 +7,7 @@ mod by_hand;
 mod classify;
 mod event;
 mod fresh;
+mod in_use;
 mod indices;
 mod intent;
 mod moment;
@@ -24,6 +25,7 @@ pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use fresh::run_of;
+pub use in_use::InUse;
 pub use indices::{
     INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, children_for, progress,
 };
@@ -181,6 +183,17 @@ impl Leg {
     }
 }
 
+/// What a run waits for that is expected to cost less.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutOff {
+    pub until: Timestamp,
+    pub environment: EnvironmentName,
+}
+
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// One run, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -194,6 +207,12 @@ pub struct Run {
     /// Set once, when the deadline passed before the run had succeeded.
     #[serde(default)]
     pub deadline_missed: bool,
+    /// Set once, when a leg was decided that brings it above its class's budget.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub over_budget: bool,
+    /// Until when, and for what, its first leg was last put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_off: Option<PutOff>,
     pub state: RunState,
     /// What had, or has, to come about before its first leg.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

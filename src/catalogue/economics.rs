@@ -69,9 +69,32 @@ pub(super) fn warn_of_class(
         let problem = "a run may wait for spot until its deadline has passed";
         warn("wait-budget-beyond-deadline", &budget.span, problem, "shorten `wait_budget`");
     }
+    warn_of_freedom(raw, class, environments, &mut warn);
     if let (false, Some(price)) = (spot, &raw.max_price_usd_per_hour) {
         let problem = "`max_price_usd_per_hour` has no effect: no spot environment is allowed";
         warn("max-price-not-used", &price.span, problem, "remove it");
+    }
+}
+
+/// Warns of a freedom to wait that has no use.
+fn warn_of_freedom(
+    raw: &RawClass,
+    class: &Class,
+    environments: &[&Arc<Environment>],
+    warn: &mut impl FnMut(&'static str, &Range<usize>, &str, &str),
+) {
+    let (Some(within), Some(located)) = (class.start_within, &raw.start_within) else { return };
+    let improves = |environment: &&Arc<Environment>| {
+        environment.capacity.is_interruptible() || !environment.covered.is_empty()
+    };
+    if !environments.iter().any(improves) {
+        let problem = "`start_within` has no effect: nothing that its environments cost changes";
+        let hint = "allow a spot environment, or state the `covered` hours of one on demand";
+        warn("start-within-not-used", &located.span, problem, hint);
+    }
+    if let Some(deadline) = class.deadline.filter(|deadline| within >= *deadline) {
+        let problem = format!("no run waits so long: its deadline is after {deadline:#}");
+        warn("start-within-beyond-deadline", &located.span, &problem, "shorten `start_within`");
     }
 }
 

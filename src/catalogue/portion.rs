@@ -45,6 +45,13 @@ impl IndexMap {
 }
 
 impl Job {
+    /// How many containers a run of it begins with.
+    pub fn containers(&self) -> u32 {
+        let of_map = |map: IndexMap| map.count.min(map.chunk.into());
+        let mapped = self.submission.index_map.map(of_map);
+        mapped.or(self.submission.array_size.map(u32::from)).unwrap_or(1)
+    }
+
     /// One for each run of a scheduled time: each parameter set with each chunk of its indices.
     pub fn portions(&self) -> Vec<Portion> {
         let sets = self.sets.iter().map(|set| Some(Arc::clone(set)));

@@ -3,8 +3,8 @@
 mod choices;
 
 use crate::document::{
-    Day, DurationText, Entries, Located, OneOrMany, Percent, Price, SecretText, TomlTable, Vcpus,
-    Whole, toml_table,
+    Amount, Day, DurationText, Entries, HoursText, Located, OneOrMany, Percent, Price, SecretText,
+    TomlTable, Vcpus, Whole, toml_table,
 };
 use crate::domain::Moment;
 
@@ -63,6 +63,27 @@ toml_table! {
         /// Only for `fargate` and `fargate-spot`: the processor of its containers, `x86_64` or `arm64`,
         /// which have prices of their own.
         architecture: ArchitectureText, default "\"x86_64\"";
+        /// What a run there costs besides its capacity, in USD: data that has to cross a region or a zone.
+        /// It is added to the expected cost of each submission.
+        data_cost_usd_per_run: Amount, default "0";
+        /// Only for `on-demand` and `fargate`: hours in which a Savings Plan or Reserved Instances pay for
+        /// vCPUs that would be idle. What runs on them then costs nothing more, and decisions reckon so.
+        covered: List<RawCovered>, default "[]";
+    }
+}
+
+toml_table! {
+    /// Hours of the week in which capacity is paid for by a commitment, and idle. Where several overlap the
+    /// largest counts.
+    pub struct RawCovered {
+        /// How many vCPUs are paid for and left over then. What spotcron has running there is taken off.
+        vcpus: Vcpus, required "64";
+        /// From and until when; past midnight they end on the next day.
+        hours: HoursText, default "\"00:00-24:00\"";
+        /// Days on which the hours begin; every day without it.
+        days: OneOrMany<WeekdayText>, optional "[\"saturday\", \"sunday\"]";
+        /// Where the hours are.
+        time_zone: String, default "\"UTC\"";
     }
 }
 
@@ -82,6 +103,9 @@ toml_table! {
         /// How long after its scheduled time a run must have succeeded. Spot is left in time to
         /// still finish on demand.
         deadline: DurationText, optional "\"4h\"";
+        /// How long after its scheduled time a run may be put off, where waiting for spot or for covered hours is
+        /// expected to save `min_saving_percent`. The deadline stays.
+        start_within: DurationText, optional "\"2h\"";
         /// From a job's start on an instance to its container running: boot and image pull.
         start_up: DurationText, default "\"3m\"";
         /// What survives an interruption: `"from-zero"`, or the interval between two checkpoints and
@@ -103,6 +127,9 @@ toml_table! {
         wait_budget: DurationText, default "\"15m\"";
         /// Spot above this price, in USD per hour for the job's share of the instance, is not used.
         max_price_usd_per_hour: Price, optional "\"0.25\"";
+        /// The most that a run should cost, in USD. Once another try on spot would bring it above that, the run
+        /// goes on demand; it is never stopped for it, because its deadline holds.
+        max_cost_usd_per_run: Amount, optional "\"2.50\"";
         /// Spot must be expected to save at least this much of the on-demand cost, in percent.
         min_saving_percent: Percent, default "10";
         /// Your discount off the on-demand list price (Savings Plan, contract), in percent.
@@ -302,6 +329,7 @@ toml_table! {
 /// Keys by the table that they belong to, for keys that stand in the wrong one.
 pub const KEYS_BY_TABLE: &[(&str, &[&str])] = &[
     ("`[[environments]]`", RawEnvironment::NAMES),
+    ("`covered`", RawCovered::NAMES),
     ("`[[classes]]`", RawClass::NAMES),
     ("`[[jobs]]`", RawJob::NAMES),
     ("`[[calendars]]`", RawCalendar::NAMES),

@@ -1,7 +1,7 @@
 //! The JSON schema and the reference of the catalogue, from `raw`'s declarations.
 
 use super::raw::{
-    RawAfter, RawCalendar, RawCatalogue, RawCheckpoint, RawClass, RawEnvironment,
+    RawAfter, RawCalendar, RawCatalogue, RawCheckpoint, RawClass, RawCovered, RawEnvironment,
     RawEvaluateOnExit, RawJob, RawRetryStrategy, RawWindow,
 };
 use crate::document::{self, TomlTable, schema_text};
@@ -23,6 +23,7 @@ pub fn reference_markdown() -> String {
         text.push_str(&document::reference_markdown(heading, doc, keys));
     };
     section("[[environments]]", RawEnvironment::DOC, RawEnvironment::KEYS);
+    section("[[environments.covered]]", RawCovered::DOC, RawCovered::KEYS);
     section("[[classes]]", RawClass::DOC, RawClass::KEYS);
     section("restart = { … }", RawCheckpoint::DOC, RawCheckpoint::KEYS);
     section("[[jobs]]", RawJob::DOC, RawJob::KEYS);

@@ -6,6 +6,7 @@ mod array;
 mod aws_text;
 mod calendar;
 mod class;
+mod covered;
 mod environment;
 mod fargate;
 mod job;
@@ -112,7 +113,7 @@ pub(super) fn validate(tables: &Tables, findings: &mut Vec<Diagnostic>) -> Catal
     };
     let job_names = Declared::of(&tables.jobs, "job", findings);
     for entry in &tables.environments {
-        if let Some(environment) = environment::check(entry, findings) {
+        if let Some(environment) = environment::check(entry, &mut known, findings) {
             let name = entry.raw.name.as_ref().map_or("", |name| name.value.as_str());
             known.environments.entry(name).or_insert_with(|| Arc::new(environment));
         }

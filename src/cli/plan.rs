@@ -16,11 +16,12 @@ use super::render::{self, FAINT, Page, STRONG, sentence, value};
 use crate::catalogue::{Catalogue, Job};
 use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
-use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
+use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, Usd};
 use crate::experience::Experience;
 use crate::experience::durations::Durations;
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
+use crate::run::InUse;
 
 const HELP: &str = "\
 Each run is decided as if it were due now, on the prices that the store holds now: a run of
@@ -93,9 +94,6 @@ pub struct Inputs<'a> {
     pub decide: fn(&Question<'_>) -> Decision,
 }
 
-/// What a job reserves where neither the catalogue nor anything seen says: one vCPU and 2 GiB.
-const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
-
 /// The answer of `plan`.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -138,6 +136,7 @@ struct Known {
     experience: Experience,
     durations: Durations,
     controls: Controls,
+    in_use: InUse,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -152,6 +151,7 @@ pub async fn run(
             experience: store.experience().await?,
             durations: Durations { jobs: store.durations().await? },
             controls: store.controls().await?,
+            in_use: in_use(store, inputs.catalogue).await?,
         },
         None => Known::default(),
     };
@@ -175,6 +175,14 @@ pub async fn run(
     }
     runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
     Ok(Report { now: inputs.now, prices_at: known.market.refreshed_at, runs, jobs_not_shown })
+}
+
+/// What open runs use of what commitments pay for.
+async fn in_use(store: &dyn Store, catalogue: &Catalogue) -> Result<InUse, CliError> {
+    if !InUse::matters(catalogue) {
+        return Ok(InUse::default());
+    }
+    Ok(InUse::of(catalogue, &store.open_runs().await?))
 }
 
 /// The market as the store last saw it; refreshed when its newest price was seen.
@@ -236,11 +244,15 @@ fn planned(
     let question = Question {
         class,
         environments: inputs.catalogue.environments_of(class).map(|env| &**env).collect(),
-        resources: job.submission.resources.unwrap_or(ASSUMED),
+        resources: job.submission.resources.unwrap_or(Resources::ASSUMED),
+        containers: job.containers(),
+        vcpu_millis_in_use: known.in_use.vcpu_millis().clone(),
         market: &known.market,
         experience: &known.experience,
         now: inputs.now,
         deadline_at: after(inputs.now),
+        starts_by: class.start_within.and_then(|within| inputs.now.checked_add(within).ok()),
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

@@ -56,6 +56,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
             })
             .unwrap_or_default(),
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
+        RunEventKind::OverBudget { .. } => vec![(Counter::BudgetsExceeded { class }, 1)],
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
         | RunEventKind::Adopted { .. }
@@ -77,8 +78,9 @@ fn decided(run: &Run, at: Timestamp, is_first: bool, decision: &Decision) -> Vec
     let class = run.class.clone();
     let environment = decision.chosen.clone();
     let reason = decision.reasons.first().map_or("none", |reason| reason.label()).to_owned();
-    // Whoever asks for a run by hand measures nothing of the schedule.
-    let is_timed = is_first && environment.is_some() && run.trigger == Trigger::Schedule;
+    // Whoever asks for a run by hand measures nothing of the schedule, nor does a run that was put off.
+    let is_scheduled = run.trigger == Trigger::Schedule && run.put_off.is_none();
+    let is_timed = is_first && environment.is_some() && is_scheduled;
     let mut counts = vec![(Counter::Decisions { class, environment, reason }, 1)];
     if is_timed {
         let lag = at.duration_since(run.scheduled_for).as_millis();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Candidate, Guard, Question, outlook};
+use super::{Candidate, Guard, Question, budget, effective, outlook};
 use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
-use crate::domain::{Accrual, Capacity, InstanceShape, Ppm, Share, Usd, UsdPerHour};
+use crate::domain::{Capacity, InstanceShape, Ppm, Share, UsdPerHour};
 use crate::experience::{EnvironmentExperience, FARGATE_SPOT, Level, LevelMixture, Levels};
 use crate::market::EnvironmentMarket;
 
@@ -32,7 +32,7 @@ struct Mixture {
 /// `environment` as a candidate for `question`, with every guard but those that compare it with
 /// the other candidates (`choose` adds the saving).
 ///
-/// `steady` is the price of an hour on the cheapest capacity that is not taken back, where it is known.
+/// `steady` is the marginal price of an hour on the cheapest capacity that is not taken back, where it is known.
 pub fn assess(
     question: &Question<'_>,
     environment: &Environment,
@@ -59,7 +59,15 @@ pub fn assess(
         Some(outlook) => outlook.rework,
         None => expected_rework(question.class, work, hazard),
     };
-    let expected_cost = mixture.price.map(|price| cost_of(price, work, rework));
+    // What may be taken back is covered by nothing.
+    let covered_millis = match interruptible {
+        true => 0,
+        false => effective::covered_millis(question, environment, work),
+    };
+    let (containers, data_cost) = (question.containers, environment.data_cost);
+    let expected_cost = mixture.price.map(|price| {
+        effective::cost_of(price, work, covered_millis, rework, containers, data_cost)
+    });
     let mut guards = Vec::new();
     if let Some(reason) = market.and_then(|market| market.unusable.clone()) {
         guards.push(Guard::Unusable { reason });
@@ -71,6 +79,7 @@ pub fn assess(
     }
     if interruptible {
         guards.extend(risk_guards(question, experience));
+        guards.extend(budget::guard(question, environment.capacity, expected_cost));
     }
     Candidate {
         environment: environment.name.clone(),
@@ -81,6 +90,8 @@ pub fn assess(
         level,
         hazard_per_hour: hazard,
         expected_rework: rework,
+        data_cost,
+        covered_millis,
         expected_cost,
         pools: mixture.pools,
         stale_pools: mixture.stale_pools,
@@ -147,11 +158,6 @@ fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) ->
             Ppm::from_ratio(hazard * lost / 3600.0)
         }
     }
-}
-
-fn cost_of(price: UsdPerHour, work: SignedDuration, rework: Ppm) -> Usd {
-    let once = Accrual::of(price, work.as_millis() as i64).to_usd(Share::WHOLE);
-    once + once.scaled(rework)
 }
 
 /// The pools that count, each weighted by the placements seen there plus one (equal at first).

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidate::{assess, time_needed};
-use super::{Candidate, Decision, Guard, Question, Reason};
+use super::candidate::{assess, billed_once, time_needed};
+use super::effective::cost_of;
+use super::later::better_later;
+use super::{Candidate, Decision, Guard, Question, Reason, budget};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
 
@@ -16,7 +18,13 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 pub fn decide(question: &Question<'_>) -> Decision {
     let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
-    let (chosen, reasons) = choose(question, &candidates);
+    let (mut chosen, mut reasons) = choose(question, &candidates);
+    if let Some(best) = chosen.map(|index| &candidates[index]) {
+        match better_later(question, &candidates, best) {
+            Some(later) => (chosen, reasons) = (None, vec![later]),
+            None => reasons.extend(budget::reason(question, best)),
+        }
+    }
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
         .and_then(|index| wait_until(question, &candidates, &candidates[index]));
@@ -41,7 +49,8 @@ fn candidates(question: &Question<'_>) -> Vec<Candidate> {
         .map(|environment| assess(question, environment, None))
         .collect();
     let usable = steady.iter().filter(|candidate| candidate.guards.is_empty());
-    let price = usable.filter_map(|candidate| candidate.price).min();
+    let billed = billed_once(question);
+    let price = usable.filter_map(|candidate| candidate.marginal_price(billed)).min();
     let mut steady = steady.into_iter();
     let candidate = |environment: &&Environment| match environment.capacity.is_interruptible() {
         true => Some(assess(question, environment, price)),
@@ -71,11 +80,10 @@ fn guard_savings(question: &Question<'_>, candidates: &mut [Candidate]) {
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let work = super::candidate::billed_once(question);
-    candidate.on_demand.map(|price| {
-        crate::domain::Accrual::of(price, work.as_millis() as i64)
-            .to_usd(crate::domain::Share::WHOLE)
-    })
+    let billed = billed_once(question);
+    let cost =
+        |price| cost_of(price, billed, 0, Ppm::ZERO, question.containers, candidate.data_cost);
+    candidate.on_demand.map(cost)
 }
 
 fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, Vec<Reason>) {
@@ -161,6 +169,7 @@ fn least_bad_spot(
             Guard::DeadlineTooNear { .. }
                 | Guard::LastLeg
                 | Guard::MovedAway
+                | Guard::AboveRunBudget { .. }
                 | Guard::SavingTooSmall { .. }
                 | Guard::PriceUnknown
                 | Guard::PriceStale { .. }

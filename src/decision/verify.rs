@@ -1,10 +1,12 @@
 //! An independent check of a decision: it looks at the answer and the question, not at how the
 //! answer was found, and shares no code with what found it. Tests and debug builds run it on every
-//! decision. `numbers` recomputes what the candidates are said to cost, `guards` what speaks against
+//! decision. `numbers` recomputes what the candidates are said to be, `money` what they cost, `guards` what speaks against
 //! them, `choice` what follows from both.
 
 mod choice;
 mod guards;
+mod later;
+mod money;
 mod numbers;
 mod risk;
 
@@ -31,10 +33,12 @@ pub fn verify(question: &Question<'_>, decision: &Decision) -> Vec<Violation> {
     found.rule(decision.at == question.now, "a decision is of the time it was asked for");
     for candidate in &decision.candidates {
         numbers::check(question, candidate, &decision.candidates, &mut found);
+        money::check(question, candidate, &mut found);
         guards::check(question, candidate, &decision.candidates, &mut found);
     }
     choice::check(question, decision, &mut found);
     check_lengths(question, decision, &mut found);
+    later::check(question, decision, &mut found);
     found.0
 }
 
@@ -53,6 +57,11 @@ impl Findings {
             self.0.push(Violation(format!("{}: {text}", candidate.environment)));
         }
     }
+}
+
+/// Those that nothing speaks against.
+fn allowed(decision: &Decision) -> impl Iterator<Item = &Candidate> {
+    decision.candidates.iter().filter(|c| c.guards.is_empty() && c.expected_cost.is_some())
 }
 
 /// Capacity that can take the job now and is not taken back, whatever it costs.

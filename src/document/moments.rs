@@ -1,4 +1,4 @@
-//! Moments and days, written as TOML's own dates or in quotes.
+//! Moments, days and hours of a day, written as TOML's own dates or in quotes.
 
 use std::borrow::Cow;
 
@@ -87,5 +87,58 @@ impl JsonSchema for Day {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "examples": ["2026-12-25", "12-25"] })
+    }
+}
+
+/// Hours of a day, `22:00-06:00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoursText {
+    /// The first minute of the day, 0..1440.
+    pub from_minute: u16,
+    /// The first minute after them, 1..=1440; before `from_minute` it is one of the next day.
+    pub until_minute: u16,
+}
+
+impl HoursText {
+    fn parse(text: &str) -> Option<HoursText> {
+        let minute = |clock: &str| {
+            let (hour, minute) = clock.trim().split_once(':')?;
+            let digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+            if !digits(hour) || !digits(minute) {
+                return None;
+            }
+            let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+            (minute < 60).then_some(hour * 60 + minute).filter(|minute| *minute <= 24 * 60)
+        };
+        let (from, until) = text.split_once('-')?;
+        let (from_minute, until_minute) = (minute(from)?, minute(until)?);
+        let is_lawful = from_minute < 24 * 60 && until_minute > 0 && from_minute != until_minute;
+        is_lawful.then_some(HoursText { from_minute, until_minute })
+    }
+}
+
+impl FromToml for HoursText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let DeValue::String(text) = value.get_ref() else {
+            return reader.wrong_type(value, "hours such as \"22:00-06:00\"", None);
+        };
+        if let Some(hours) = HoursText::parse(text) {
+            return Some(hours);
+        }
+        let hint = "write from and until in 24 hours, such as \"22:00-06:00\" for a night or \
+                    \"00:00-24:00\" for a whole day";
+        reader.invalid(value.span(), &format!("are no hours: {}", shown(text)), Some(hint.into()))
+    }
+}
+
+impl JsonSchema for HoursText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "hours".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["22:00-06:00", "00:00-24:00"] })
     }
 }

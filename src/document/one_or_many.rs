@@ -14,15 +14,16 @@ pub struct OneOrMany<T>(pub Vec<Located<T>>);
 
 impl<T: FromToml> FromToml for OneOrMany<T> {
     fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-        if !matches!(value.get_ref(), DeValue::Array(_)) {
+        let DeValue::Array(written) = value.get_ref() else {
             let one = T::from_toml(value, reader)?;
             return Some(OneOrMany(vec![Located { value: one, span: value.span() }]));
-        }
-        let many = Vec::<Located<T>>::from_toml(value, reader)?;
-        if many.is_empty() {
+        };
+        if written.is_empty() {
             return reader.invalid(value.span(), "is an empty list", None);
         }
-        Some(OneOrMany(many))
+        // What is wrong with its values was said of each.
+        let many = Vec::<Located<T>>::from_toml(value, reader)?;
+        (!many.is_empty()).then_some(OneOrMany(many))
     }
 }
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{FromToml, Located, Reader, shown};
-use crate::domain::{Ppm, Redacted, UsdPerHour};
+use crate::domain::{Ppm, Redacted, Usd, UsdPerHour};
 
 /// A span of time such as `45m`, `1h 30m` or `2 days`. A day is 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +153,42 @@ impl JsonSchema for Price {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "number"], "minimum": 0, "examples": ["0.25"] })
+    }
+}
+
+/// An amount of USD, exact to nine decimal places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount(pub Usd);
+
+impl FromToml for Amount {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let hint = Some("write USD, such as \"2.50\"".to_owned());
+        let Some(number) = decimal(value, ' ') else {
+            return reader.wrong_type(value, "an amount", hint);
+        };
+        let amount = number.ok().map(|number| number.normalize().to_string().parse::<Usd>());
+        match amount {
+            Some(Ok(amount)) if amount.is_negative() => {
+                reader.invalid(value.span(), "cannot be negative", hint)
+            }
+            Some(Ok(amount)) => Some(Amount(amount)),
+            Some(Err(error)) => {
+                reader.invalid(value.span(), &format!("is no amount: {error}"), hint)
+            }
+            None => reader.invalid(value.span(), "is no amount: not a decimal number", hint),
+        }
+    }
+}
+
+impl JsonSchema for Amount {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "amount".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "minimum": 0, "examples": ["2.50"] })
     }
 }
 

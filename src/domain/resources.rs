@@ -26,6 +26,9 @@ pub struct InstanceShape {
 }
 
 impl Resources {
+    /// What decisions take a job to reserve where nobody says: they need something to compare with.
+    pub const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
+
     /// AWS's split-cost weight of CPU to memory, 9:1, in integers: 9·vCPU + GiB, times 1,024,000.
     /// Source: AWS Cost and Usage Report guide, "Understanding split cost allocation data".
     fn weight(vcpu_millis: i128, memory_mib: i128) -> i128 {

@@ -52,6 +52,10 @@ pub enum Counter {
     DeadlinesMissed {
         class: ClassName,
     },
+    /// Runs that were brought above their class's budget.
+    BudgetsExceeded {
+        class: ClassName,
+    },
     Decisions {
         class: ClassName,
         environment: Option<EnvironmentName>,

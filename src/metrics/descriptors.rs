@@ -56,6 +56,8 @@ descriptors! {
         "Runs with a deadline that succeeded before it.";
     DEADLINES_MISSED = Counter "spotcron_deadlines_missed_total" ["class"]
         "Runs whose deadline passed before they had succeeded.";
+    BUDGETS_EXCEEDED = Counter "spotcron_run_budgets_exceeded_total" ["class"]
+        "Runs of which a submission was expected to bring them above max_cost_usd_per_run.";
     DECISIONS = Counter "spotcron_decisions_total" ["class", "environment", "reason"]
         "Decisions by the environment chosen (none: held back) and the main reason.";
     DUPLICATES = Counter "spotcron_duplicates_terminated_total" ["job"]

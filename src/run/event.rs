@@ -113,6 +113,13 @@ pub enum RunEventKind {
         request: StopRequest,
     },
     DeadlineMissed,
+    /// The leg is expected to bring the run above its class's budget. Told once.
+    OverBudget {
+        leg: u16,
+        spent: Usd,
+        expected_cost: Option<Usd>,
+        max: Usd,
+    },
     Ended {
         outcome: RunOutcome,
     },

@@ -45,6 +45,8 @@ impl Run {
             created_at: now,
             deadline_at: None,
             deadline_missed: false,
+            over_budget: false,
+            put_off: None,
             state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
             waits: Vec::new(),
             stop: None,

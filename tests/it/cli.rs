@@ -5,6 +5,7 @@ mod binary;
 pub mod golden;
 mod live;
 mod memory;
+mod money;
 mod operating;
 mod plan_diff;
 mod readme;

@@ -2,8 +2,10 @@
 
 mod adopting;
 mod arrays;
+mod budgets;
 mod bursts;
 mod catching_up;
+mod commitments;
 mod dependencies;
 mod durations;
 mod edges;

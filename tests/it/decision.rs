@@ -1,7 +1,10 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod budget;
+mod later;
 mod lengths;
 mod model;
+mod money;
 mod prices;
 mod risk;
 mod robust;
@@ -13,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, LegCause, Pool, Ppm};
+use spotcron::domain::{Capacity, EnvironmentName, LegCause, Pool, Ppm, Usd};
 use spotcron::experience::durations::Lengths;
 use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
 use spotcron::market::Market;
@@ -38,6 +41,10 @@ struct Case {
     progress: SignedDuration,
     /// Those that the class states where `None`.
     lengths: Option<Lengths>,
+    containers: u32,
+    in_use: BTreeMap<EnvironmentName, u64>,
+    spent: Usd,
+    start_within: Option<SignedDuration>,
 }
 
 impl Case {
@@ -65,6 +72,10 @@ impl Case {
             legs: 0,
             progress: SignedDuration::ZERO,
             lengths: None,
+            containers: 1,
+            in_use: BTreeMap::new(),
+            spent: Usd::ZERO,
+            start_within: None,
         }
     }
 
@@ -73,10 +84,14 @@ impl Case {
             class: &self.class,
             environments: self.environments.iter().collect(),
             resources: samples::resources(),
+            containers: self.containers,
+            vcpu_millis_in_use: self.in_use.clone(),
             market: &self.market,
             experience: &self.experience,
             now: self.now,
             deadline_at: self.deadline.map(|after| self.now + after),
+            starts_by: self.start_within.map(|within| self.now + within),
+            spent: self.spent,
             cause: self.cause,
             legs: self.legs,
             progress: self.progress,
@@ -276,6 +291,7 @@ prop_compose! {
         // Parts of the stated length, in percent, and what is done already.
         learnt in prop::option::of((20i64..300, 0i64..200, 1u32..100)),
         progress_mins in prop_oneof![3 => Just(0i64), 1 => 0i64..1200],
+        money in money::any_money(),
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -336,6 +352,9 @@ prop_compose! {
             Capacity::Spot => which & 1 != 0,
             _ => which & 2 != 0,
         });
+        if let Some(money) = money {
+            money.put_into(&mut case);
+        }
         case
     }
 }

@@ -8,3 +8,4 @@ mod fixture;
 mod published;
 mod reconciliation;
 mod reference;
+mod spent;

@@ -10,7 +10,7 @@ use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{
-    AccountRegion, Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Window,
+    AccountRegion, Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Usd, Window,
 };
 use spotcron::experience::Hazards;
 use spotcron::experience::durations::Lengths;
@@ -40,6 +40,8 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         failure_retries: 0,
         wait_budget: mins(15),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::ZERO,
         max_price_age: mins(30),
@@ -66,6 +68,8 @@ pub fn environment(name: &str, capacity: Capacity) -> Environment {
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::catalogue::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{DurationText, Percent};
-use crate::domain::{ClassName, EnvironmentName, Ppm};
+use crate::domain::{ClassName, EnvironmentName, Ppm, Usd};
 
 const START_UP: SignedDuration = SignedDuration::from_mins(3);
 const WAIT_BUDGET: SignedDuration = SignedDuration::from_mins(15);
@@ -35,6 +35,7 @@ pub(super) fn check(
     let environments = check_environments(raw, known, &mut scope);
     let expected = positive("expected_duration", &raw.expected_duration, &mut scope);
     let deadline = positive("deadline", &raw.deadline, &mut scope);
+    let start_within = positive("start_within", &raw.start_within, &mut scope);
     let max_age = positive("max_price_age", &raw.max_price_age, &mut scope);
     let restart = check_restart(raw, &mut scope);
     check_prices(raw, &mut scope);
@@ -51,6 +52,7 @@ pub(super) fn check(
             .as_ref()
             .map_or(PLANNING_PERCENTILE, |percentile| percentile.value.get()),
         deadline,
+        start_within,
         start_up: duration(&raw.start_up).unwrap_or(START_UP),
         restart,
         policy: raw.policy.as_ref().map_or(Policy::Model, |policy| policy.value.0),
@@ -59,6 +61,7 @@ pub(super) fn check(
         failure_retries: raw.failure_retries.as_ref().map_or(0, |count| count.value.get()),
         wait_budget: duration(&raw.wait_budget).unwrap_or(WAIT_BUDGET),
         max_price: raw.max_price_usd_per_hour.as_ref().map(|price| price.value.0),
+        max_cost: raw.max_cost_usd_per_run.as_ref().map(|cost| cost.value.0),
         min_saving: percent(&raw.min_saving_percent, MIN_SAVING),
         on_demand_discount: percent(&raw.on_demand_discount_percent, Ppm::ZERO),
         max_price_age: max_age.unwrap_or(MAX_PRICE_AGE),
@@ -148,6 +151,10 @@ fn check_prices(raw: &RawClass, scope: &mut Scope<'_>) {
         let hint = "leave it out for no limit, or allow only on-demand environments";
         let problem = "`max_price_usd_per_hour` is 0: spot would never be used";
         scope.error("out-of-range", &price.span, problem, hint);
+    }
+    if let Some(cost) = raw.max_cost_usd_per_run.as_ref().filter(|c| c.value.0 == Usd::ZERO) {
+        let problem = "`max_cost_usd_per_run` is 0: every run costs more";
+        scope.error("out-of-range", &cost.span, problem, "leave it out for no limit");
     }
     if let Some(discount) = &raw.on_demand_discount_percent
         && discount.value.0 >= Ppm::ONE

@@ -4,19 +4,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::aws_text::{self, batch_arn, is_batch_name, is_instance_type};
 use super::names::check_name;
-use super::role;
-use super::{Located, Scope, shown};
+use super::{Known, Located, Scope, covered, role, shown};
 use crate::catalogue::Environment;
 use crate::catalogue::raw::RawEnvironment;
 use crate::catalogue::read::Entry;
 use crate::diagnostic::Diagnostic;
 use crate::document::is_region;
-use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, RoleArn, Site, Zone};
+use crate::domain::{Capacity, EnvironmentName, InstanceType, Region, RoleArn, Site, Usd, Zone};
 
 type Findings = Vec<Diagnostic>;
 
 /// The environment, with every problem noted.
-pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> Option<Environment> {
+pub(super) fn check(
+    entry: &Entry<RawEnvironment>,
+    known: &mut Known<'_>,
+    findings: &mut Findings,
+) -> Option<Environment> {
     let raw = &entry.raw;
     let mut scope = Scope::new(&entry.source, "environment", &raw.name, findings);
     let name = check_name(&raw.name, &mut scope);
@@ -29,6 +32,7 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
     check_discount(raw, capacity, &mut scope);
     check_architecture(raw, capacity, &mut scope);
     let definitions = check_definitions(raw, region.as_deref(), &mut scope);
+    let covered = covered::check(raw, capacity, known, &mut scope);
     Some(Environment {
         name: EnvironmentName::new(name?),
         queue: queue?,
@@ -39,6 +43,8 @@ pub(super) fn check(entry: &Entry<RawEnvironment>, findings: &mut Findings) -> O
         definitions,
         fargate_spot_discount: raw.fargate_spot_discount_percent.as_ref().map(|p| p.value.0),
         architecture: raw.architecture.as_ref().map(|a| a.value.0).unwrap_or_default(),
+        data_cost: raw.data_cost_usd_per_run.as_ref().map_or(Usd::ZERO, |cost| cost.value.0),
+        covered,
     })
 }
 

@@ -163,7 +163,8 @@ impl LiveModel {
                 self.open.entry(event.run.clone()).or_insert(fresh).late = true;
                 return;
             }
-            RunEventKind::LookedUp { .. }
+            RunEventKind::OverBudget { .. }
+            | RunEventKind::LookedUp { .. }
             | RunEventKind::DuplicateFound { .. }
             | RunEventKind::Skipped { .. }
             | RunEventKind::StopWanted { .. } => return,
@@ -203,6 +204,7 @@ fn tone(kind: &RunEventKind) -> Tone {
             Tone::Plain
         }
         RunEventKind::Decided { .. }
+        | RunEventKind::OverBudget { .. }
         | RunEventKind::OutcomeUnknown { .. }
         | RunEventKind::RunsAgain { .. }
         | RunEventKind::DuplicateFound { .. }

@@ -80,6 +80,12 @@ pub struct CandidateView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<LevelView>,
     pub expected_rework_percent: Number,
+    /// Part of the expected cost; missing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_cost_usd: Option<Usd>,
+    /// Time of the run that a commitment pays for; missing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered_secs: Option<i64>,
     pub expected_cost_usd: Option<Usd>,
     pub pools: u32,
     /// Of them, those whose stale price was left out.
@@ -217,12 +223,11 @@ impl DecisionView {
 
     fn cells(&self, candidate: &CandidateView) -> [Text; 11] {
         let (verdict, why) = self.verdict(candidate);
-        let doubt = candidate.outlook.as_ref().and_then(|outlook| outlook.doubt.as_deref());
-        let why = match doubt {
-            Some(doubt) if why.is_empty() => doubt.to_owned(),
-            Some(doubt) => format!("{why}; {doubt}"),
-            None => why,
-        };
+        let notes =
+            [Some(why).filter(|why| !why.is_empty()), candidate.covered(), candidate.data()];
+        let doubt = candidate.outlook.as_ref().and_then(|outlook| outlook.doubt.clone());
+        let why: Vec<String> = notes.into_iter().chain([doubt]).flatten().collect();
+        let why = why.join("; ");
         let name_tone = if candidate.chosen { Tone::Strong } else { Tone::Plain };
         [
             toned(name_tone, &candidate.environment),
@@ -288,6 +293,15 @@ impl CandidateView {
         }
     }
 
+    fn covered(&self) -> Option<String> {
+        let covered = value::seconds(self.covered_secs?);
+        Some(format!("a commitment pays for {covered} of the run"))
+    }
+
+    fn data(&self) -> Option<String> {
+        self.data_cost_usd.map(|cost| format!("its data costs {}", value::usd(cost)))
+    }
+
     fn of(candidate: &Candidate, chosen: Option<&EnvironmentName>) -> Self {
         let guards = candidate
             .guards
@@ -306,6 +320,8 @@ impl CandidateView {
                 .as_ref()
                 .map(|level| LevelView::of(&candidate.environment, level)),
             expected_rework_percent: value::percent_number(candidate.expected_rework),
+            data_cost_usd: Some(candidate.data_cost).filter(|cost| *cost != Usd::ZERO),
+            covered_secs: Some(candidate.covered_millis / 1000).filter(|secs| *secs > 0),
             expected_cost_usd: candidate.expected_cost,
             pools: candidate.pools,
             stale_pools: candidate.stale_pools,

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::value::{clock, count, duration, price, seconds, time, usd};
 use crate::decision::{Change, Decision, ForcedScope, Guard, Reason, TurningPoint};
-use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome};
+use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome, Usd};
 use crate::experience::durations::Lengths;
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState, StopRequest, Then, Unaccounted, Wait, WhySkipped};
@@ -35,6 +35,9 @@ pub fn guard(guard: &Guard) -> String {
         Guard::CoolingDown { until } => {
             format!("it had trouble lately and is left alone until {}", time(*until))
         }
+        Guard::AboveRunBudget { spent, expected_cost, max } => {
+            format!("the run {}", above_budget(*spent, *expected_cost, *max))
+        }
         Guard::LastLeg => {
             "this is the last leg allowed, and that goes to capacity that is not taken back"
                 .to_owned()
@@ -49,6 +52,17 @@ pub fn guard(guard: &Guard) -> String {
             format!("{} keeps {what} on capacity that is not taken back{until}", forced.by)
         }
     }
+}
+
+fn above_budget(spent: Usd, expected: Option<Usd>, max: Usd) -> String {
+    let cost = match expected {
+        Some(expected) if spent == Usd::ZERO => format!("is expected to cost {}", usd(expected)),
+        Some(expected) => {
+            format!("has cost {}, and {} more is expected", usd(spent), usd(expected))
+        }
+        None => format!("has cost {}", usd(spent)),
+    };
+    format!("{cost}: above its budget of {}", usd(max))
 }
 
 fn slack(slack_secs: i64) -> String {
@@ -77,6 +91,14 @@ pub fn reason(reason: &Reason) -> String {
         }
         Reason::Hold { until } => {
             format!("nothing is allowed now; asked again at {}", time(*until))
+        }
+        Reason::WaitsForBetter { until, environment, saving } => format!(
+            "it may wait, and is expected to cost {} less if it goes to {environment} at {}",
+            usd(*saving),
+            time(*until)
+        ),
+        Reason::OverBudget { spent, expected_cost, max } => {
+            format!("the run {}", above_budget(*spent, *expected_cost, *max))
         }
     }
 }
@@ -281,6 +303,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
         RunEventKind::StopRequested { .. } => "stop-requested",
         RunEventKind::AttemptEnded { .. } => "attempt-ended",
         RunEventKind::DeadlineMissed => "deadline-missed",
+        RunEventKind::OverBudget { .. } => "over-budget",
         RunEventKind::Ended { .. } => "ended",
         RunEventKind::Settled { .. } => "settled",
     }
@@ -338,6 +361,9 @@ pub fn event(kind: &RunEventKind) -> String {
         }
         RunEventKind::DeadlineMissed => {
             "The deadline passed before the run had succeeded.".to_owned()
+        }
+        RunEventKind::OverBudget { leg, spent, expected_cost, max } => {
+            format!("Leg {leg}: the run {}.", above_budget(*spent, *expected_cost, *max))
         }
         RunEventKind::Ended { outcome: how } => outcome(*how).to_owned(),
         RunEventKind::Settled { leg, cost: Some(cost), on_demand: Some(on_demand) } => format!(

@@ -2,6 +2,8 @@
 //! is not known is looked up before anything is sent again (see `lookup`).
 
 mod answers;
+mod outcome;
+mod question;
 mod refusals;
 mod sending;
 
@@ -11,12 +13,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::answers::becomes_uncertain;
+use self::outcome::{expected_price, goes_over_budget, held_until, is_wanted_now, put_off};
+use self::question::{Known, Next};
 use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
-use crate::decision::{Decision, Question, Reason, decide};
-use crate::domain::{IndexSet, LegCause, Resources, RunOutcome};
+use crate::domain::{IndexSet, LegCause, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
@@ -28,8 +31,6 @@ use crate::run::{
 const DECISIONS_AT_ONCE: usize = 500;
 /// An uncertain submission is looked up so often.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
-/// What a job reserves where nobody said: decisions need something to compare with.
-const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
 
 pub struct Dispatch {
     shared: Arc<Shared>,
@@ -73,10 +74,14 @@ impl Dispatch {
             .book
             .open_where(|run| self.decides_at(run, now).is_some_and(|at| at <= now));
         waiting.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut known = Known::of(&self.shared, &waiting).await?;
         for runs in waiting.chunks(DECISIONS_AT_ONCE) {
             let mut change = Change::default();
             for run in runs {
-                self.decide_one(run, now, &mut change);
+                self.decide_one(run, now, &mut known, &mut change);
             }
             if mutation::active(Mutation::IntentAfterCall) {
                 self.call_first(&mut change, now).await;
@@ -86,7 +91,7 @@ impl Dispatch {
         Ok(())
     }
 
-    fn decide_one(&self, run: &Run, now: Timestamp, change: &mut Change) {
+    fn decide_one(&self, run: &Run, now: Timestamp, known: &mut Known, change: &mut Change) {
         let RunState::NeedsLeg { mut cause, .. } = run.state else { return };
         if run.stop.as_ref().is_some_and(|stop| stop.then == Then::MoveOnDemand) {
             cause = LegCause::Moved;
@@ -112,48 +117,34 @@ impl Dispatch {
                 return tell(change, next, now, late);
             }
         };
-        let market = self.shared.market.load();
-        let of_class = self.shared.controls.load().forced(&class.name, now);
-        // A copy: a decision may solve a table, and who learns does not wait for that.
-        let experience = self.shared.experience().of(&class.environments);
-        let decision = decide(&Question {
-            class,
-            environments: catalogue
-                .environments_of(class)
-                .map(Arc::as_ref)
-                .filter(|environment| !run.was_refused_by(&environment.name))
-                .collect(),
-            resources: job.submission.resources.unwrap_or(ASSUMED),
-            market: &market,
-            experience: &experience,
-            now,
-            deadline_at: run.deadline_at,
-            cause,
-            legs: run.counted_legs().len() as u16,
-            progress: SignedDuration::from_millis(run.progress_millis),
-            lengths: self.shared.lengths(run, class),
-            cooldown: self.shared.settings.decision.cooldown,
-            forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
-        });
+        let containers = load.array_size.map_or(1, u32::from);
+        let leg = Next { catalogue: &catalogue, run, class, job, cause, containers };
+        let decision = known.decide(&self.shared, &leg, now);
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
-                next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) }
+                next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) };
+                next.put_off = put_off(&decision);
             }
             Some(environment) => {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
-                let terms = Some(PriceTerms::of(Some(class), Some(environment)));
+                let expected_price = expected_price(&decision, environment);
+                let terms = PriceTerms::of(Some(class), Some(environment));
+                let terms = Some(PriceTerms { expected_price, ..terms });
                 next.legs.push(Leg { terms, ..load.on(leg) });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
             }
         }
+        let over_budget = goes_over_budget(&mut next, leg_index, &decision);
         late.push(RunEventKind::Decided { leg: leg_index, cause, decision: Box::new(decision) });
+        late.extend(over_budget);
         if self.shared.mode == Mode::Observe && !next.legs.is_empty() {
             next.state = RunState::Ended { outcome: RunOutcome::Observed, at: now };
             late.push(RunEventKind::Ended { outcome: RunOutcome::Observed });
         }
+        known.note(&catalogue, run, &next);
         tell(change, next, now, late);
     }
 
@@ -221,6 +212,7 @@ impl Dispatch {
         let catalogue = shared.catalogue.load();
         let class = catalogue.class_of_run(&run.class, &run.job);
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
+        let not_before = if is_wanted_now(run) { now } else { not_before };
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
 }
@@ -266,17 +258,6 @@ fn reject(run: &mut Run, error: &str, now: Timestamp) -> [RunEventKind; 2] {
         RunEventKind::SubmitFailed { leg, error, will_repeat: false },
         RunEventKind::Ended { outcome: RunOutcome::Rejected },
     ]
-}
-
-fn held_until(decision: &Decision, now: Timestamp) -> Timestamp {
-    decision
-        .reasons
-        .iter()
-        .find_map(|reason| match reason {
-            Reason::Hold { until } => Some(*until),
-            _ => None,
-        })
-        .unwrap_or(now)
 }
 
 fn tell(change: &mut Change, run: Run, now: Timestamp, events: Vec<RunEventKind>) {

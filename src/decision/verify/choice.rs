@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Findings, room_for_an_interruption, takes_the_job};
+use super::{Findings, allowed, room_for_an_interruption, takes_the_job};
 use crate::catalogue::WhenPriceUnknown;
 use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 
@@ -12,6 +12,7 @@ const SHORT: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
     check_reasons(decision, found);
+    check_budget(question, decision, found);
     let Some(name) = &decision.chosen else {
         found.rule(decision.wait_until.is_none(), "a hold has no wait budget");
         return check_hold(question, decision, found);
@@ -58,10 +59,32 @@ fn check_reasons(decision: &Decision, found: &mut Findings) {
         Reason::Fallback { guard } => {
             decision.candidates.iter().any(|candidate| candidate.guards.contains(guard))
         }
-        Reason::Hold { .. } => decision.chosen.is_none(),
-        Reason::PriceUnknown | Reason::OnlyCandidate => decision.chosen.is_some(),
+        Reason::Hold { .. } | Reason::WaitsForBetter { .. } => decision.chosen.is_none(),
+        Reason::PriceUnknown | Reason::OnlyCandidate | Reason::OverBudget { .. } => {
+            decision.chosen.is_some()
+        }
     };
     found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
+}
+
+/// Whoever pays is told when a run goes above its budget, and only then.
+fn check_budget(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    let chosen = decision.chosen.as_ref();
+    let chosen = decision.candidates.iter().find(|c| Some(&c.environment) == chosen);
+    let expected = |candidate: &Candidate| candidate.expected_cost.map_or(0, |cost| cost.nanos());
+    let due = chosen
+        .zip(question.class.max_cost)
+        .filter(|(candidate, max)| max.nanos() - question.spent.nanos() < expected(candidate));
+    let due = due.map(|(candidate, max)| Reason::OverBudget {
+        spent: question.spent,
+        expected_cost: candidate.expected_cost,
+        max,
+    });
+    let said: Vec<_> = decision.reasons.iter().filter(|r| r.label() == "over-budget").collect();
+    found.rule(
+        said == due.iter().collect::<Vec<_>>(),
+        "that a run goes above its budget is said where it does, with its figures",
+    );
 }
 
 /// Guards that nothing overrides: they protect money, or there is no capacity, or a person said so.
@@ -74,10 +97,6 @@ fn never_yields(guard: &Guard) -> bool {
 
 fn is_about_prices(guard: &Guard) -> bool {
     matches!(guard.label(), "price-unknown" | "price-stale")
-}
-
-fn allowed(decision: &Decision) -> impl Iterator<Item = &Candidate> {
-    decision.candidates.iter().filter(|c| c.guards.is_empty() && c.expected_cost.is_some())
 }
 
 /// Interruptible, and only its price speaks against it.
@@ -125,6 +144,10 @@ fn check_unknown_prices(question: &Question<'_>, decision: &Decision, found: &mu
 }
 
 fn check_hold(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
+    if decision.reasons.iter().any(|reason| matches!(reason, Reason::WaitsForBetter { .. })) {
+        // That has rules of its own.
+        return;
+    }
     let until = decision.reasons.iter().find_map(|reason| match reason {
         Reason::Hold { until } => Some(*until),
         _ => None,

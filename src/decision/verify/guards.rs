@@ -49,6 +49,7 @@ pub(super) fn check(
         ),
         ("deadline-too-near", (spot && slack_secs(question).is_some_and(|slack| slack < 0)).into()),
         ("cooling-down", (spot && cools_until(question, candidate).is_some()).into()),
+        ("above-run-budget", (spot && is_above_budget(question, candidate)).into()),
         ("last-leg", (spot && is_last_leg(question)).into()),
         ("moved-away", (spot && question.cause.moves_away()).into()),
         ("forced-on-demand", (spot && question.forced.is_some()).into()),
@@ -77,6 +78,15 @@ fn is_stale(question: &Question<'_>, candidate: &Candidate) -> bool {
 
 fn above_maximum(question: &Question<'_>, candidate: &Candidate) -> bool {
     matches!((candidate.price, question.class.max_price), (Some(price), Some(max)) if price > max)
+}
+
+/// A try after others that cost something, which leaves less than nothing of the budget.
+fn is_above_budget(question: &Question<'_>, candidate: &Candidate) -> bool {
+    let Some(max) = question.class.max_cost else { return false };
+    let after = max.nanos()
+        - question.spent.nanos()
+        - candidate.expected_cost.map_or(0, |cost| cost.nanos());
+    question.spent != Usd::ZERO && after < 0
 }
 
 /// Against the cheapest capacity that may be chosen and is not taken back, else against the same
@@ -111,9 +121,10 @@ fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candi
 }
 
 fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<Usd> {
-    let millis = super::billed_once(question).as_millis();
+    let millis = super::billed_once(question).as_millis() * i128::from(question.containers);
     let units = i128::from(candidate.on_demand?.units());
-    Some(Usd::from_nanos(units * millis / (10 * 3_600_000)))
+    let data = super::money::data_cost(question, candidate);
+    Some(Usd::from_nanos(units * millis / (10 * 3_600_000)) + data)
 }
 
 /// What is left until the deadline beyond the room for an interruption.
@@ -147,6 +158,11 @@ fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guar
         Guard::SavingTooSmall { saving, min } => *min == question.class.min_saving && saving < min,
         Guard::DeadlineTooNear { slack_secs: said } => {
             slack_secs(question).is_some_and(|slack| (slack - said).abs() <= 1)
+        }
+        Guard::AboveRunBudget { spent, expected_cost, max } => {
+            *spent == question.spent
+                && *expected_cost == candidate.expected_cost
+                && Some(*max) == question.class.max_cost
         }
         Guard::CoolingDown { until } => cools_until(question, candidate) == Some(*until),
         Guard::Unusable { reason } => {

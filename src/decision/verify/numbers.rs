@@ -61,7 +61,6 @@ pub(super) fn check(
     );
     check_prices(question, candidate, found);
     check_risk(question, candidate, all, found);
-    check_cost(question, candidate, found);
 }
 
 fn check_prices(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
@@ -181,13 +180,13 @@ fn check_outlook(
     let price_of_the_rest = all
         .iter()
         .filter(|other| !other.capacity.is_interruptible() && other.guards.is_empty())
-        .filter_map(|other| other.price)
+        .filter_map(|other| super::money::hourly(question, other))
         .min()
-        .or(candidate.on_demand);
+        .or(candidate.on_demand.map(UsdPerHour::units));
     if let (Some(rest), Some(price)) =
         (price_of_the_rest, candidate.price.filter(|p| p.units() > 0))
     {
-        let ratio = rest.units() as f64 / price.units() as f64;
+        let ratio = rest as f64 / price.units() as f64;
         found.rule_of(
             candidate,
             is_near(outlook.price_ratio, ratio),
@@ -219,22 +218,4 @@ fn repeated_from_zero(interruptions: f64) -> f64 {
 pub(super) fn is_near(said: Ppm, is: f64) -> bool {
     let is = Ppm::from_ratio(is).0 as f64;
     (said.0 as f64 - is).abs() <= 2.0 + is.abs() * 2e-6
-}
-
-fn check_cost(question: &Question<'_>, candidate: &Candidate, found: &mut Findings) {
-    let holds = match (candidate.price, candidate.expected_cost) {
-        (None, cost) => cost.is_none(),
-        (Some(_), None) => false,
-        (Some(price), Some(cost)) => {
-            let millis = billed_once(question).as_millis();
-            let rework = i128::from(candidate.expected_rework.0);
-            // Units of 10⁻¹⁰ USD an hour times milliseconds times millionths, to the nano-dollar.
-            let exact = i128::from(price.units()) * millis * (1_000_000 + rework);
-            let one_nano = 10 * 3_600_000 * 1_000_000;
-            // It is rounded once without the rework and once with it.
-            let slack = one_nano * (2 + rework / 1_000_000);
-            (cost.nanos() * one_nano - exact).abs() <= slack
-        }
-    };
-    found.rule_of(candidate, holds, "its expected cost is price x work x (1 + rework)");
 }

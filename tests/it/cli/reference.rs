@@ -34,6 +34,16 @@ fn guards() -> Vec<Guard> {
         Guard::DeadlineTooNear { slack_secs: 300 },
         Guard::DeadlineTooNear { slack_secs: -720 },
         Guard::CoolingDown { until: at("02:15:00") },
+        Guard::AboveRunBudget {
+            spent: "0.31".parse().unwrap(),
+            expected_cost: Some("0.2".parse().unwrap()),
+            max: "0.5".parse().unwrap(),
+        },
+        Guard::AboveRunBudget {
+            spent: "0.51".parse().unwrap(),
+            expected_cost: None,
+            max: "0.5".parse().unwrap(),
+        },
         Guard::LastLeg,
         Guard::MovedAway,
         forced(ForcedScope::Class, None),
@@ -53,6 +63,16 @@ fn reasons() -> Vec<Reason> {
         Reason::PriceUnknown,
         Reason::Fallback { guard: Guard::MovedAway },
         Reason::Hold { until: at("02:15:00") },
+        Reason::WaitsForBetter {
+            until: at("02:15:00"),
+            environment: "on-demand-a".into(),
+            saving: expected_cost,
+        },
+        Reason::OverBudget {
+            spent: "0.31".parse().unwrap(),
+            expected_cost: Some(expected_cost),
+            max: "0.35".parse().unwrap(),
+        },
     ]
 }
 
@@ -95,6 +115,12 @@ fn events() -> Vec<RunEventKind> {
         ended(None, AttemptEnd::Interrupted, Some("Host EC2 (instance i-0) terminated.")),
         ended(Some(3), AttemptEnd::Succeeded, None),
         RunEventKind::DeadlineMissed,
+        RunEventKind::OverBudget {
+            leg: 2,
+            spent: "0.31".parse().unwrap(),
+            expected_cost: Some("0.2".parse().unwrap()),
+            max: "0.5".parse().unwrap(),
+        },
         RunEventKind::Settled {
             leg: 0,
             cost: Some("0.0509".parse().unwrap()),

@@ -3,7 +3,7 @@
 //! whose submission nobody can vouch for.
 
 mod market;
-mod parts;
+pub mod parts;
 
 use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};

@@ -1,8 +1,10 @@
 //! Decisions of what somebody keeps on capacity that is not taken back.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Question, Reason, decide, verify};
-use spotcron::domain::{Capacity, LegCause};
+use spotcron::domain::{Capacity, LegCause, Usd};
 use spotcron::experience::Experience;
 use spotcron::market::Market;
 
@@ -33,10 +35,14 @@ fn spot_is_ruled_out_for_that_reason_however_cheap_it_is() {
         class: &class,
         environments: environments.iter().collect(),
         resources: samples::resources(),
+        containers: 1,
+        vcpu_millis_in_use: BTreeMap::new(),
         market: &market,
         experience: &experience,
         now: at("2026-11-21T02:00:00Z"),
         deadline_at: None,
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
@@ -68,10 +74,14 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         class: &class,
         environments: vec![&spot],
         resources: samples::resources(),
+        containers: 1,
+        vcpu_millis_in_use: BTreeMap::new(),
         market: &market,
         experience: &experience,
         now: at("2026-11-21T02:00:00Z"),
         deadline_at: Some(at("2026-11-21T02:30:00Z")),
+        starts_by: None,
+        spent: Usd::ZERO,
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,

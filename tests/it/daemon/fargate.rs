@@ -11,7 +11,7 @@ use spotcron::domain::{
 use spotcron::ledger::Entry;
 use spotcron::market::{FargatePrice, ListPrice};
 use spotcron::ports::{ListPriceSource, PriceProblem, ServiceError};
-use spotcron::run::{Run, RunState};
+use spotcron::run::{PriceTerms, Run, RunState};
 use spotcron::sim::{Fault, Faults, Operation, Scenario};
 
 use super::edges::TroubledBatch;
@@ -272,7 +272,10 @@ async fn an_attempt_from_before_terms_were_kept_has_those_of_the_catalogue() {
     let mut old = serde_json::to_value(&attempt).unwrap();
     old.as_object_mut().unwrap().remove("terms");
     attempt = serde_json::from_value(old).unwrap();
-    assert_eq!(world.shared.terms_of(&attempt), kept);
+    // What it was expected to cost was of that decision alone.
+    assert!(kept.expected_price.is_some());
+    let of_the_catalogue = PriceTerms { expected_price: None, ..kept };
+    assert_eq!(world.shared.terms_of(&attempt), of_the_catalogue);
     world.shared.replace_catalogue(parse(&CATALOGUE.replace("percent = 20", "percent = 50")));
     let today = world.shared.terms_of(&attempt);
     assert_eq!(today.on_demand_discount, Ppm::from_percent(50));

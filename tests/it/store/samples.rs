@@ -208,6 +208,8 @@ pub fn decision() -> Decision {
             level: Some(Level { factor: Ppm::ONE, interruptions: 2, watched_secs: 7200 }),
             hazard_per_hour: Ppm(100_000),
             expected_rework: Ppm(1),
+            data_cost: Usd::from_nanos(3),
+            covered_millis: 2,
             expected_cost: Some(Usd::from_nanos(5)),
             pools: 3,
             stale_pools: 1,
@@ -215,5 +217,6 @@ pub fn decision() -> Decision {
             guards: vec![Guard::CoolingDown { until: at(2) }],
         }],
         wait_until: Some(at(600)),
+        lengths: None,
     }
 }

@@ -91,6 +91,8 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         failure_retries: 0,
         wait_budget: SignedDuration::ZERO,
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::ZERO,
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::ZERO,

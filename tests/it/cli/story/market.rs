@@ -8,7 +8,7 @@ use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{
-    Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources,
+    Architecture, Capacity, EnvironmentName, InstanceShape, Pool, Ppm, Resources, Usd,
 };
 use spotcron::market::{EnvironmentMarket, FargateQuote, FargateRate, PoolQuote};
 use spotcron::schedule::{Overlap, Schedule};
@@ -26,6 +26,8 @@ fn environment(name: &str, capacity: Capacity) -> (EnvironmentName, Arc<Environm
         definitions: BTreeMap::new(),
         fargate_spot_discount: None,
         architecture: Architecture::X86_64,
+        data_cost: Usd::ZERO,
+        covered: Vec::new(),
     };
     (name.into(), Arc::new(environment))
 }
@@ -45,6 +47,8 @@ fn class(name: &str, environments: &[&str], team: Option<&str>, deadline: Option
         failure_retries: 1,
         wait_budget: SignedDuration::from_mins(20),
         max_price: None,
+        max_cost: None,
+        start_within: None,
         min_saving: Ppm::from_percent(10),
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::from_mins(30),

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard};
 use spotcron::domain::{
-    AttemptEnd, BatchJobId, Capacity, LegCause, Lifecycle, Ppm, RunId, RunOutcome, Share, Window,
+    AttemptEnd, BatchJobId, Capacity, LegCause, Lifecycle, Ppm, RunId, RunOutcome, Share, Usd,
+    Window,
 };
 use spotcron::ledger::{Entry, EntryState, Priced};
 use spotcron::run::{
@@ -193,6 +194,8 @@ pub fn candidate(
         level: None,
         hazard_per_hour: Ppm(hazard),
         expected_rework: Ppm(hazard / 2),
+        data_cost: Usd::ZERO,
+        covered_millis: 0,
         expected_cost: Some(usd(cost)),
         pools: 6,
         stale_pools: 0,
