@@ -11,7 +11,7 @@ use spotcron::decision::{Question, decide};
 use spotcron::domain::{
     Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, UsdPerHour,
 };
-use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::experience::{EnvironmentExperience, Experience, InFlight};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
 fn main() {
@@ -152,6 +152,7 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: None,
     };
     assert_eq!(decide(&question).chosen, Some("spot".into()));

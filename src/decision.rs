@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Class, Environment};
 use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
-use crate::experience::Experience;
+use crate::experience::{Breaker, Experience, InFlight};
 use crate::market::Market;
 
 /// Everything a decision may look at.
@@ -38,8 +38,10 @@ pub struct Question<'a> {
     pub legs: u16,
     /// Work already saved by checkpoints.
     pub progress: SignedDuration,
-    /// How long trouble keeps an environment out.
+    /// How long trouble keeps an environment out at first; zero for not at all.
     pub cooldown: SignedDuration,
+    /// The legs of all runs that have not ended; needed of environments whose breaker is not closed.
+    pub in_flight: &'a InFlight,
     /// Somebody asked for capacity that is not taken back.
     pub forced: Option<&'a ForcedOnDemand>,
 }
@@ -92,8 +94,13 @@ pub enum Guard {
     DeadlineTooNear {
         slack_secs: i64,
     },
+    /// Its breaker is open.
     CoolingDown {
         until: Timestamp,
+    },
+    /// Its breaker is half open, and the one leg that may try it was sent at `since`.
+    ProbeUnderWay {
+        since: Timestamp,
     },
     /// The last allowed leg goes to capacity that is not taken back.
     LastLeg,
@@ -115,6 +122,7 @@ impl Guard {
             Guard::SavingTooSmall { .. } => "saving-too-small",
             Guard::DeadlineTooNear { .. } => "deadline-too-near",
             Guard::CoolingDown { .. } => "cooling-down",
+            Guard::ProbeUnderWay { .. } => "probe-under-way",
             Guard::LastLeg => "last-leg",
             Guard::MovedAway => "moved-away",
             Guard::ForcedOnDemand(_) => "forced-on-demand",
@@ -150,6 +158,9 @@ pub struct Candidate {
     /// What the model expects of it; `None` for capacity that is not taken back, and under `fit-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// Whether trouble has it left alone; closed for capacity that is not taken back.
+    #[serde(default, skip_serializing_if = "Breaker::is_closed")]
+    pub breaker: Breaker,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
 }
@@ -166,6 +177,9 @@ pub enum Reason {
     PriceUnknown,
     /// Interruptible capacity is ruled out, and this is the capacity that is not.
     Fallback { guard: Guard },
+    /// It is the one leg that tries the environment again, which trouble opened the breaker of so many
+    /// times in a row.
+    Probe { trips: u32 },
     /// Nothing is allowed now; asked again at the time given.
     Hold { until: Timestamp },
 }
@@ -178,6 +192,7 @@ impl Reason {
             Reason::OnlyCandidate => "only-candidate",
             Reason::PriceUnknown => "price-unknown",
             Reason::Fallback { .. } => "fallback",
+            Reason::Probe { .. } => "probe",
             Reason::Hold { .. } => "hold",
         }
     }

@@ -7,6 +7,7 @@ mod by_hand;
 mod classify;
 mod event;
 mod fresh;
+mod in_flight;
 mod indices;
 mod intent;
 mod moment;
@@ -23,6 +24,7 @@ pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
 pub use event::{RunEvent, RunEventKind};
 pub use fresh::run_of;
+pub use in_flight::in_flight;
 pub use indices::{
     INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, children_for, progress,
 };

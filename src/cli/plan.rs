@@ -17,9 +17,10 @@ use crate::catalogue::{Catalogue, Job};
 use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources};
-use crate::experience::Experience;
+use crate::experience::{Experience, InFlight};
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
+use crate::run::in_flight;
 
 const HELP: &str = "\
 Each run is decided as if it were due now, on the prices that the store holds now: a run of
@@ -119,6 +120,7 @@ struct Known {
     market: Market,
     experience: Experience,
     controls: Controls,
+    in_flight: InFlight,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -132,6 +134,7 @@ pub async fn run(
             market: market_of(store).await?,
             experience: store.experience().await?,
             controls: store.controls().await?,
+            in_flight: in_flight(&store.open_runs().await?, |_| true),
         },
         None => Known::default(),
     };
@@ -224,6 +227,7 @@ fn planned(
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: inputs.cooldown,
+        in_flight: &known.in_flight,
         forced: forced.as_ref(),
     };
     let decision = (inputs.decide)(&question);

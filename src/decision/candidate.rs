@@ -9,11 +9,8 @@ use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
 use crate::domain::{Accrual, Capacity, InstanceShape, Ppm, Share, Usd, UsdPerHour};
-use crate::experience::EnvironmentExperience;
+use crate::experience::{Breaker, EnvironmentExperience};
 use crate::market::EnvironmentMarket;
-
-/// Reclaims or starvations in a row after which an environment is left alone for the cooldown.
-const TROUBLES_BEFORE_COOLDOWN: u32 = 2;
 
 /// The mixture over an environment's pools, of the job's share.
 #[derive(Debug, Default)]
@@ -65,8 +62,16 @@ pub fn assess(
     } else {
         guards.extend(price_guards(question, &mixture, interruptible));
     }
+    let breaker = match interruptible {
+        true => {
+            let sent = question.in_flight.of(&environment.name);
+            Breaker::of(experience, sent, question.cooldown, question.now)
+        }
+        false => Breaker::Closed,
+    };
     if interruptible {
-        guards.extend(risk_guards(question, experience));
+        guards.extend(risk_guards(question));
+        guards.extend(breaker_guard(breaker));
     }
     Candidate {
         environment: environment.name.clone(),
@@ -80,6 +85,7 @@ pub fn assess(
         pools: mixture.pools,
         stale_pools: mixture.stale_pools,
         outlook,
+        breaker,
         guards,
     }
 }
@@ -284,7 +290,7 @@ fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool)
     guards
 }
 
-fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> Vec<Guard> {
+fn risk_guards(question: &Question<'_>) -> Vec<Guard> {
     let mut guards = Vec::new();
     if let Some(forced) = question.forced {
         guards.push(Guard::ForcedOnDemand(forced.clone()));
@@ -302,12 +308,13 @@ fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> V
             guards.push(Guard::DeadlineTooNear { slack_secs: slack.as_secs() });
         }
     }
-    if experience.troubles_in_a_row >= TROUBLES_BEFORE_COOLDOWN
-        && let Some(until) =
-            experience.last_trouble.and_then(|at| at.checked_add(question.cooldown).ok())
-        && question.now < until
-    {
-        guards.push(Guard::CoolingDown { until });
-    }
     guards
+}
+
+const fn breaker_guard(breaker: Breaker) -> Option<Guard> {
+    match breaker {
+        Breaker::Open { until, .. } => Some(Guard::CoolingDown { until }),
+        Breaker::HalfOpen { since: Some(since), .. } => Some(Guard::ProbeUnderWay { since }),
+        Breaker::HalfOpen { since: None, .. } | Breaker::Closed => None,
+    }
 }

@@ -6,6 +6,7 @@ use super::candidate::{assess, time_needed};
 use super::{Candidate, Decision, Guard, Question, Reason};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
+use crate::experience::Breaker;
 
 /// How long a decision that found nothing waits before it is asked again.
 const HOLD: SignedDuration = SignedDuration::from_mins(5);
@@ -16,7 +17,8 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 pub fn decide(question: &Question<'_>) -> Decision {
     let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
-    let (chosen, reasons) = choose(question, &candidates);
+    let (chosen, mut reasons) = choose(question, &candidates);
+    reasons.extend(chosen.and_then(|index| probe(&candidates[index])));
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
         .and_then(|index| wait_until(question, &candidates, &candidates[index]));
@@ -75,6 +77,14 @@ fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<
         crate::domain::Accrual::of(price, work.as_millis() as i64)
             .to_usd(crate::domain::Share::WHOLE)
     })
+}
+
+/// That a leg which goes to `chosen` is a probe.
+const fn probe(chosen: &Candidate) -> Option<Reason> {
+    match chosen.breaker {
+        Breaker::HalfOpen { trips, .. } => Some(Reason::Probe { trips }),
+        Breaker::Closed | Breaker::Open { .. } => None,
+    }
 }
 
 fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, Vec<Reason>) {
@@ -174,15 +184,14 @@ fn least_bad_spot(
         let guard = candidate.guards.first().cloned().unwrap_or(Guard::PriceUnknown);
         return (Some(index), vec![Reason::OnlyCandidate, Reason::Fallback { guard }]);
     }
-    let cooled = candidates
-        .iter()
-        .flat_map(|candidate| &candidate.guards)
-        .filter_map(|guard| match guard {
-            Guard::CoolingDown { until } => Some(*until),
-            _ => None,
-        })
-        .min();
-    match cooled {
+    let guards = candidates.iter().flat_map(|candidate| &candidate.guards);
+    // A probe may be over at any moment.
+    let cooled = guards.map(|guard| match guard {
+        Guard::CoolingDown { until } => Some(*until),
+        Guard::ProbeUnderWay { .. } => question.now.checked_add(HOLD).ok(),
+        _ => None,
+    });
+    match cooled.flatten().min() {
         Some(until) => (None, vec![Reason::Hold { until }]),
         None => hold(question.now),
     }

@@ -95,6 +95,9 @@ descriptors! {
     PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment", "price"]
         "Time since a refresh last confirmed the environment's prices (spot, on-demand), of the instance type where that is longest ago.";
 
+    BREAKER = Gauge "spotcron_breaker_state" ["environment", "state"]
+        "1 for the state of the environment's breaker: closed, open (trouble; nothing is sent there), half-open (one leg may try it).";
+
     QUEUE_WAIT = Counter "spotcron_queue_wait_seconds_total" ["environment"]
         "Time that submissions waited for capacity, in seconds; divide by spotcron_queue_waits_total.";
     QUEUE_WAITS = Counter "spotcron_queue_waits_total" ["environment"]

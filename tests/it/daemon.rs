@@ -2,6 +2,7 @@
 
 mod adopting;
 mod arrays;
+mod breakers;
 mod bursts;
 mod catching_up;
 mod dependencies;

@@ -1,5 +1,6 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod breaker;
 mod model;
 mod prices;
 
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown};
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Ppm};
-use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::experience::{EnvironmentExperience, Experience, InFlight, Sent, Trips};
 use spotcron::market::Market;
 
 use crate::samples;
@@ -31,6 +32,7 @@ struct Case {
     cause: LegCause,
     legs: u16,
     progress: SignedDuration,
+    in_flight: InFlight,
 }
 
 impl Case {
@@ -57,6 +59,7 @@ impl Case {
             cause: LegCause::Scheduled,
             legs: 0,
             progress: SignedDuration::ZERO,
+            in_flight: InFlight::default(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Case {
             legs: self.legs,
             progress: self.progress,
             cooldown: samples::mins(15),
+            in_flight: &self.in_flight,
             forced: None,
         }
     }
@@ -161,8 +165,8 @@ fn guards_speak_against_spot_one_by_one() {
         ("moved-away", &|case| case.cause = LegCause::Starved),
         ("cooling-down", &|case| {
             let mut seen = EnvironmentExperience::default();
-            seen.record_starvation(case.now);
-            seen.record_starvation(case.now);
+            seen.record_starvation(case.now, SignedDuration::ZERO);
+            seen.record_starvation(case.now, SignedDuration::ZERO);
             case.experience.environments.insert("spot".into(), seen);
         }),
         ("deadline-too-near", &|case| case.deadline = Some(samples::mins(70))),
@@ -221,8 +225,8 @@ fn a_class_of_spot_alone_waits_out_a_cooldown() {
     case.environments.pop();
     case.class.environments.pop();
     let mut seen = EnvironmentExperience::default();
-    seen.record_starvation(case.now);
-    seen.record_starvation(case.now);
+    seen.record_starvation(case.now, SignedDuration::ZERO);
+    seen.record_starvation(case.now, SignedDuration::ZERO);
     case.experience.environments.insert("spot".into(), seen);
     let decision = case.decide();
     assert_eq!(decision.chosen, None);
@@ -269,6 +273,8 @@ prop_compose! {
         // A model has a table to solve first: seldom, so that two thousand cases remain quick.
         policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
         starved_mins in prop::option::of(0i64..2000),
+        (opened_mins, trips) in (prop::option::of(-5i64..150), 0u32..6),
+        out_there in prop::collection::vec((0i64..60, prop::option::of(0i64..40)), 0..3),
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -306,8 +312,13 @@ prop_compose! {
             troubles_in_a_row: troubles,
             last_trouble: Some(now - samples::mins(trouble_mins)),
             placements: placed,
+            trips: Trips { opened_at: opened_mins.map(|mins| now - samples::mins(mins)), in_a_row: trips },
             ..EnvironmentExperience::default()
         });
+        for (sent, started) in out_there {
+            let started_at = started.map(|mins| now - samples::mins(mins));
+            case.in_flight.add(&"spot".into(), Sent { at: now - samples::mins(sent), started_at });
+        }
         case.environments.retain(|e| match e.capacity {
             Capacity::Spot => which & 1 != 0,
             _ => which & 2 != 0,

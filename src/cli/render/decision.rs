@@ -49,6 +49,9 @@ pub struct CandidateView {
     /// What the model expects, of capacity that may be taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlook: Option<OutlookView>,
+    /// `closed`, `half-open` or `open`, of capacity that may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<&'static str>,
     /// What speaks against it; empty for one that may be chosen.
     pub guards: Vec<ReasonView>,
     #[serde(skip)]
@@ -232,6 +235,7 @@ impl CandidateView {
             pools: candidate.pools,
             stale_pools: candidate.stale_pools,
             outlook: candidate.outlook.as_ref().map(OutlookView::of),
+            breaker: (candidate.capacity.is_interruptible()).then(|| candidate.breaker.label()),
             guards: guards.collect(),
             risk: value::per_hour(candidate.hazard_per_hour),
             rework: candidate.expected_rework.to_string(),

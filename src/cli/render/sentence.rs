@@ -34,6 +34,10 @@ pub fn guard(guard: &Guard) -> String {
         Guard::CoolingDown { until } => {
             format!("it had trouble lately and is left alone until {}", time(*until))
         }
+        Guard::ProbeUnderWay { since } => format!(
+            "it had trouble, and one leg, sent at {}, tries it before others follow",
+            time(*since)
+        ),
         Guard::LastLeg => {
             "this is the last leg allowed, and that goes to capacity that is not taken back"
                 .to_owned()
@@ -74,6 +78,12 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Fallback { guard: against } => {
             format!("interruptible capacity is ruled out ({})", guard(against))
         }
+        Reason::Probe { trips: 0 | 1 } => {
+            "it had trouble, and this leg tries it before others follow".to_owned()
+        }
+        Reason::Probe { trips } => format!(
+            "it had trouble {trips} times in a row, and this leg tries it before others follow"
+        ),
         Reason::Hold { until } => {
             format!("nothing is allowed now; asked again at {}", time(*until))
         }

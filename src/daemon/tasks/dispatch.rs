@@ -13,10 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use self::answers::becomes_uncertain;
 use self::refusals::Refusals;
 use super::lookup;
-use crate::catalogue::{Environment, Job};
+use crate::catalogue::{Catalogue, Class, Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::{Decision, Question, Reason, decide};
 use crate::domain::{IndexSet, LegCause, Resources, RunOutcome};
+use crate::experience::{InFlight, Sent};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
@@ -72,11 +73,13 @@ impl Dispatch {
             .shared
             .book
             .open_where(|run| self.decides_at(run, now).is_some_and(|at| at <= now));
+        // One count for all of them: of those that are decided now, one alone is the probe.
+        let mut in_flight = self.shared.in_flight();
         waiting.sort_by_key(|run| (run.deadline_at.unwrap_or(Timestamp::MAX), run.scheduled_for));
         for runs in waiting.chunks(DECISIONS_AT_ONCE) {
             let mut change = Change::default();
             for run in runs {
-                self.decide_one(run, now, &mut change);
+                self.decide_one(run, now, &mut in_flight, &mut change);
             }
             if mutation::active(Mutation::IntentAfterCall) {
                 self.call_first(&mut change, now).await;
@@ -86,7 +89,7 @@ impl Dispatch {
         Ok(())
     }
 
-    fn decide_one(&self, run: &Run, now: Timestamp, change: &mut Change) {
+    fn decide_one(&self, run: &Run, now: Timestamp, in_flight: &mut InFlight, change: &mut Change) {
         let RunState::NeedsLeg { mut cause, .. } = run.state else { return };
         if run.stop.as_ref().is_some_and(|stop| stop.then == Then::MoveOnDemand) {
             cause = LegCause::Moved;
@@ -118,11 +121,7 @@ impl Dispatch {
         let experience = self.shared.experience().of(&class.environments);
         let decision = decide(&Question {
             class,
-            environments: catalogue
-                .environments_of(class)
-                .map(Arc::as_ref)
-                .filter(|environment| !run.was_refused_by(&environment.name))
-                .collect(),
+            environments: allowed(&catalogue, class, run),
             resources: job.submission.resources.unwrap_or(ASSUMED),
             market: &market,
             experience: &experience,
@@ -132,6 +131,7 @@ impl Dispatch {
             legs: run.counted_legs().len() as u16,
             progress: SignedDuration::from_millis(run.progress_millis),
             cooldown: self.shared.settings.decision.cooldown,
+            in_flight,
             forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
         });
         let leg_index = next.legs.len() as u16;
@@ -143,6 +143,7 @@ impl Dispatch {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let terms = Some(PriceTerms::of(Some(class), Some(environment)));
                 next.legs.push(Leg { terms, ..load.on(leg) });
+                in_flight.add(&environment.name, Sent { at: now, started_at: None });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;
@@ -222,6 +223,12 @@ impl Dispatch {
         let discovered = class.and_then(|class| shared.waits_for_discovery(class, now));
         [Some(not_before), opens, discovered].into_iter().flatten().max()
     }
+}
+
+/// The class's environments that did not refuse the run.
+fn allowed<'a>(catalogue: &'a Catalogue, class: &'a Class, run: &Run) -> Vec<&'a Environment> {
+    let known = catalogue.environments_of(class).map(Arc::as_ref);
+    known.filter(|environment| !run.was_refused_by(&environment.name)).collect()
 }
 
 /// What a leg carries.

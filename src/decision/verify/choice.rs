@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Findings, room_for_an_interruption, takes_the_job};
+use super::{Findings, breaker, room_for_an_interruption, takes_the_job};
 use crate::catalogue::WhenPriceUnknown;
 use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 
@@ -11,7 +11,7 @@ use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 const SHORT: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
-    check_reasons(decision, found);
+    check_reasons(question, decision, found);
     let Some(name) = &decision.chosen else {
         found.rule(decision.wait_until.is_none(), "a hold has no wait budget");
         return check_hold(question, decision, found);
@@ -21,8 +21,8 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     };
     found.rule(
         !chosen.guards.iter().any(never_yields),
-        "neither a person's word, nor a price cap, nor a cooldown, nor what cannot take the job is \
-         overridden",
+        "neither a person's word, nor a price cap, nor an open breaker, nor what cannot take the job \
+         is overridden",
     );
     if chosen.guards.is_empty() {
         let cheapest = allowed(decision).min_by_key(|other| other.expected_cost);
@@ -45,7 +45,7 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     );
 }
 
-fn check_reasons(decision: &Decision, found: &mut Findings) {
+fn check_reasons(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
     found.rule(!decision.reasons.is_empty(), "a decision has a reason");
     let cost_of = |name: &_| {
         decision.candidates.iter().find(|c| c.environment == *name).and_then(|c| c.expected_cost)
@@ -60,15 +60,28 @@ fn check_reasons(decision: &Decision, found: &mut Findings) {
         }
         Reason::Hold { .. } => decision.chosen.is_none(),
         Reason::PriceUnknown | Reason::OnlyCandidate => decision.chosen.is_some(),
+        // Its own rule follows.
+        Reason::Probe { .. } => true,
     };
     found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
+    let said = decision.reasons.iter().filter_map(|reason| match reason {
+        Reason::Probe { trips } => Some(*trips),
+        _ => None,
+    });
+    let probes = decision.chosen.as_ref().and_then(|name| breaker::probes(question, name));
+    found.rule(said.eq(probes), "a leg that tries an environment again is said to be a probe");
 }
 
 /// Guards that nothing overrides: they protect money, or there is no capacity, or a person said so.
 fn never_yields(guard: &Guard) -> bool {
     matches!(
         guard.label(),
-        "unusable" | "does-not-fit" | "above-max-price" | "cooling-down" | "forced-on-demand"
+        "unusable"
+            | "does-not-fit"
+            | "above-max-price"
+            | "cooling-down"
+            | "probe-under-way"
+            | "forced-on-demand"
     )
 }
 

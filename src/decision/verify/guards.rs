@@ -1,12 +1,9 @@
 //! What speaks against a candidate, derived from the question rule by rule.
 
 use super::numbers::offers;
-use super::{Findings, room_for_an_interruption};
+use super::{Findings, breaker, room_for_an_interruption};
 use crate::decision::{Candidate, Guard, Question};
 use crate::domain::Usd;
-
-/// Two troubles in a row keep an environment out (docs/concepts/decision.md).
-const TROUBLES: u32 = 2;
 
 /// Whether a guard has to stand at a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +32,7 @@ pub(super) fn check(
         !market.pools.is_empty()
             && !market.pools.iter().any(|quote| question.resources.fits(&quote.shape))
     });
-    let spot = candidate.capacity.is_interruptible();
+    let (spot, name) = (candidate.capacity.is_interruptible(), &candidate.environment);
     let nothing_to_compare = candidate.price.is_none() || (spot && candidate.on_demand.is_none());
     let rules = [
         ("unusable", unusable.into()),
@@ -48,7 +45,8 @@ pub(super) fn check(
             if spot { saves_too_little(question, candidate, all) } else { Due::No },
         ),
         ("deadline-too-near", (spot && slack_secs(question).is_some_and(|slack| slack < 0)).into()),
-        ("cooling-down", (spot && cools_until(question, candidate).is_some()).into()),
+        ("cooling-down", (spot && breaker::opens_until(question, name).is_some()).into()),
+        ("probe-under-way", (spot && breaker::probed_since(question, name).is_some()).into()),
         ("last-leg", (spot && is_last_leg(question)).into()),
         ("moved-away", (spot && question.cause.moves_away()).into()),
         ("forced-on-demand", (spot && question.forced.is_some()).into()),
@@ -61,6 +59,7 @@ pub(super) fn check(
         found.rule_of(candidate, due != Due::No || said == 0, &invented);
         found.rule_of(candidate, said <= 1, &format!("{label} is said once"));
     }
+    found.rule_of(candidate, breaker::is_true(question, candidate), "its breaker is as it says");
     for guard in &candidate.guards {
         let text = format!("{} is said with its true figures", guard.label());
         found.rule_of(candidate, has_true_figures(question, candidate, guard), &text);
@@ -124,12 +123,6 @@ fn slack_secs(question: &Question<'_>) -> Option<i64> {
     Some(if slack.is_negative() { slack.as_secs().min(-1) } else { slack.as_secs() })
 }
 
-fn cools_until(question: &Question<'_>, candidate: &Candidate) -> Option<jiff::Timestamp> {
-    let seen = question.experience.environments.get(&candidate.environment)?;
-    let until = seen.last_trouble?.checked_add(question.cooldown).ok()?;
-    (seen.troubles_in_a_row >= TROUBLES && until > question.now).then_some(until)
-}
-
 /// A class with one submission a run has no other to go to.
 fn is_last_leg(question: &Question<'_>) -> bool {
     let max = question.class.max_legs;
@@ -148,7 +141,12 @@ fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guar
         Guard::DeadlineTooNear { slack_secs: said } => {
             slack_secs(question).is_some_and(|slack| (slack - said).abs() <= 1)
         }
-        Guard::CoolingDown { until } => cools_until(question, candidate) == Some(*until),
+        Guard::CoolingDown { until } => {
+            breaker::opens_until(question, &candidate.environment) == Some(*until)
+        }
+        Guard::ProbeUnderWay { since } => {
+            breaker::probed_since(question, &candidate.environment) == Some(*since)
+        }
         Guard::Unusable { reason } => {
             let market = question.market.environments.get(&candidate.environment);
             market.and_then(|market| market.unusable.as_ref()) == Some(reason)

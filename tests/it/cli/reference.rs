@@ -34,6 +34,7 @@ fn guards() -> Vec<Guard> {
         Guard::DeadlineTooNear { slack_secs: 300 },
         Guard::DeadlineTooNear { slack_secs: -720 },
         Guard::CoolingDown { until: at("02:15:00") },
+        Guard::ProbeUnderWay { since: at("02:15:40") },
         Guard::LastLeg,
         Guard::MovedAway,
         forced(ForcedScope::Class, None),
@@ -52,6 +53,8 @@ fn reasons() -> Vec<Reason> {
         Reason::OnlyCandidate,
         Reason::PriceUnknown,
         Reason::Fallback { guard: Guard::MovedAway },
+        Reason::Probe { trips: 1 },
+        Reason::Probe { trips: 3 },
         Reason::Hold { until: at("02:15:00") },
     ]
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause};
-use spotcron::experience::Experience;
+use spotcron::experience::{Experience, InFlight};
 use spotcron::market::Market;
 
 use crate::samples::{self, at, mins};
@@ -41,6 +41,7 @@ fn spot_is_ruled_out_for_that_reason_however_cheap_it_is() {
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: None,
     };
     assert_eq!(decide(&free).chosen, Some("spot".into()));
@@ -75,6 +76,7 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         legs: 0,
         progress: SignedDuration::ZERO,
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: Some(&word),
     });
     assert_eq!(decision.chosen, None);

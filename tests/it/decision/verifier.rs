@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use spotcron::catalogue::WhenPriceUnknown;
 use spotcron::decision::{Candidate, Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Ppm, Usd, UsdPerHour};
-use spotcron::experience::EnvironmentExperience;
+use spotcron::experience::{EnvironmentExperience, Sent};
 use spotcron::market::EnvironmentMarket;
 
 use super::{Case, any_case};
@@ -22,7 +22,7 @@ fn requote(case: &mut Case, change: impl FnOnce(&mut EnvironmentMarket)) {
 }
 
 /// For each guard a case in which it, and no other, speaks against `spot`.
-const CASES: [(&str, Change); 10] = [
+const CASES: [(&str, Change); 11] = [
     ("unusable", |case| {
         requote(case, |market| market.unusable = Some("the job queue is disabled".to_owned()));
     }),
@@ -47,9 +47,16 @@ const CASES: [(&str, Change); 10] = [
     ("deadline-too-near", |case| case.deadline = Some(samples::mins(126) - second())),
     ("cooling-down", |case| {
         let mut seen = EnvironmentExperience::default();
-        seen.record_starvation(case.now);
-        seen.record_starvation(case.now);
+        seen.record_starvation(case.now, SignedDuration::ZERO);
+        seen.record_starvation(case.now, SignedDuration::ZERO);
         case.experience.environments.insert("spot".into(), seen);
+    }),
+    ("probe-under-way", |case| {
+        let mut seen = EnvironmentExperience::default();
+        seen.record_starvation(case.now - samples::mins(20), SignedDuration::ZERO);
+        case.experience.environments.insert("spot".into(), seen);
+        let at = case.now - samples::mins(1);
+        case.in_flight.add(&"spot".into(), Sent { at, started_at: None });
     }),
     ("last-leg", |case| case.legs = 5),
     ("moved-away", |case| case.cause = LegCause::Starved),
@@ -165,6 +172,11 @@ fn what_a_guard_says_must_be_true() {
     let mut decision = case.decide();
     spot(&mut decision).guards[0] = Guard::CoolingDown { until: now + samples::mins(1) };
     objects(&case, &decision, "cooling-down is said with its true figures");
+    let mut case = Case::usual();
+    CASES.iter().find(|(known, _)| *known == "probe-under-way").unwrap().1(&mut case);
+    let mut decision = case.decide();
+    spot(&mut decision).guards[0] = Guard::ProbeUnderWay { since: now };
+    objects(&case, &decision, "probe-under-way is said with its true figures");
 }
 
 #[test]
@@ -315,6 +327,7 @@ proptest! {
                         | Guard::DoesNotFit
                         | Guard::AboveMaxPrice { .. }
                         | Guard::CoolingDown { .. }
+                        | Guard::ProbeUnderWay { .. }
                 )
             };
             if candidate.guards.iter().any(hard) {

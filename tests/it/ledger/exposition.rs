@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Usd};
 use spotcron::ledger::{CorrectedAmount, Counter, Direction, Summary, Tally};
 use spotcron::metrics::{
-    ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges,
-    Snapshot, TaskGauges, reference_page, render,
+    ApiCalls, BreakerGauges, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission,
+    ReloadGauges, Snapshot, TaskGauges, reference_page, render,
 };
 use spotcron::schedule::SkipReason;
 
@@ -107,6 +107,10 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
             on_demand: Usd::from_nanos(1_500_000_000),
             ..Summary::default()
         },
+        breakers: vec![BreakerGauges {
+            environment: "spot-a".into(),
+            states: [("closed", false), ("half-open", true), ("open", false)],
+        }],
         markets: vec![
             MarketGauges {
                 environment: "spot-a".into(),

@@ -5,6 +5,7 @@ use spotcron::decision::{Candidate, Decision, Guard};
 use spotcron::domain::{
     AttemptEnd, BatchJobId, Capacity, LegCause, Lifecycle, Ppm, RunId, RunOutcome, Share, Window,
 };
+use spotcron::experience::Breaker;
 use spotcron::ledger::{Entry, EntryState, Priced};
 use spotcron::run::{
     AttemptKey, AttemptRecord, HostRecord, Leg, Run, RunEvent, RunEventKind, RunState, Trigger,
@@ -196,6 +197,7 @@ pub fn candidate(
         pools: 6,
         stale_pools: 0,
         outlook: None,
+        breaker: Breaker::Closed,
         guards,
     }
 }
