@@ -82,6 +82,7 @@ fn quotes(name: &str, capacity: Capacity, types: u32) -> EnvironmentMarket {
                 instance_type: format!("m{kind}i.{size}xlarge").into(),
             },
             shape: Arc::clone(&shape),
+            jumped_from: None,
             spot: (capacity == Capacity::Spot)
                 .then(|| UsdPerHour::from_units(600_000_000 + i64::from(kind) * 1_000_000)),
             on_demand: Some(UsdPerHour::from_units(1_920_000_000 * i64::from(size))),
@@ -108,6 +109,7 @@ fn seen_everywhere(market: &Market) -> Experience {
         last_trouble: None,
         starved_at: None,
         troubles_in_a_row: 0,
+        ..EnvironmentExperience::default()
     };
     let environments = &market.environments;
     let environments = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));

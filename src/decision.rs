@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Class, Environment};
 use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
 use crate::experience::{Breaker, Experience, InFlight};
-use crate::market::Market;
+use crate::market::{Absurdity, Market};
 
 /// Everything a decision may look at.
 #[derive(Debug, Clone)]
@@ -78,6 +78,13 @@ pub enum Guard {
     /// No pool of the environment is large enough for the job.
     DoesNotFit,
     PriceUnknown,
+    /// Of the pools that have a price, none has one that is believed; this is of the first of them, for
+    /// the whole instance.
+    PriceAbsurd {
+        price: UsdPerHour,
+        #[serde(flatten)]
+        why: Absurdity,
+    },
     PriceStale {
         age_secs: i64,
         max_age_secs: i64,
@@ -117,6 +124,7 @@ impl Guard {
             Guard::Unusable { .. } => "unusable",
             Guard::DoesNotFit => "does-not-fit",
             Guard::PriceUnknown => "price-unknown",
+            Guard::PriceAbsurd { .. } => "price-absurd",
             Guard::PriceStale { .. } => "price-stale",
             Guard::AboveMaxPrice { .. } => "above-max-price",
             Guard::SavingTooSmall { .. } => "saving-too-small",
@@ -155,6 +163,9 @@ pub struct Candidate {
     /// others are not.
     #[serde(default)]
     pub stale_pools: u32,
+    /// Of them, those left out because their spot price is not believed.
+    #[serde(default)]
+    pub absurd_pools: u32,
     /// What the model expects of it; `None` for capacity that is not taken back, and under `fit-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
@@ -173,6 +184,8 @@ pub enum Reason {
     Cheapest { expected_cost: Usd, second: Option<(EnvironmentName, Usd)> },
     /// The only one allowed.
     OnlyCandidate,
+    /// Even a run that begins now on capacity that is not taken back is so late.
+    DeadlineCannotBeMet { late_secs: i64 },
     /// No price was known; the class says where to go then.
     PriceUnknown,
     /// Interruptible capacity is ruled out, and this is the capacity that is not.
@@ -190,11 +203,22 @@ impl Reason {
         match self {
             Reason::Cheapest { .. } => "cheapest",
             Reason::OnlyCandidate => "only-candidate",
+            Reason::DeadlineCannotBeMet { .. } => "deadline-cannot-be-met",
             Reason::PriceUnknown => "price-unknown",
             Reason::Fallback { .. } => "fallback",
             Reason::Probe { .. } => "probe",
             Reason::Hold { .. } => "hold",
         }
+    }
+}
+
+impl Decision {
+    /// How late the run will be at the least, where its deadline cannot be met any more.
+    pub fn late_secs(&self) -> Option<i64> {
+        self.reasons.iter().find_map(|reason| match reason {
+            Reason::DeadlineCannotBeMet { late_secs } => Some(*late_secs),
+            _ => None,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::control::Controls;
 use crate::domain::{Capacity, ClassName, UsdPerHour};
 use crate::experience::Breaker;
 use crate::ledger::Summary;
-use crate::market::EnvironmentMarket;
+use crate::market::{EnvironmentMarket, PoolQuote};
 use crate::metrics::{
     self, BreakerGauges, MarketGauges, OpenRuns, ReloadGauges, RenderError, Snapshot, TaskGauges,
 };
@@ -102,7 +102,7 @@ fn market_gauges(quotes: &EnvironmentMarket, now: Timestamp) -> MarketGauges {
         };
     }
     let is_spot = quotes.capacity == Capacity::Spot;
-    let spot = quotes.pools.iter().filter_map(|quote| quote.spot);
+    let spot = quotes.pools.iter().filter_map(PoolQuote::believed_spot);
     let on_demand = quotes.pools.iter().filter_map(|quote| quote.on_demand);
     MarketGauges {
         environment,

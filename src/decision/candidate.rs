@@ -22,6 +22,9 @@ struct Mixture {
     max_age_secs: Option<i64>,
     pools: u32,
     stale_pools: u32,
+    absurd_pools: u32,
+    /// The first of them.
+    absurd: Option<Guard>,
     fits: bool,
 }
 
@@ -84,6 +87,7 @@ pub fn assess(
         expected_cost,
         pools: mixture.pools,
         stale_pools: mixture.stale_pools,
+        absurd_pools: mixture.absurd_pools,
         outlook,
         breaker,
         guards,
@@ -98,6 +102,16 @@ pub(super) fn billed_once(class: &Class, progress: SignedDuration) -> SignedDura
         Policy::Model => class.start_up + work,
         Policy::FitOnly => work,
     }
+}
+
+/// How late a run is that begins now on capacity that is not taken back and meets no trouble; `None`
+/// where that meets the deadline, or there is none.
+pub(super) fn late_secs(question: &Question<'_>) -> Option<i64> {
+    let left = question.deadline_at?.duration_since(question.now);
+    let work = remaining_work(question.class, question.progress);
+    let late = question.class.start_up + work - left;
+    // Less than a second late is late.
+    late.is_positive().then(|| late.as_secs().max(1))
 }
 
 /// Wall time of the work that is left, without the start.
@@ -174,7 +188,7 @@ impl Pools {
     }
 }
 
-/// Pools whose spot price is stale are left out, unless all are: one that EC2 lists no longer ages
+/// Pools whose spot price is not believed count as without one. Those whose price is stale are left out, unless all are: one that EC2 lists no longer ages
 /// for ever, and says nothing of the others.
 fn mix(
     question: &Question<'_>,
@@ -187,7 +201,7 @@ fn mix(
     let interruptible = market.capacity.is_interruptible();
     let max_age_secs = question.class.max_price_age.as_secs();
     let (mut fresh, mut stale) = (Pools::default(), Pools::default());
-    let mut fits = false;
+    let (mut fits, mut absurd, mut absurd_pools) = (false, None, 0);
     // The pools of one type stand together and have one shape.
     let mut last: Option<(&Arc<InstanceShape>, Option<Share>)> = None;
     for quote in &market.pools {
@@ -207,13 +221,17 @@ fn mix(
             experience.placements.get(&quote.pool).copied().unwrap_or(0)
         };
         let list =
-            quote.on_demand.map(|list| question.class.effective_on_demand(list).of_share(share));
+            quote.listed().map(|list| question.class.effective_on_demand(list).of_share(share));
         if !interruptible {
-            let age = quote.on_demand.and_then(|_| quote.on_demand_age(question.now));
+            let age = quote.listed().and_then(|_| quote.on_demand_age(question.now));
             fresh.add(list, list, age, seen + 1);
             continue;
         }
-        let spot = quote.spot.map(|spot| spot.of_share(share));
+        if let (Some(price), Some(why)) = (quote.spot, quote.absurdity()) {
+            absurd_pools += 1;
+            absurd = absurd.or(Some(Guard::PriceAbsurd { price, why }));
+        }
+        let spot = quote.believed_spot().map(|spot| spot.of_share(share));
         let age = spot.and_then(|_| quote.age(question.now));
         let is_stale = age.is_some_and(|age| age.as_secs() > max_age_secs);
         let pools = if is_stale { &mut stale } else { &mut fresh };
@@ -228,6 +246,8 @@ fn mix(
         max_age_secs: interruptible.then_some(max_age_secs),
         pools: market.pools.len() as u32,
         stale_pools,
+        absurd_pools,
+        absurd,
         fits,
     }
 }
@@ -271,7 +291,7 @@ impl WeightedMean {
 fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool) -> Vec<Guard> {
     let mut guards = Vec::new();
     let Some(price) = mixture.price else {
-        return vec![Guard::PriceUnknown];
+        return vec![mixture.absurd.clone().unwrap_or(Guard::PriceUnknown)];
     };
     if !interruptible {
         return guards;

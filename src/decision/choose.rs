@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidate::{assess, time_needed};
+use super::candidate::{assess, late_secs, time_needed};
 use super::{Candidate, Decision, Guard, Question, Reason};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
@@ -19,6 +19,11 @@ pub fn decide(question: &Question<'_>) -> Decision {
     guard_savings(question, &mut candidates);
     let (chosen, mut reasons) = choose(question, &candidates);
     reasons.extend(chosen.and_then(|index| probe(&candidates[index])));
+    if let Some(late_secs) = late_secs(question) {
+        // Of a run that is held, that is the main thing.
+        let at = if chosen.is_some() { 0 } else { reasons.len() };
+        reasons.insert(at, Reason::DeadlineCannotBeMet { late_secs });
+    }
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
         .and_then(|index| wait_until(question, &candidates, &candidates[index]));
@@ -120,7 +125,7 @@ fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, 
 }
 
 const fn is_price_guard(guard: &Guard) -> bool {
-    matches!(guard, Guard::PriceUnknown | Guard::PriceStale { .. })
+    matches!(guard, Guard::PriceUnknown | Guard::PriceAbsurd { .. } | Guard::PriceStale { .. })
 }
 
 /// No candidate is free of guards (or spot cannot be compared): the class's rule, then what is
@@ -172,6 +177,7 @@ fn least_bad_spot(
                 | Guard::MovedAway
                 | Guard::SavingTooSmall { .. }
                 | Guard::PriceUnknown
+                | Guard::PriceAbsurd { .. }
                 | Guard::PriceStale { .. }
         )
     };

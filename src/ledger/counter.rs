@@ -52,6 +52,9 @@ pub enum Counter {
     DeadlinesMissed {
         class: ClassName,
     },
+    DeadlinesUnreachable {
+        class: ClassName,
+    },
     Decisions {
         class: ClassName,
         environment: Option<EnvironmentName>,

@@ -56,6 +56,8 @@ descriptors! {
         "Runs with a deadline that succeeded before it.";
     DEADLINES_MISSED = Counter "spotcron_deadlines_missed_total" ["class"]
         "Runs whose deadline passed before they had succeeded.";
+    DEADLINES_UNREACHABLE = Counter "spotcron_deadline_unreachable_total" ["class"]
+        "Runs of which it was found, when a leg was decided, that no capacity can meet their deadline any more.";
     DECISIONS = Counter "spotcron_decisions_total" ["class", "environment", "reason"]
         "Decisions by the environment chosen (none: held back) and the main reason.";
     DUPLICATES = Counter "spotcron_duplicates_terminated_total" ["job"]

@@ -113,6 +113,10 @@ pub enum RunEventKind {
         request: StopRequest,
     },
     DeadlineMissed,
+    /// It cannot be met any more, as was found when a leg was decided; told once.
+    DeadlineUnreachable {
+        late_secs: i64,
+    },
     Ended {
         outcome: RunOutcome,
     },

@@ -45,6 +45,7 @@ impl Run {
             created_at: now,
             deadline_at: None,
             deadline_missed: false,
+            deadline_unreachable: false,
             state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
             waits: Vec::new(),
             stop: None,

@@ -2,6 +2,7 @@
 
 mod adopting;
 mod arrays;
+mod bad_input;
 mod breakers;
 mod bursts;
 mod catching_up;

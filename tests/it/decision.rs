@@ -1,5 +1,6 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod absurd;
 mod breaker;
 mod model;
 mod prices;
@@ -33,6 +34,7 @@ struct Case {
     legs: u16,
     progress: SignedDuration,
     in_flight: InFlight,
+    cooldown: SignedDuration,
 }
 
 impl Case {
@@ -60,6 +62,7 @@ impl Case {
             legs: 0,
             progress: SignedDuration::ZERO,
             in_flight: InFlight::default(),
+            cooldown: samples::mins(15),
         }
     }
 
@@ -75,7 +78,7 @@ impl Case {
             cause: self.cause,
             legs: self.legs,
             progress: self.progress,
-            cooldown: samples::mins(15),
+            cooldown: self.cooldown,
             in_flight: &self.in_flight,
             forced: None,
         }

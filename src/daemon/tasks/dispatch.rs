@@ -22,7 +22,7 @@ use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
     Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
-    children_for, filled, note_deadline, submit_request,
+    children_for, filled, note_deadline, note_unreachable, submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -134,6 +134,7 @@ impl Dispatch {
             in_flight,
             forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
         });
+        note_unreachable(&mut next, decision.late_secs(), &mut late);
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Findings, breaker, room_for_an_interruption, takes_the_job};
+use super::{Findings, breaker, room_for_an_interruption, takes_the_job, work_left};
 use crate::catalogue::WhenPriceUnknown;
 use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 
@@ -60,16 +60,31 @@ fn check_reasons(question: &Question<'_>, decision: &Decision, found: &mut Findi
         }
         Reason::Hold { .. } => decision.chosen.is_none(),
         Reason::PriceUnknown | Reason::OnlyCandidate => decision.chosen.is_some(),
-        // Its own rule follows.
-        Reason::Probe { .. } => true,
+        // Their own rules follow.
+        Reason::Probe { .. } | Reason::DeadlineCannotBeMet { .. } => true,
     };
     found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
+    let late = decision.reasons.iter().filter_map(|reason| match reason {
+        Reason::DeadlineCannotBeMet { late_secs } => Some(*late_secs),
+        _ => None,
+    });
+    found.rule(
+        late.eq(lateness(question)),
+        "a deadline that cannot be met is said to be missed, and by how much",
+    );
     let said = decision.reasons.iter().filter_map(|reason| match reason {
         Reason::Probe { trips } => Some(*trips),
         _ => None,
     });
     let probes = decision.chosen.as_ref().and_then(|name| breaker::probes(question, name));
     found.rule(said.eq(probes), "a leg that tries an environment again is said to be a probe");
+}
+
+/// Seconds by which a run that begins now and is not disturbed ends after its deadline, begun ones whole.
+fn lateness(question: &Question<'_>) -> Option<i64> {
+    let ends = question.class.start_up + work_left(question);
+    let allowed = question.deadline_at?.duration_since(question.now);
+    (ends > allowed).then(|| (ends - allowed).as_secs().max(1))
 }
 
 /// Guards that nothing overrides: they protect money, or there is no capacity, or a person said so.
@@ -86,7 +101,7 @@ fn never_yields(guard: &Guard) -> bool {
 }
 
 fn is_about_prices(guard: &Guard) -> bool {
-    matches!(guard.label(), "price-unknown" | "price-stale")
+    matches!(guard.label(), "price-unknown" | "price-absurd" | "price-stale")
 }
 
 fn allowed(decision: &Decision) -> impl Iterator<Item = &Candidate> {

@@ -1,9 +1,10 @@
 //! What speaks against a candidate, derived from the question rule by rule.
 
-use super::numbers::offers;
+use super::numbers::{cannot_be, offers};
 use super::{Findings, breaker, room_for_an_interruption};
 use crate::decision::{Candidate, Guard, Question};
-use crate::domain::Usd;
+use crate::domain::{Usd, UsdPerHour};
+use crate::market::Absurdity;
 
 /// Whether a guard has to stand at a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +35,13 @@ pub(super) fn check(
     });
     let (spot, name) = (candidate.capacity.is_interruptible(), &candidate.environment);
     let nothing_to_compare = candidate.price.is_none() || (spot && candidate.on_demand.is_none());
+    let offers = offers(question, name);
+    let absurd = spot && candidate.price.is_none() && offers.iter().any(|offer| offer.absurd);
     let rules = [
         ("unusable", unusable.into()),
         ("does-not-fit", fits_nowhere.into()),
-        ("price-unknown", (!fits_nowhere && nothing_to_compare).into()),
+        ("price-unknown", (!fits_nowhere && nothing_to_compare && !absurd).into()),
+        ("price-absurd", (!fits_nowhere && absurd).into()),
         ("price-stale", (spot && is_stale(question, candidate)).into()),
         ("above-max-price", (spot && above_maximum(question, candidate)).into()),
         (
@@ -86,19 +90,25 @@ fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candi
             && other.guards.is_empty()
             && other.expected_cost.is_some()
     };
-    let reference = match all.iter().filter(steady).filter_map(|other| other.expected_cost).min() {
-        Some(cost) => Some(cost),
-        None => own_on_demand_cost(question, candidate),
-    };
+    // What the same pools cost on demand is rounded to the nano-dollar.
+    let (reference, rounded) =
+        match all.iter().filter(steady).filter_map(|other| other.expected_cost).min() {
+            Some(cost) => (Some(cost), 0),
+            None => (own_on_demand_cost(question, candidate), 1),
+        };
     let (Some(reference), Some(cost)) = (reference, candidate.expected_cost) else {
         return Due::No;
     };
+    let judged = |reference| is_short(reference, cost.nanos(), question.class.min_saving.0);
+    let [low, high] = [-rounded, rounded].map(|off| judged(reference.nanos() + off));
+    if low == high { low } else { Due::Either }
+}
+
+/// Whether a cost saves less of the reference than the millionths that are asked for.
+fn is_short(reference: i128, cost: i128, min: i64) -> Due {
     // saving < min, without a division: (reference - cost) / reference < min.
-    let short_of = |ppm: i64| {
-        (reference.nanos() - cost.nanos()) * 1_000_000 < reference.nanos() * i128::from(ppm)
-    };
-    let min = question.class.min_saving.0;
-    if reference == Usd::ZERO {
+    let short_of = |ppm: i64| (reference - cost) * 1_000_000 < reference * i128::from(ppm);
+    if reference <= 0 {
         return (min > 0).into();
     }
     // A saving is known to the millionth.
@@ -129,6 +139,32 @@ fn is_last_leg(question: &Question<'_>) -> bool {
     max > 1 && u32::from(question.legs) + 1 >= u32::from(max)
 }
 
+/// Whether the first of the pools whose price cannot be has this one, and that is why.
+fn is_absurd(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    price: UsdPerHour,
+    why: Absurdity,
+) -> bool {
+    let Some(market) = question.market.environments.get(&candidate.environment) else {
+        return false;
+    };
+    let fitting = market.pools.iter().filter(|quote| question.resources.fits(&quote.shape));
+    let mut doubted = fitting.filter(|quote| quote.spot.is_some_and(|spot| cannot_be(quote, spot)));
+    let (spot, first) = (price.units(), doubted.next());
+    first.is_some_and(|quote| {
+        let holds = match why {
+            Absurdity::NotPositive => spot < 1,
+            Absurdity::AboveOnDemand { on_demand } => {
+                let ten = 10 * i128::from(on_demand.units());
+                quote.on_demand == Some(on_demand) && i128::from(spot) > ten
+            }
+            Absurdity::Jump { from } => quote.jumped_from == Some(from),
+        };
+        holds && quote.spot == Some(price)
+    })
+}
+
 fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guard) -> bool {
     match guard {
         Guard::PriceStale { age_secs, max_age_secs } => {
@@ -152,6 +188,7 @@ fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guar
             market.and_then(|market| market.unusable.as_ref()) == Some(reason)
         }
         Guard::ForcedOnDemand(forced) => question.forced == Some(forced),
+        Guard::PriceAbsurd { price, why } => is_absurd(question, candidate, *price, *why),
         Guard::DoesNotFit | Guard::PriceUnknown | Guard::LastLeg | Guard::MovedAway => true,
     }
 }

@@ -22,7 +22,7 @@ fn requote(case: &mut Case, change: impl FnOnce(&mut EnvironmentMarket)) {
 }
 
 /// For each guard a case in which it, and no other, speaks against `spot`.
-const CASES: [(&str, Change); 11] = [
+const CASES: [(&str, Change); 12] = [
     ("unusable", |case| {
         requote(case, |market| market.unusable = Some("the job queue is disabled".to_owned()));
     }),
@@ -35,6 +35,11 @@ const CASES: [(&str, Change); 11] = [
     }),
     ("price-unknown", |case| {
         requote(case, |market| market.pools.iter_mut().for_each(|quote| quote.spot = None));
+    }),
+    ("price-absurd", |case| {
+        requote(case, |market| {
+            market.pools.iter_mut().for_each(|quote| quote.spot = Some(UsdPerHour::ZERO));
+        });
     }),
     ("price-stale", |case| {
         let old = case.now - samples::mins(31);
@@ -113,7 +118,8 @@ fn a_decision_made_without_a_guard_is_missed() {
         let mut case = Case::usual();
         change(&mut case);
         // Where there is no price, the one that the decision has is the first to be missed.
-        objects(&case, &unaware, if label == "price-unknown" { "its price" } else { label });
+        let unpriced = ["price-unknown", "price-absurd"].contains(&label);
+        objects(&case, &unaware, if unpriced { "its price" } else { label });
     }
 }
 

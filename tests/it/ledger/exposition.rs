@@ -46,6 +46,7 @@ fn one_of_each() -> Tally {
         Counter::Fallbacks { class: class(), cause: LegCause::Starved },
         Counter::DeadlinesMet { class: class() },
         Counter::DeadlinesMissed { class: class() },
+        Counter::DeadlinesUnreachable { class: class() },
         Counter::Decisions { class: class(), environment: None, reason: reason() },
         Counter::DuplicatesTerminated { job: job() },
         Counter::OutcomesUnknown { job: job() },

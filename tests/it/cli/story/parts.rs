@@ -196,6 +196,7 @@ pub fn candidate(
         expected_cost: Some(usd(cost)),
         pools: 6,
         stale_pools: 0,
+        absurd_pools: 0,
         outlook: None,
         breaker: Breaker::Closed,
         guards,
