@@ -13,8 +13,7 @@ use spotcron::domain::{
     UsdPerHour, Window,
 };
 use spotcron::experience::durations::Lengths;
-use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
-
+use spotcron::experience::{EnvironmentExperience, Experience, Hazards, InFlight};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
 fn main() {
@@ -90,6 +89,7 @@ fn quotes(name: &str, capacity: Capacity, types: u32) -> EnvironmentMarket {
                 instance_type: format!("m{kind}i.{size}xlarge").into(),
             },
             shape: Arc::clone(&shape),
+            jumped_from: None,
             spot: (capacity == Capacity::Spot)
                 .then(|| UsdPerHour::from_units(600_000_000 + i64::from(kind) * 1_000_000)),
             on_demand: Some(UsdPerHour::from_units(1_920_000_000 * i64::from(size))),
@@ -116,6 +116,7 @@ fn seen_everywhere(market: &Market) -> Experience {
         last_trouble: None,
         starved_at: None,
         troubles_in_a_row: 0,
+        ..EnvironmentExperience::default()
     };
     let environments = &market.environments;
     let seen = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));
@@ -170,6 +171,7 @@ fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, pol
         progress: SignedDuration::ZERO,
         lengths: Lengths::stated(class.expected_duration, class.planning_percentile),
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: None,
     };
     assert_eq!(decide(&question).chosen, Some("spot".into()));

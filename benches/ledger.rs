@@ -136,6 +136,7 @@ fn render_metrics_of_ten_thousand_jobs(bencher: Bencher<'_, '_>) {
         open_runs: vec![],
         provisional: Summary::default(),
         markets: vec![],
+        breakers: Vec::new(),
         tasks: vec![],
         reload: None,
         api_calls: vec![],

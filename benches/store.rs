@@ -65,6 +65,8 @@ fn decision() -> Decision {
         expected_cost: Some(Usd::from_nanos(43_854_000)),
         pools: 12,
         stale_pools: 0,
+        absurd_pools: 0,
+        breaker: Default::default(),
         outlook: None,
         guards: Vec::new(),
     };

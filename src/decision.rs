@@ -23,10 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Class, Environment};
 use crate::domain::{Capacity, EnvironmentName, LegCause, Ppm, Resources, Usd, UsdPerHour};
-use crate::experience::{Experience, Level};
-
 use crate::experience::durations::Lengths;
-use crate::market::Market;
+use crate::experience::{Breaker, Experience, InFlight, Level};
+use crate::market::{Absurdity, Market};
 
 /// Everything a decision may look at.
 #[derive(Debug, Clone)]
@@ -57,6 +56,8 @@ pub struct Question<'a> {
     pub lengths: Lengths,
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
+    /// The legs of all runs that have not ended; needed of environments whose breaker is not closed.
+    pub in_flight: &'a InFlight,
     /// Somebody asked for capacity that is not taken back.
     pub forced: Option<&'a ForcedOnDemand>,
 }
@@ -93,6 +94,13 @@ pub enum Guard {
     /// No pool of the environment is large enough for the job.
     DoesNotFit,
     PriceUnknown,
+    /// Of the pools that have a price, none has one that is believed; this is of the first of them, for
+    /// the whole instance.
+    PriceAbsurd {
+        price: UsdPerHour,
+        #[serde(flatten)]
+        why: Absurdity,
+    },
     PriceStale {
         age_secs: i64,
         max_age_secs: i64,
@@ -109,6 +117,7 @@ pub enum Guard {
     DeadlineTooNear {
         slack_secs: i64,
     },
+    /// Its breaker is open.
     CoolingDown {
         until: Timestamp,
     },
@@ -117,6 +126,10 @@ pub enum Guard {
         spent: Usd,
         expected_cost: Option<Usd>,
         max: Usd,
+    },
+    /// Its breaker is half open, and the one leg that may try it was sent at `since`.
+    ProbeUnderWay {
+        since: Timestamp,
     },
     /// The last allowed leg goes to capacity that is not taken back.
     LastLeg,
@@ -133,12 +146,14 @@ impl Guard {
             Guard::Unusable { .. } => "unusable",
             Guard::DoesNotFit => "does-not-fit",
             Guard::PriceUnknown => "price-unknown",
+            Guard::PriceAbsurd { .. } => "price-absurd",
             Guard::PriceStale { .. } => "price-stale",
             Guard::AboveMaxPrice { .. } => "above-max-price",
             Guard::SavingTooSmall { .. } => "saving-too-small",
             Guard::DeadlineTooNear { .. } => "deadline-too-near",
             Guard::CoolingDown { .. } => "cooling-down",
             Guard::AboveRunBudget { .. } => "above-run-budget",
+            Guard::ProbeUnderWay { .. } => "probe-under-way",
             Guard::LastLeg => "last-leg",
             Guard::MovedAway => "moved-away",
             Guard::ForcedOnDemand(_) => "forced-on-demand",
@@ -181,9 +196,15 @@ pub struct Candidate {
     /// others are not.
     #[serde(default)]
     pub stale_pools: u32,
+    /// Of them, those left out because their spot price is not believed.
+    #[serde(default)]
+    pub absurd_pools: u32,
     /// What the model expects of it; `None` for capacity that is not taken back, and under `fit-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// Whether trouble has it left alone; closed for capacity that is not taken back.
+    #[serde(default, skip_serializing_if = "Breaker::is_closed")]
+    pub breaker: Breaker,
     /// Everything that speaks against it; empty for one that may be chosen.
     pub guards: Vec<Guard>,
 }
@@ -204,10 +225,15 @@ pub enum Reason {
     Cheapest { expected_cost: Usd, second: Option<(EnvironmentName, Usd)> },
     /// The only one allowed.
     OnlyCandidate,
+    /// Even a run that begins now on capacity that is not taken back is so late.
+    DeadlineCannotBeMet { late_secs: i64 },
     /// No price was known; the class says where to go then.
     PriceUnknown,
     /// Interruptible capacity is ruled out, and this is the capacity that is not.
     Fallback { guard: Guard },
+    /// It is the one leg that tries the environment again, which trouble opened the breaker of so many
+    /// times in a row.
+    Probe { trips: u32 },
     /// Nothing is allowed now; asked again at the time given.
     Hold { until: Timestamp },
     /// The run may wait, and is expected to cost so much less if it begins at that time, in that
@@ -223,8 +249,10 @@ impl Reason {
         match self {
             Reason::Cheapest { .. } => "cheapest",
             Reason::OnlyCandidate => "only-candidate",
+            Reason::DeadlineCannotBeMet { .. } => "deadline-cannot-be-met",
             Reason::PriceUnknown => "price-unknown",
             Reason::Fallback { .. } => "fallback",
+            Reason::Probe { .. } => "probe",
             Reason::Hold { .. } => "hold",
             Reason::WaitsForBetter { .. } => "waits-for-better",
             Reason::OverBudget { .. } => "over-budget",
@@ -237,6 +265,16 @@ impl Reason {
             Reason::Hold { until } | Reason::WaitsForBetter { until, .. } => Some(*until),
             _ => None,
         }
+    }
+}
+
+impl Decision {
+    /// How late the run will be at the least, where its deadline cannot be met any more.
+    pub fn late_secs(&self) -> Option<i64> {
+        self.reasons.iter().find_map(|reason| match reason {
+            Reason::DeadlineCannotBeMet { late_secs } => Some(*late_secs),
+            _ => None,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! account and at this machine showed. Facts go in, findings come out, each with its fix.
 
 mod breadth;
+mod breakers;
 mod code;
 mod definitions;
 mod environments;
@@ -66,6 +67,7 @@ pub fn examine(
             of_one.extend(environments::check(&seen));
             of_one.extend(breadth::check(&seen, &examined));
             of_one.extend(stuck::check(&seen, now));
+            of_one.extend(breakers::check(&seen, &examined));
             let site = &seen.environment.site;
             findings.extend(of_one.into_iter().map(|finding| finding.in_account_of(site)));
         }

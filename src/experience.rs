@@ -1,10 +1,12 @@
 //! What the past teaches: how often pools are taken back, where an environment's attempts land, when it had
 //! trouble, how long a job's work takes ([`durations`]). Estimates carry their evidence.
 
+mod breaker;
 pub mod durations;
 mod hazards;
 mod watched;
 
+pub use breaker::{Breaker, InFlight, Sent, Trips};
 pub use hazards::{
     FARGATE_SPOT, Hazards, Level, LevelMixture, Levels, POOL_STRENGTH, REGION_STRENGTH,
     TYPE_STRENGTH,
@@ -34,6 +36,9 @@ pub struct EnvironmentExperience {
     pub last_trouble: Option<Timestamp>,
     /// Troubles since the last attempt that ended well.
     pub troubles_in_a_row: u32,
+    /// What the troubles did to its breaker.
+    #[serde(default)]
+    pub trips: Trips,
 }
 
 /// What was seen of all environments, and of the pools that they share.
@@ -45,7 +50,25 @@ pub struct Experience {
 }
 
 impl Experience {
-    /// Of these environments only, and of all pools.
+    /// Whether the environment's breaker has opened and not closed for good since.
+    pub fn has_tripped(&self, name: &EnvironmentName) -> bool {
+        self.environments.get(name).is_some_and(|seen| seen.trips.opened_at.is_some())
+    }
+
+    /// The breakers that are not closed at `now`.
+    pub fn breakers(
+        &self,
+        in_flight: &InFlight,
+        cooldown: SignedDuration,
+        now: Timestamp,
+    ) -> BTreeMap<EnvironmentName, Breaker> {
+        let all = self.environments.iter().map(|(name, seen)| {
+            (name.clone(), Breaker::of(seen, in_flight.of(name), cooldown, now))
+        });
+        all.filter(|(_, breaker)| !breaker.is_closed()).collect()
+    }
+
+    /// Of these environments only.
     pub fn of(&self, names: &[EnvironmentName]) -> Experience {
         let known =
             |name: &EnvironmentName| Some((name.clone(), self.environments.get(name)?.clone()));
@@ -84,19 +107,27 @@ impl EnvironmentExperience {
         if interrupted {
             self.interruptions += 1;
             self.record_trouble(at);
+            let trips = self.troubles_in_a_row >= breaker::RECLAIMS_THAT_TRIP;
+            self.trips.note_trouble(before(at, ran), at, trips);
         } else {
             self.troubles_in_a_row = 0;
+            self.trips.note_success(before(at, ran));
         }
     }
 
-    /// Takes in that there was no capacity to be had.
-    pub fn record_starvation(&mut self, at: Timestamp) {
+    /// Takes in that there was no capacity to be had at `at` for a leg that had waited for so long.
+    pub fn record_starvation(&mut self, at: Timestamp, waited: SignedDuration) {
         self.starved_at = self.starved_at.max(Some(at));
         self.record_trouble(at);
+        self.trips.note_trouble(before(at, waited), at, true);
     }
 
     fn record_trouble(&mut self, at: Timestamp) {
-        self.troubles_in_a_row += 1;
+        self.troubles_in_a_row = self.troubles_in_a_row.saturating_add(1);
         self.last_trouble = self.last_trouble.max(Some(at));
     }
+}
+
+fn before(at: Timestamp, duration: SignedDuration) -> Timestamp {
+    at.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }

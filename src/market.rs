@@ -1,8 +1,10 @@
 //! What capacity costs: price points, their series, and the view of the market that decisions use.
 
+mod doubt;
 mod series;
 mod view;
 
+pub use doubt::{Absurdity, KnownSpot};
 pub use series::PriceSeries;
 pub use view::{EnvironmentMarket, FargateQuote, Market, PoolQuote};
 

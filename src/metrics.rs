@@ -9,7 +9,9 @@ mod reference;
 mod totals;
 
 pub use descriptors::{DESCRIPTORS, Descriptor, Kind};
-pub use gauges::{ApiCalls, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges, TaskGauges};
+pub use gauges::{
+    ApiCalls, BreakerGauges, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges, TaskGauges,
+};
 pub use reference::reference_page;
 
 use jiff::Timestamp;
@@ -31,6 +33,8 @@ pub struct Snapshot<'a> {
     /// The sum of the lines that are still provisional.
     pub provisional: Summary,
     pub markets: Vec<MarketGauges>,
+    /// Of capacity that may be taken back.
+    pub breakers: Vec<BreakerGauges>,
     pub tasks: Vec<TaskGauges>,
     /// `None` until a reload was tried.
     pub reload: Option<ReloadGauges>,

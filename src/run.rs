@@ -5,8 +5,10 @@ mod adopt;
 mod attempt;
 mod by_hand;
 mod classify;
+mod deadline;
 mod event;
 mod fresh;
+mod in_flight;
 mod in_use;
 mod indices;
 mod intent;
@@ -23,8 +25,10 @@ pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, Why
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
+pub use deadline::{note_deadline, note_unreachable};
 pub use event::{RunEvent, RunEventKind};
 pub use fresh::run_of;
+pub use in_flight::in_flight;
 pub use in_use::InUse;
 pub use indices::{
     INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, children_for, progress,
@@ -35,7 +39,7 @@ pub use intent::{
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
-pub use step::{Action, Observation, Step, StepContext, note_deadline, step};
+pub use step::{Action, Observation, Step, StepContext, step};
 pub use terms::PriceTerms;
 pub use unaccounted::{Unaccounted, may_run_again, run_again};
 pub use wait::{
@@ -213,6 +217,9 @@ pub struct Run {
     /// Until when, and for what, its first leg was last put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_off: Option<PutOff>,
+    /// Set once, when it was found that the deadline cannot be met any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deadline_unreachable: bool,
     pub state: RunState,
     /// What had, or has, to come about before its first leg.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

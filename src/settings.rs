@@ -112,7 +112,7 @@ pub struct ScheduleSettings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionSettings {
-    /// How long trouble (reclaims in a row, starvation) keeps an environment out.
+    /// How long trouble keeps an environment out at first (`experience::Breaker`).
     pub cooldown: SignedDuration,
 }
 

@@ -1,6 +1,7 @@
 //! Where the verbs meet the world: the settings, the catalogue and the store that a command line
 //! names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -15,7 +16,10 @@ use crate::cli::demo;
 use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::doctor::StoreFacts;
+use crate::domain::EnvironmentName;
+use crate::experience::Breaker;
 use crate::ports::{RunQuery, Store, StoreIdentity};
+use crate::run::in_flight;
 use crate::settings::tokens::{self, Tokens};
 use crate::settings::{self, Settings};
 use crate::store::{self, SqliteStore};
@@ -113,6 +117,22 @@ pub fn store_facts(path: &Path) -> StoreFacts {
             StoreIdentity::Simulation { .. } => StoreFacts::OfSimulation,
         },
         Err(error) => StoreFacts::Unusable(telemetry::chain(&error)),
+    }
+}
+
+/// Breakers that are not closed, as the store has them; none where it cannot be read, which others tell.
+pub async fn breakers(settings: &Settings, now: Timestamp) -> BTreeMap<EnvironmentName, Breaker> {
+    let path = &settings.store_path;
+    let Some(store) = path.exists().then(|| SqliteStore::open_read_only(path)) else {
+        return BTreeMap::new();
+    };
+    let Ok(store) = store else { return BTreeMap::new() };
+    match (store.experience().await, store.open_runs().await) {
+        (Ok(experience), Ok(runs)) => {
+            let legs = in_flight(&runs, |name| experience.has_tripped(name));
+            experience.breakers(&legs, settings.decision.cooldown, now)
+        }
+        _ => BTreeMap::new(),
     }
 }
 

@@ -17,11 +17,11 @@ use crate::catalogue::{Catalogue, Job};
 use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, Usd};
-use crate::experience::Experience;
 use crate::experience::durations::Durations;
+use crate::experience::{Experience, InFlight};
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
-use crate::run::InUse;
+use crate::run::{InUse, in_flight};
 
 const HELP: &str = "\
 Each run is decided as if it were due now, on the prices that the store holds now: a run of
@@ -137,6 +137,7 @@ struct Known {
     durations: Durations,
     controls: Controls,
     in_use: InUse,
+    in_flight: InFlight,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -152,6 +153,7 @@ pub async fn run(
             durations: Durations { jobs: store.durations().await? },
             controls: store.controls().await?,
             in_use: in_use(store, inputs.catalogue).await?,
+            in_flight: in_flight(&store.open_runs().await?, |_| true),
         },
         None => Known::default(),
     };
@@ -258,6 +260,7 @@ fn planned(
         progress: SignedDuration::ZERO,
         lengths: known.durations.lengths(&job.name, stated, percentile, SignedDuration::ZERO),
         cooldown: inputs.cooldown,
+        in_flight: &known.in_flight,
         forced: forced.as_ref(),
     };
     let decision = (inputs.decide)(&question);

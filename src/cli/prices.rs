@@ -7,6 +7,7 @@ use serde_json::Number;
 
 use super::args::{FormatArg, Source};
 use super::error::CliError;
+use super::render::sentence::absurd;
 use super::render::table::{Grid, Tone, or_dash, plain, toned};
 use super::render::{self, Page, value};
 use crate::domain::{
@@ -67,6 +68,9 @@ pub struct PoolPrices {
     pub age_secs: Option<i64>,
     /// Of the on-demand price.
     pub on_demand_age_secs: Option<i64>,
+    /// Why decisions do not believe the spot price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absurd: Option<String>,
     #[serde(skip)]
     discount: Option<Ppm>,
 }
@@ -152,6 +156,7 @@ impl PoolPrices {
             discount_percent: discount.map(value::percent_number),
             age_secs: quote.age(now).map(|age| age.as_secs()),
             on_demand_age_secs: quote.on_demand_age(now).map(|age| age.as_secs()),
+            absurd: quote.spot.zip(quote.absurdity()).map(|(price, why)| absurd(price, why)),
             discount,
         }
     }
@@ -181,7 +186,7 @@ pub fn typical(market: &EnvironmentMarket) -> (Option<UsdPerHour>, Option<UsdPer
         let count = i64::try_from(prices.len()).ok().filter(|count| *count > 0)?;
         Some(UsdPerHour::from_units(sum / count))
     };
-    let spot = market.capacity.is_interruptible().then(|| mean(|quote| quote.spot)).flatten();
+    let spot = market.capacity.is_interruptible().then(|| mean(PoolQuote::believed_spot)).flatten();
     (spot, mean(|quote| quote.on_demand))
 }
 
@@ -207,6 +212,12 @@ impl render::Report for Report {
                 None if environment.pools.is_empty() => page.line("  No pools are known yet."),
                 None => page.table(2, &pools(&environment.pools)),
             }
+            for pool in &environment.pools {
+                if let Some(why) = &pool.absurd {
+                    let PoolPrices { instance_type, zone, .. } = pool;
+                    page.line(format!("  Not believed of {instance_type} in {zone}: {why}."));
+                }
+            }
         }
     }
 }
@@ -230,7 +241,10 @@ fn pools(pools: &[PoolPrices]) -> Grid {
             plain(&pool.zone),
             plain(pool.vcpus),
             plain(gib(pool.memory_mib)),
-            or_dash(pool.spot_usd_per_hour.map(value::price)),
+            match pool.spot_usd_per_hour.map(value::price) {
+                Some(price) if pool.absurd.is_some() => toned(Tone::Bad, price),
+                price => or_dash(price),
+            },
             or_dash(pool.age_secs.map(value::seconds)),
             or_dash(pool.on_demand_usd_per_hour.map(value::price)),
             or_dash(pool.on_demand_age_secs.map(value::seconds)),

@@ -57,6 +57,9 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
             .unwrap_or_default(),
         RunEventKind::DeadlineMissed => vec![(Counter::DeadlinesMissed { class }, 1)],
         RunEventKind::OverBudget { .. } => vec![(Counter::BudgetsExceeded { class }, 1)],
+        RunEventKind::DeadlineUnreachable { .. } => {
+            vec![(Counter::DeadlinesUnreachable { class }, 1)]
+        }
         RunEventKind::Ended { outcome } => ended(run, *outcome),
         RunEventKind::Due
         | RunEventKind::Adopted { .. }

@@ -14,8 +14,8 @@ use crate::domain::{
     Region, Site, UsdPerHour, Zone,
 };
 use crate::market::{
-    EnvironmentMarket, FargatePrice, FargateQuote, ListPrice, Market, PoolQuote, PriceCoverage,
-    PricePoint,
+    EnvironmentMarket, FargatePrice, FargateQuote, KnownSpot, ListPrice, Market, PoolQuote,
+    PriceCoverage, PricePoint,
 };
 use crate::ports::StoreError;
 
@@ -26,13 +26,6 @@ pub struct Discovered {
     /// Empty when they could not be read: then every zone with a price counts.
     pub zones: Vec<Zone>,
     pub unusable: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Spot {
-    price: UsdPerHour,
-    effective_from: Timestamp,
-    seen_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -47,7 +40,7 @@ struct Drawers {
     discovered: BTreeMap<EnvironmentName, Discovered>,
     /// Every type that was ever looked up, also those that no environment has any more.
     shapes: BTreeMap<InstanceType, Arc<InstanceShape>>,
-    spot: BTreeMap<AccountRegion, BTreeMap<Pool, Spot>>,
+    spot: BTreeMap<AccountRegion, BTreeMap<Pool, KnownSpot>>,
     /// Up to when the archive of each type's spot prices is complete.
     spot_until: BTreeMap<(AccountRegion, InstanceType), Timestamp>,
     list: BTreeMap<(Region, InstanceType), List>,
@@ -159,26 +152,25 @@ impl Desk {
         types
     }
 
-    /// Merges change points: per pool the newest wins, whatever the order they come in. The pools
-    /// named count as seen at `seen_at`.
+    /// Merges the change points of one refresh: per pool the newest wins, whatever the order they come
+    /// in. The pools named count as seen at `seen_at`.
     pub fn take_spot(&self, place: &AccountRegion, points: Vec<PricePoint>, seen_at: Timestamp) {
         let mut drawers = lock(&self.drawers);
         let mut news = 0;
         let pools = drawers.spot.entry(place.clone()).or_default();
+        let mut shown = BTreeSet::new();
         for PricePoint { pool, price, effective_from } in points {
             match pools.get_mut(&pool) {
-                Some(known) => {
-                    known.seen_at = known.seen_at.max(seen_at);
-                    if known.effective_from <= effective_from {
-                        known.price = price;
-                        known.effective_from = effective_from;
-                    }
-                }
+                Some(known) => known.take(price, effective_from, seen_at),
                 None => {
-                    pools.insert(pool, Spot { price, effective_from, seen_at });
+                    pools.insert(pool.clone(), KnownSpot::new(price, effective_from, seen_at));
                     news += 1;
                 }
             }
+            shown.insert(pool);
+        }
+        for (_, known) in pools.iter_mut().filter(|(pool, _)| shown.contains(*pool)) {
+            known.refreshed();
         }
         drawers.evidence += news;
     }
@@ -323,6 +315,7 @@ fn environment_market(drawers: &Drawers, environment: &Environment) -> Environme
             let quote = spot.and_then(|pools| pools.get(&pool));
             market.pools.push(PoolQuote {
                 spot: quote.map(|quote| quote.price),
+                jumped_from: quote.and_then(KnownSpot::jumped_from),
                 seen_at: quote.map(|quote| quote.seen_at),
                 on_demand: list.map(|list| list.price),
                 on_demand_seen_at: list.map(|list| list.seen_at),
@@ -336,7 +329,7 @@ fn environment_market(drawers: &Drawers, environment: &Environment) -> Environme
 
 fn zones_of(
     discovered: &Discovered,
-    spot: Option<&BTreeMap<Pool, Spot>>,
+    spot: Option<&BTreeMap<Pool, KnownSpot>>,
     instance_type: &InstanceType,
 ) -> Vec<Zone> {
     if !discovered.zones.is_empty() {

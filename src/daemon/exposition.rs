@@ -9,10 +9,11 @@ use super::shared::Stopping;
 use super::{LastReload, Shared, TaskStatus};
 use crate::control::Controls;
 use crate::domain::{Capacity, ClassName, UsdPerHour};
+use crate::experience::Breaker;
 use crate::ledger::Summary;
-use crate::market::EnvironmentMarket;
+use crate::market::{EnvironmentMarket, PoolQuote};
 use crate::metrics::{
-    self, MarketGauges, OpenRuns, ReloadGauges, RenderError, Snapshot, TaskGauges,
+    self, BreakerGauges, MarketGauges, OpenRuns, ReloadGauges, RenderError, Snapshot, TaskGauges,
 };
 
 /// A task that is so long overdue is stuck.
@@ -29,6 +30,7 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
         open_runs: open_runs(shared),
         provisional: Summary::of(&shared.book.provisional_entries()),
         markets: market.environments.values().map(|quotes| market_gauges(quotes, now)).collect(),
+        breakers: breakers(shared, now),
         tasks: tasks
             .iter()
             .map(|(task, status)| TaskGauges {
@@ -59,6 +61,19 @@ fn paused_jobs(shared: &Shared) -> u64 {
     catalogue.jobs.values().filter(|job| job.enabled && paused(&job.name)).count() as u64
 }
 
+fn breakers(shared: &Shared, now: Timestamp) -> Vec<BreakerGauges> {
+    let (in_flight, cooldown) = (shared.in_flight(), shared.settings.decision.cooldown);
+    let open = shared.experience().breakers(&in_flight, cooldown, now);
+    let catalogue = shared.catalogue.load();
+    let spot = catalogue.environments.values().filter(|known| known.capacity.is_interruptible());
+    let gauges = spot.map(|known| {
+        let now = open.get(&known.name).copied().unwrap_or_default();
+        let states = Breaker::LABELS.map(|state| (state, state == now.label()));
+        BreakerGauges { environment: known.name.clone(), states }
+    });
+    gauges.collect()
+}
+
 fn forced_on_demand(shared: &Shared, now: Timestamp) -> Vec<ClassName> {
     let (catalogue, controls) = (shared.catalogue.load(), shared.controls.load());
     let forced = |class: &&ClassName| controls.override_of(class, now).is_some();
@@ -87,7 +102,7 @@ fn market_gauges(quotes: &EnvironmentMarket, now: Timestamp) -> MarketGauges {
         };
     }
     let is_spot = quotes.capacity == Capacity::Spot;
-    let spot = quotes.pools.iter().filter_map(|quote| quote.spot);
+    let spot = quotes.pools.iter().filter_map(PoolQuote::believed_spot);
     let on_demand = quotes.pools.iter().filter_map(|quote| quote.on_demand);
     MarketGauges {
         environment,

@@ -12,12 +12,12 @@ use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
 use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
-use crate::experience::Experience;
 use crate::experience::durations::{Durations, Lengths};
+use crate::experience::{Experience, InFlight};
 use crate::market::Market;
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
-use crate::run::{AttemptRecord, PriceTerms, Run};
+use crate::run::{AttemptRecord, PriceTerms, Run, in_flight};
 use crate::settings::Settings;
 use crate::settings::tokens::Tokens;
 
@@ -223,6 +223,15 @@ impl Shared {
         let progress = SignedDuration::from_millis(run.progress_millis);
         let (stated, percentile) = (class.expected_duration, class.planning_percentile);
         self.durations().lengths(&run.job, stated, percentile, progress)
+    }
+
+    /// The legs that are out there, of environments whose breaker has opened.
+    pub fn in_flight(&self) -> InFlight {
+        let experience = self.experience();
+        let open = self.book.open_where(|run| {
+            run.last_leg().is_some_and(|leg| experience.has_tripped(&leg.environment))
+        });
+        in_flight(open.iter().map(Arc::as_ref), |name| experience.has_tripped(name))
     }
 
     /// Ended attempts on their way to the ledger.

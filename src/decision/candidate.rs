@@ -9,11 +9,10 @@ use crate::catalogue::{Class, Environment, Policy, Restart};
 use crate::cost::fargate_hourly;
 use crate::domain::amount::div_half_even;
 use crate::domain::{Capacity, InstanceShape, Ppm, Share, UsdPerHour};
-use crate::experience::{EnvironmentExperience, FARGATE_SPOT, Level, LevelMixture, Levels};
+use crate::experience::{
+    Breaker, EnvironmentExperience, FARGATE_SPOT, Level, LevelMixture, Levels,
+};
 use crate::market::EnvironmentMarket;
-
-/// Reclaims or starvations in a row after which an environment is left alone for the cooldown.
-const TROUBLES_BEFORE_COOLDOWN: u32 = 2;
 
 /// The mixture over an environment's pools, of the job's share.
 #[derive(Debug, Default)]
@@ -26,6 +25,9 @@ struct Mixture {
     pools: u32,
     stale_pools: u32,
     level: Option<Level>,
+    absurd_pools: u32,
+    /// The first of them.
+    absurd: Option<Guard>,
     fits: bool,
 }
 
@@ -77,8 +79,16 @@ pub fn assess(
     } else {
         guards.extend(price_guards(question, &mixture, interruptible));
     }
+    let breaker = match interruptible {
+        true => {
+            let sent = question.in_flight.of(&environment.name);
+            Breaker::of(experience, sent, question.cooldown, question.now)
+        }
+        false => Breaker::Closed,
+    };
     if interruptible {
-        guards.extend(risk_guards(question, experience));
+        guards.extend(risk_guards(question));
+        guards.extend(breaker_guard(breaker));
         guards.extend(budget::guard(question, environment.capacity, expected_cost));
     }
     Candidate {
@@ -95,7 +105,9 @@ pub fn assess(
         expected_cost,
         pools: mixture.pools,
         stale_pools: mixture.stale_pools,
+        absurd_pools: mixture.absurd_pools,
         outlook,
+        breaker,
         guards,
     }
 }
@@ -116,6 +128,16 @@ fn restore(question: &Question<'_>) -> SignedDuration {
         Restart::Checkpoint { restore, .. } if question.progress > SignedDuration::ZERO => restore,
         _ => SignedDuration::ZERO,
     }
+}
+
+/// How late a run is that begins now on capacity that is not taken back and meets no trouble; `None`
+/// where that meets the deadline, or there is none.
+pub(super) fn late_secs(question: &Question<'_>) -> Option<i64> {
+    let left = question.deadline_at?.duration_since(question.now);
+    let work = question.lengths.expected_after(question.progress) + restore(question);
+    let late = question.class.start_up + work - left;
+    // Less than a second late is late.
+    late.is_positive().then(|| late.as_secs().max(1))
 }
 
 /// What the plan for the deadline keeps beyond the length that is expected.
@@ -185,7 +207,7 @@ impl Pools {
     }
 }
 
-/// Pools whose spot price is stale are left out, unless all are: one that EC2 lists no longer ages
+/// Pools whose spot price is not believed count as without one. Those whose price is stale are left out, unless all are: one that EC2 lists no longer ages
 /// for ever, and says nothing of the others.
 fn mix(
     question: &Question<'_>,
@@ -200,7 +222,7 @@ fn mix(
     let interruptible = market.capacity.is_interruptible();
     let max_age_secs = question.class.max_price_age.as_secs();
     let (mut fresh, mut stale) = (Pools::default(), Pools::default());
-    let mut fits = false;
+    let (mut fits, mut absurd, mut absurd_pools) = (false, None, 0);
     // The pools of one type stand together and have one shape.
     let mut last: Option<(&Arc<InstanceShape>, Option<Share>)> = None;
     for quote in &market.pools {
@@ -220,13 +242,17 @@ fn mix(
             experience.placements.get(&quote.pool).copied().unwrap_or(0)
         };
         let list =
-            quote.on_demand.map(|list| question.class.effective_on_demand(list).of_share(share));
+            quote.listed().map(|list| question.class.effective_on_demand(list).of_share(share));
         if !interruptible {
-            let age = quote.on_demand.and_then(|_| quote.on_demand_age(question.now));
+            let age = quote.listed().and_then(|_| quote.on_demand_age(question.now));
             fresh.add(list, list, age, seen + 1);
             continue;
         }
-        let spot = quote.spot.map(|spot| spot.of_share(share));
+        if let (Some(price), Some(why)) = (quote.spot, quote.absurdity()) {
+            absurd_pools += 1;
+            absurd = absurd.or(Some(Guard::PriceAbsurd { price, why }));
+        }
+        let spot = quote.believed_spot().map(|spot| spot.of_share(share));
         let age = spot.and_then(|_| quote.age(question.now));
         let is_stale = age.is_some_and(|age| age.as_secs() > max_age_secs);
         let pools = if is_stale { &mut stale } else { &mut fresh };
@@ -243,6 +269,8 @@ fn mix(
         pools: market.pools.len() as u32,
         stale_pools,
         level: used.level.mean(),
+        absurd_pools,
+        absurd,
         fits,
     }
 }
@@ -286,7 +314,7 @@ impl WeightedMean {
 fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool) -> Vec<Guard> {
     let mut guards = Vec::new();
     let Some(price) = mixture.price else {
-        return vec![Guard::PriceUnknown];
+        return vec![mixture.absurd.clone().unwrap_or(Guard::PriceUnknown)];
     };
     if !interruptible {
         return guards;
@@ -305,7 +333,7 @@ fn price_guards(question: &Question<'_>, mixture: &Mixture, interruptible: bool)
     guards
 }
 
-fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> Vec<Guard> {
+fn risk_guards(question: &Question<'_>) -> Vec<Guard> {
     let mut guards = Vec::new();
     if let Some(forced) = question.forced {
         guards.push(Guard::ForcedOnDemand(forced.clone()));
@@ -323,12 +351,13 @@ fn risk_guards(question: &Question<'_>, experience: &EnvironmentExperience) -> V
             guards.push(Guard::DeadlineTooNear { slack_secs: slack.as_secs() });
         }
     }
-    if experience.troubles_in_a_row >= TROUBLES_BEFORE_COOLDOWN
-        && let Some(until) =
-            experience.last_trouble.and_then(|at| at.checked_add(question.cooldown).ok())
-        && question.now < until
-    {
-        guards.push(Guard::CoolingDown { until });
-    }
     guards
+}
+
+const fn breaker_guard(breaker: Breaker) -> Option<Guard> {
+    match breaker {
+        Breaker::Open { until, .. } => Some(Guard::CoolingDown { until }),
+        Breaker::HalfOpen { since: Some(since), .. } => Some(Guard::ProbeUnderWay { since }),
+        Breaker::HalfOpen { since: None, .. } | Breaker::Closed => None,
+    }
 }

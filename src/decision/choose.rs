@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidate::{assess, billed_once, time_needed};
+use super::candidate::{assess, billed_once, late_secs, time_needed};
 use super::effective::cost_of;
 use super::later::better_later;
 use super::{Candidate, Decision, Guard, Question, Reason, budget};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
+use crate::experience::Breaker;
 
 /// How long a decision that found nothing waits before it is asked again.
 const HOLD: SignedDuration = SignedDuration::from_mins(5);
@@ -24,6 +25,12 @@ pub fn decide(question: &Question<'_>) -> Decision {
             Some(later) => (chosen, reasons) = (None, vec![later]),
             None => reasons.extend(budget::reason(question, best)),
         }
+    }
+    reasons.extend(chosen.and_then(|index| probe(&candidates[index])));
+    if let Some(late_secs) = late_secs(question) {
+        // Of a run that is held, that is the main thing.
+        let at = if chosen.is_some() { 0 } else { reasons.len() };
+        reasons.insert(at, Reason::DeadlineCannotBeMet { late_secs });
     }
     let wait_until = chosen
         .filter(|index| candidates[*index].capacity.is_interruptible())
@@ -86,6 +93,14 @@ fn own_on_demand_cost(question: &Question<'_>, candidate: &Candidate) -> Option<
     candidate.on_demand.map(cost)
 }
 
+/// That a leg which goes to `chosen` is a probe.
+const fn probe(chosen: &Candidate) -> Option<Reason> {
+    match chosen.breaker {
+        Breaker::HalfOpen { trips, .. } => Some(Reason::Probe { trips }),
+        Breaker::Closed | Breaker::Open { .. } => None,
+    }
+}
+
 fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, Vec<Reason>) {
     let mut allowed: Vec<(usize, Usd)> = candidates
         .iter()
@@ -119,7 +134,7 @@ fn choose(question: &Question<'_>, candidates: &[Candidate]) -> (Option<usize>, 
 }
 
 const fn is_price_guard(guard: &Guard) -> bool {
-    matches!(guard, Guard::PriceUnknown | Guard::PriceStale { .. })
+    matches!(guard, Guard::PriceUnknown | Guard::PriceAbsurd { .. } | Guard::PriceStale { .. })
 }
 
 /// No candidate is free of guards (or spot cannot be compared): the class's rule, then what is
@@ -172,6 +187,7 @@ fn least_bad_spot(
                 | Guard::AboveRunBudget { .. }
                 | Guard::SavingTooSmall { .. }
                 | Guard::PriceUnknown
+                | Guard::PriceAbsurd { .. }
                 | Guard::PriceStale { .. }
         )
     };
@@ -184,15 +200,14 @@ fn least_bad_spot(
         let guard = candidate.guards.first().cloned().unwrap_or(Guard::PriceUnknown);
         return (Some(index), vec![Reason::OnlyCandidate, Reason::Fallback { guard }]);
     }
-    let cooled = candidates
-        .iter()
-        .flat_map(|candidate| &candidate.guards)
-        .filter_map(|guard| match guard {
-            Guard::CoolingDown { until } => Some(*until),
-            _ => None,
-        })
-        .min();
-    match cooled {
+    let guards = candidates.iter().flat_map(|candidate| &candidate.guards);
+    // A probe may be over at any moment.
+    let cooled = guards.map(|guard| match guard {
+        Guard::CoolingDown { until } => Some(*until),
+        Guard::ProbeUnderWay { .. } => question.now.checked_add(HOLD).ok(),
+        _ => None,
+    });
+    match cooled.flatten().min() {
         Some(until) => (None, vec![Reason::Hold { until }]),
         None => hold(question.now),
     }

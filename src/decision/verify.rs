@@ -1,8 +1,9 @@
 //! An independent check of a decision: it looks at the answer and the question, not at how the
 //! answer was found, and shares no code with what found it. Tests and debug builds run it on every
-//! decision. `numbers` recomputes what the candidates are said to be, `money` what they cost, `guards` what speaks against
-//! them, `choice` what follows from both.
+//! decision. `numbers` recomputes what the candidates are said to be, `money` what they cost, `guards` and
+//! `breaker` what speaks against them, `choice` what follows from both.
 
+mod breaker;
 mod choice;
 mod guards;
 mod later;

@@ -214,6 +214,11 @@ codes! {
         why "Each type in each zone is a pool of its own: with few of them, runs are reclaimed \
              together."
         fix "Allow more types, sizes and families, or `optimal`.";
+    BreakerOpen "breaker-open" Note
+        means "The daemon leaves the environment alone for a while: it had no capacity, or capacity there \
+               was taken back again and again."
+        why "Its runs go elsewhere, on demand as a rule, until one leg has tried it and found capacity."
+        fix "It closes by itself. If it keeps opening, add zones and instance types, or raise `maxvCpus`.";
     IdleVcpus "idle-vcpus" Warning
         means "The compute environment keeps vCPUs although nothing runs (`minvCpus` above 0)."
         why "They are paid for around the clock, in no run's cost."

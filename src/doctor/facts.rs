@@ -10,6 +10,7 @@ use crate::domain::{
     Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Resources, Role, Site,
     Zone,
 };
+use crate::experience::Breaker;
 
 /// What was seen, or why nothing was.
 pub type Look<T> = Result<T, Unseen>;
@@ -165,6 +166,8 @@ pub struct LocalFacts {
     pub file_system: Option<String>,
     /// Free for spotcron on that file system, where it can be told.
     pub free_bytes: Option<u64>,
+    /// Of the store's environments, those whose breaker is not closed.
+    pub breakers: BTreeMap<EnvironmentName, Breaker>,
 }
 
 /// What is at the store's path.

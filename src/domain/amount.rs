@@ -45,7 +45,9 @@ impl UsdPerHour {
 
     /// This price times `ppm` millionths, rounded half to even.
     pub fn scaled(self, ppm: Ppm) -> Self {
-        UsdPerHour(div_half_even(i128::from(self.0) * i128::from(ppm.0), 1_000_000) as i64)
+        let scaled = div_half_even(i128::from(self.0) * i128::from(ppm.0), 1_000_000);
+        let farthest = i128::from(i64::MAX);
+        UsdPerHour(scaled.clamp(-farthest, farthest) as i64)
     }
 
     /// This price for the part of an instance that `share` reserves, rounded half to even.
@@ -55,8 +57,9 @@ impl UsdPerHour {
 
     /// `self / other` in millionths; `None` when `other` is zero.
     pub fn ratio_to(self, other: UsdPerHour) -> Option<Ppm> {
-        (other.0 > 0)
-            .then(|| Ppm(div_half_even(i128::from(self.0) * 1_000_000, i128::from(other.0)) as i64))
+        (other.0 > 0).then(|| {
+            Ppm::nearest(div_half_even(i128::from(self.0) * 1_000_000, i128::from(other.0)))
+        })
     }
 }
 
@@ -83,7 +86,7 @@ impl Usd {
     pub fn ratio_to(self, whole: Usd) -> Option<Ppm> {
         (whole.0 != 0).then(|| {
             let sign = if whole.0 < 0 { -1 } else { 1 };
-            Ppm(div_half_even(self.0 * sign * 1_000_000, whole.0.abs()) as i64)
+            Ppm::nearest(div_half_even(self.0 * sign * 1_000_000, whole.0.abs()))
         })
     }
 
@@ -173,6 +176,16 @@ impl Ppm {
 
     pub const fn from_percent(percent: i64) -> Self {
         Ppm(percent * 10_000)
+    }
+}
+
+impl Ppm {
+    /// A million times the whole: ratios beyond it say no more than that.
+    pub(super) const FARTHEST: i64 = 1_000_000_000_000;
+
+    fn nearest(millionths: i128) -> Self {
+        let farthest = i128::from(Ppm::FARTHEST);
+        Ppm(millionths.clamp(-farthest, farthest) as i64)
     }
 }
 
@@ -399,6 +412,17 @@ mod tests {
         assert_eq!(amount.to_string(), "-0.094340278");
         assert_eq!(amount.to_string().parse::<Usd>().unwrap(), amount);
         assert_eq!(amount.rounded(2), "-0.09");
+    }
+
+    /// A ratio that wrapped around would make the worst look like the best.
+    #[test]
+    fn ratios_beyond_all_measure_keep_their_sign() {
+        let (little, much) = (Usd::from_nanos(1), Usd::from_nanos(i128::from(i64::MAX)));
+        assert_eq!(much.ratio_to(little), Some(Ppm(Ppm::FARTHEST)));
+        assert_eq!((-much).ratio_to(little), Some(Ppm(-Ppm::FARTHEST)));
+        let (little, much) = (UsdPerHour::from_units(1), UsdPerHour::from_units(i64::MAX));
+        assert_eq!(much.ratio_to(little), Some(Ppm(Ppm::FARTHEST)));
+        assert_eq!(much.scaled(Ppm(2_000_000)), much);
     }
 
     #[test]

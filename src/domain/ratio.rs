@@ -7,10 +7,10 @@ impl Ppm {
     /// From a ratio; values that are not finite become the largest ratio.
     pub fn from_ratio(ratio: f64) -> Self {
         let scaled = (ratio * 1e6).round();
-        if scaled.is_finite() && scaled < 1e15 {
+        if scaled.is_finite() && scaled < Ppm::FARTHEST as f64 {
             Ppm(scaled as i64)
         } else {
-            Ppm(1_000_000_000_000)
+            Ppm(Ppm::FARTHEST)
         }
     }
 

@@ -56,6 +56,9 @@ pub enum Counter {
     BudgetsExceeded {
         class: ClassName,
     },
+    DeadlinesUnreachable {
+        class: ClassName,
+    },
     Decisions {
         class: ClassName,
         environment: Option<EnvironmentName>,

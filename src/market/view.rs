@@ -16,6 +16,9 @@ pub struct PoolQuote {
     pub shape: Arc<InstanceShape>,
     /// The spot price in effect, where one is known.
     pub spot: Option<UsdPerHour>,
+    /// The spot price before, while it is in doubt whether there was such a jump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumped_from: Option<UsdPerHour>,
     /// The on-demand list price of the type, where it is known.
     pub on_demand: Option<UsdPerHour>,
     /// When the spot price was last seen by a successful refresh (not when it last changed).

@@ -58,6 +58,8 @@ descriptors! {
         "Runs whose deadline passed before they had succeeded.";
     BUDGETS_EXCEEDED = Counter "spotcron_run_budgets_exceeded_total" ["class"]
         "Runs of which a submission was expected to bring them above max_cost_usd_per_run.";
+    DEADLINES_UNREACHABLE = Counter "spotcron_deadline_unreachable_total" ["class"]
+        "Runs of which it was found, when a leg was decided, that no capacity can meet their deadline any more.";
     DECISIONS = Counter "spotcron_decisions_total" ["class", "environment", "reason"]
         "Decisions by the environment chosen (none: held back) and the main reason.";
     DUPLICATES = Counter "spotcron_duplicates_terminated_total" ["job"]
@@ -96,6 +98,9 @@ descriptors! {
         "Spot discount off the on-demand price, 0 to 1; negative where spot is dearer.";
     PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment", "price"]
         "Time since a refresh last confirmed the environment's prices (spot, on-demand), of the instance type where that is longest ago.";
+
+    BREAKER = Gauge "spotcron_breaker_state" ["environment", "state"]
+        "1 for the state of the environment's breaker: closed, open (trouble; nothing is sent there), half-open (one leg may try it).";
 
     QUEUE_WAIT = Counter "spotcron_queue_wait_seconds_total" ["environment"]
         "Time that submissions waited for capacity, in seconds; divide by spotcron_queue_waits_total.";

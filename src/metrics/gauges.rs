@@ -40,6 +40,14 @@ impl MarketGauges {
     }
 }
 
+/// One environment's breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerGauges {
+    pub environment: EnvironmentName,
+    /// The label of every state, and whether it is in that one.
+    pub states: [(&'static str, bool); 3],
+}
+
 /// One of the daemon's own tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskGauges {
@@ -84,6 +92,11 @@ pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> 
     to.add(&metric::PROVISIONAL_ATTEMPTS, &[], snapshot.provisional.attempts as f64)?;
     for market in &snapshot.markets {
         collect_market(market, to)?;
+    }
+    for BreakerGauges { environment, states } in &snapshot.breakers {
+        for (state, is_in) in states {
+            to.add(&metric::BREAKER, &[environment.as_str(), state], flag(*is_in))?;
+        }
     }
     for calls in &snapshot.api_calls {
         to.add(&metric::API_CALLS, &[&calls.operation, calls.outcome], calls.count as f64)?;

@@ -57,6 +57,9 @@ fn collect_one<'a>(counter: &'a Counter, total: i128, to: &mut Families<'a>) -> 
         Counter::BudgetsExceeded { class } => {
             to.add(&metric::BUDGETS_EXCEEDED, &[class.as_str()], count)
         }
+        Counter::DeadlinesUnreachable { class } => {
+            to.add(&metric::DEADLINES_UNREACHABLE, &[class.as_str()], count)
+        }
         Counter::Decisions { class, environment, reason } => {
             let chosen = environment.as_ref().map_or(NO_ENVIRONMENT, |name| name.as_str());
             to.add(&metric::DECISIONS, &[class.as_str(), chosen, reason], count)

@@ -120,6 +120,10 @@ pub enum RunEventKind {
         expected_cost: Option<Usd>,
         max: Usd,
     },
+    /// It cannot be met any more, as was found when a leg was decided; told once.
+    DeadlineUnreachable {
+        late_secs: i64,
+    },
     Ended {
         outcome: RunOutcome,
     },

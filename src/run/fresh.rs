@@ -47,6 +47,7 @@ impl Run {
             deadline_missed: false,
             over_budget: false,
             put_off: None,
+            deadline_unreachable: false,
             state: RunState::NeedsLeg { cause: LegCause::Scheduled, not_before: now },
             waits: Vec::new(),
             stop: None,

@@ -5,7 +5,7 @@ mod indices;
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::{LOOK_AHEAD, last_move};
-use super::{Leg, Progress, Run, RunEventKind, RunState, Then, unaccounted};
+use super::{Leg, Progress, Run, RunEventKind, RunState, Then, note_deadline, unaccounted};
 use crate::catalogue::{Class, Policy, Restart, RetryOwner};
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
@@ -119,14 +119,6 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
     }
     next.version += 1;
     Step { run: Some(next), events, action }
-}
-
-/// Marks a run whose deadline has passed; told once.
-pub fn note_deadline(run: &mut Run, now: Timestamp, events: &mut Vec<RunEventKind>) {
-    if !run.deadline_missed && run.deadline_at.is_some_and(|deadline| now > deadline) {
-        run.deadline_missed = true;
-        events.push(RunEventKind::DeadlineMissed);
-    }
 }
 
 fn last_index(run: &Run) -> u16 {

@@ -151,7 +151,9 @@ toml_table! {
 toml_table! {
     /// How environments are chosen.
     pub struct RawDecision {
-        /// How long trouble (interruptions in a row, no capacity) keeps an environment out.
+        /// How long trouble (no capacity, reclaims in a row) keeps an environment out at first. After that
+        /// one leg tries it, and each time that this fails the time doubles, up to eight times as long.
+        /// "0s" never keeps one out.
         cooldown: DurationText, default "\"15m\"";
     }
 }

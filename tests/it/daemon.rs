@@ -2,6 +2,8 @@
 
 mod adopting;
 mod arrays;
+mod bad_input;
+mod breakers;
 mod budgets;
 mod bursts;
 mod catching_up;

@@ -1,5 +1,7 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
+mod absurd;
+mod breaker;
 mod budget;
 mod later;
 mod lengths;
@@ -18,7 +20,7 @@ use spotcron::catalogue::{Class, Environment, Policy, Restart, WhenPriceUnknown}
 use spotcron::decision::{Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, EnvironmentName, LegCause, Pool, Ppm, Usd};
 use spotcron::experience::durations::Lengths;
-use spotcron::experience::{EnvironmentExperience, Experience, Hazards};
+use spotcron::experience::{EnvironmentExperience, Experience, Hazards, InFlight, Sent, Trips};
 use spotcron::market::Market;
 
 use crate::samples;
@@ -45,6 +47,8 @@ struct Case {
     in_use: BTreeMap<EnvironmentName, u64>,
     spent: Usd,
     start_within: Option<SignedDuration>,
+    in_flight: InFlight,
+    cooldown: SignedDuration,
 }
 
 impl Case {
@@ -76,6 +80,8 @@ impl Case {
             in_use: BTreeMap::new(),
             spent: Usd::ZERO,
             start_within: None,
+            in_flight: InFlight::default(),
+            cooldown: samples::mins(15),
         }
     }
 
@@ -96,7 +102,8 @@ impl Case {
             legs: self.legs,
             progress: self.progress,
             lengths: self.lengths.unwrap_or(samples::lengths(&self.class)),
-            cooldown: samples::mins(15),
+            cooldown: self.cooldown,
+            in_flight: &self.in_flight,
             forced: None,
         }
     }
@@ -185,8 +192,8 @@ fn guards_speak_against_spot_one_by_one() {
         ("moved-away", &|case| case.cause = LegCause::Starved),
         ("cooling-down", &|case| {
             let mut seen = EnvironmentExperience::default();
-            seen.record_starvation(case.now);
-            seen.record_starvation(case.now);
+            seen.record_starvation(case.now, SignedDuration::ZERO);
+            seen.record_starvation(case.now, SignedDuration::ZERO);
             case.experience.environments.insert("spot".into(), seen);
         }),
         ("deadline-too-near", &|case| case.deadline = Some(samples::mins(70))),
@@ -240,8 +247,8 @@ fn a_class_of_spot_alone_waits_out_a_cooldown() {
     case.environments.pop();
     case.class.environments.pop();
     let mut seen = EnvironmentExperience::default();
-    seen.record_starvation(case.now);
-    seen.record_starvation(case.now);
+    seen.record_starvation(case.now, SignedDuration::ZERO);
+    seen.record_starvation(case.now, SignedDuration::ZERO);
     case.experience.environments.insert("spot".into(), seen);
     let decision = case.decide();
     assert_eq!(decision.chosen, None);
@@ -292,6 +299,8 @@ prop_compose! {
         learnt in prop::option::of((20i64..300, 0i64..200, 1u32..100)),
         progress_mins in prop_oneof![3 => Just(0i64), 1 => 0i64..1200],
         money in money::any_money(),
+        (opened_mins, trips) in (prop::option::of(-5i64..150), 0u32..6),
+        out_there in prop::collection::vec((0i64..60, prop::option::of(0i64..40)), 0..3),
     ) -> Case {
         let now = samples::at(NOW);
         let seen = now - samples::mins(age_mins);
@@ -334,6 +343,7 @@ prop_compose! {
             troubles_in_a_row: troubles,
             last_trouble: Some(now - samples::mins(trouble_mins)),
             placements: placed,
+            trips: Trips { opened_at: opened_mins.map(|mins| now - samples::mins(mins)), in_a_row: trips },
             ..EnvironmentExperience::default()
         });
         // Five zones of the type, another type, and another region.
@@ -348,6 +358,10 @@ prop_compose! {
             samples::taken_back(&mut hazards, &pool, hours, times);
         }
         case.experience.hazards = Arc::new(hazards);
+        for (sent, started) in out_there {
+            let started_at = started.map(|mins| now - samples::mins(mins));
+            case.in_flight.add(&"spot".into(), Sent { at: now - samples::mins(sent), started_at });
+        }
         case.environments.retain(|e| match e.capacity {
             Capacity::Spot => which & 1 != 0,
             _ => which & 2 != 0,

@@ -123,6 +123,7 @@ pub fn quotes(
         },
         shape: Arc::clone(&shape),
         spot: price.map(|price| price.parse().unwrap()),
+        jumped_from: None,
         on_demand: on_demand.map(|price| price.parse().unwrap()),
         seen_at: price.map(|_| seen_at),
         on_demand_seen_at: on_demand.map(|_| seen_at),

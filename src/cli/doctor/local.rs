@@ -1,5 +1,6 @@
 //! What this machine shows: the store, its file system, and the room on it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::open;
@@ -8,7 +9,7 @@ use crate::doctor::LocalFacts;
 /// Where Linux lists what is mounted (proc(5)).
 const MOUNTS: &str = "/proc/self/mountinfo";
 
-/// The store at `path` and where it lies.
+/// The store at `path` and where it lies, without what is in it.
 pub fn look_at_store(path: &Path) -> LocalFacts {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -22,6 +23,7 @@ pub fn look_at_store(path: &Path) -> LocalFacts {
         folder_exists: folder.is_dir(),
         file_system: real.zip(mounts).and_then(|(real, mounts)| file_system_of(&real, &mounts)),
         free_bytes: free_bytes(&folder),
+        breakers: BTreeMap::new(),
     }
 }
 

@@ -166,6 +166,7 @@ impl LiveModel {
             RunEventKind::OverBudget { .. }
             | RunEventKind::LookedUp { .. }
             | RunEventKind::DuplicateFound { .. }
+            | RunEventKind::DeadlineUnreachable { .. }
             | RunEventKind::Skipped { .. }
             | RunEventKind::StopWanted { .. } => return,
         };
@@ -212,7 +213,9 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::StopWanted { .. }
         | RunEventKind::Skipped { .. }
         | RunEventKind::SubmitFailed { will_repeat: true, .. } => Tone::Warn,
-        RunEventKind::SubmitFailed { .. } | RunEventKind::DeadlineMissed => Tone::Bad,
+        RunEventKind::SubmitFailed { .. }
+        | RunEventKind::DeadlineUnreachable { .. }
+        | RunEventKind::DeadlineMissed => Tone::Bad,
         RunEventKind::AttemptEnded { end, .. } => match end {
             AttemptEnd::Succeeded => Tone::Good,
             AttemptEnd::Failed | AttemptEnd::TimedOut => Tone::Bad,

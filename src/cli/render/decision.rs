@@ -90,9 +90,15 @@ pub struct CandidateView {
     pub pools: u32,
     /// Of them, those whose stale price was left out.
     pub stale_pools: u32,
+    /// Of them, those whose spot price is not believed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub absurd_pools: u32,
     /// What the model expects, of capacity that may be taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlook: Option<OutlookView>,
+    /// `closed`, `half-open` or `open`, of capacity that may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<&'static str>,
     /// What speaks against it; empty for one that may be chosen.
     pub guards: Vec<ReasonView>,
     #[serde(skip)]
@@ -129,6 +135,11 @@ impl LevelView {
             }),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What the model knew of an environment, and expects of it.
@@ -284,12 +295,12 @@ impl DecisionView {
 }
 
 impl CandidateView {
-    /// `4`, or `3 of 4` where a stale one was left out.
+    /// `4`, or `3 of 4` where one that is stale or not believed was left out.
     fn counted_pools(&self) -> Option<String> {
-        match (self.pools, self.stale_pools) {
+        match (self.pools, self.stale_pools + self.absurd_pools) {
             (0, _) => None,
             (pools, 0) => Some(pools.to_string()),
-            (pools, stale) => Some(format!("{} of {pools}", pools.saturating_sub(stale))),
+            (pools, out) => Some(format!("{} of {pools}", pools.saturating_sub(out))),
         }
     }
 
@@ -325,7 +336,9 @@ impl CandidateView {
             expected_cost_usd: candidate.expected_cost,
             pools: candidate.pools,
             stale_pools: candidate.stale_pools,
+            absurd_pools: candidate.absurd_pools,
             outlook: candidate.outlook.as_ref().map(OutlookView::of),
+            breaker: (candidate.capacity.is_interruptible()).then(|| candidate.breaker.label()),
             guards: guards.collect(),
             risk: value::per_hour(candidate.hazard_per_hour),
             rework: candidate.expected_rework.to_string(),

@@ -1,10 +1,16 @@
 //! Reasons, guards, causes and events as English. The table, the live view and `explain` all say
 //! the same thing in the same words.
 
+mod price;
+mod turning;
+
+pub use price::absurd;
+pub use turning::turning_points;
+
 use jiff::SignedDuration;
 
 use super::value::{clock, count, duration, price, seconds, time, usd};
-use crate::decision::{Change, Decision, ForcedScope, Guard, Reason, TurningPoint};
+use crate::decision::{Decision, ForcedScope, Guard, Reason};
 use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome, Usd};
 use crate::experience::durations::Lengths;
 use crate::ledger::Unpriced;
@@ -17,6 +23,9 @@ pub fn guard(guard: &Guard) -> String {
         Guard::Unusable { reason } => format!("it cannot take jobs: {reason}"),
         Guard::DoesNotFit => "no instance type there is large enough for the job".to_owned(),
         Guard::PriceUnknown => "its price is not known".to_owned(),
+        Guard::PriceAbsurd { price, why } => {
+            format!("its price is not believed: {}", absurd(*price, *why))
+        }
         Guard::PriceStale { age_secs, max_age_secs } => format!(
             "its price is {} old, and at most {} is allowed",
             seconds(*age_secs),
@@ -38,6 +47,10 @@ pub fn guard(guard: &Guard) -> String {
         Guard::AboveRunBudget { spent, expected_cost, max } => {
             format!("the run {}", above_budget(*spent, *expected_cost, *max))
         }
+        Guard::ProbeUnderWay { since } => format!(
+            "it had trouble, and one leg, sent at {}, tries it before others follow",
+            time(*since)
+        ),
         Guard::LastLeg => {
             "this is the last leg allowed, and that goes to capacity that is not taken back"
                 .to_owned()
@@ -85,10 +98,20 @@ pub fn reason(reason: &Reason) -> String {
             format!("the lowest expected cost, {}", usd(*expected_cost))
         }
         Reason::OnlyCandidate => "the only environment allowed now".to_owned(),
+        Reason::DeadlineCannotBeMet { late_secs } => format!(
+            "the deadline cannot be met any more: without trouble it is {} late",
+            seconds(*late_secs)
+        ),
         Reason::PriceUnknown => "no price is known, and the class comes here then".to_owned(),
         Reason::Fallback { guard: against } => {
             format!("interruptible capacity is ruled out ({})", guard(against))
         }
+        Reason::Probe { trips: 0 | 1 } => {
+            "it had trouble, and this leg tries it before others follow".to_owned()
+        }
+        Reason::Probe { trips } => format!(
+            "it had trouble {trips} times in a row, and this leg tries it before others follow"
+        ),
         Reason::Hold { until } => {
             format!("nothing is allowed now; asked again at {}", time(*until))
         }
@@ -116,35 +139,6 @@ pub fn lengths(lengths: &Lengths) -> String {
         duration(lengths.planned),
         lengths.percentile,
     )
-}
-
-/// What would change a decision, a line each.
-pub fn turning_points(points: &[TurningPoint]) -> Vec<String> {
-    if points.is_empty() {
-        return vec!["No price and no deadline near these would change it.".to_owned()];
-    }
-    let line = |point: &TurningPoint| {
-        let then = match &point.then {
-            Some(name) => format!("It would go to {name}"),
-            None => "It would be held back".to_owned(),
-        };
-        let when = match &point.change {
-            Change::PriceAbove { environment, usd_per_hour } => {
-                format!("if {environment} cost {} an hour or more", price(*usd_per_hour))
-            }
-            Change::PriceBelow { environment, usd_per_hour } => {
-                format!("if {environment} cost {} an hour or less", price(*usd_per_hour))
-            }
-            Change::Deadline { by_secs } if *by_secs < 0 => {
-                format!("if the deadline were {} earlier", seconds(by_secs.saturating_neg()))
-            }
-            Change::Deadline { by_secs } => {
-                format!("if the deadline were {} later", seconds(*by_secs))
-            }
-        };
-        format!("{then} {when}.")
-    };
-    points.iter().map(line).collect()
 }
 
 /// All reasons of a decision, as [`reason`] says them.
@@ -304,6 +298,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
         RunEventKind::AttemptEnded { .. } => "attempt-ended",
         RunEventKind::DeadlineMissed => "deadline-missed",
         RunEventKind::OverBudget { .. } => "over-budget",
+        RunEventKind::DeadlineUnreachable { .. } => "deadline-unreachable",
         RunEventKind::Ended { .. } => "ended",
         RunEventKind::Settled { .. } => "settled",
     }
@@ -359,6 +354,10 @@ pub fn event(kind: &RunEventKind) -> String {
         RunEventKind::AttemptEnded { leg, child, end, reason, .. } => {
             ended(*leg, *child, *end, reason.as_deref())
         }
+        RunEventKind::DeadlineUnreachable { late_secs } => format!(
+            "The deadline cannot be met any more: without further trouble the run is {} late.",
+            seconds(*late_secs)
+        ),
         RunEventKind::DeadlineMissed => {
             "The deadline passed before the run had succeeded.".to_owned()
         }

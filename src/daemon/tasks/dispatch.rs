@@ -24,7 +24,7 @@ use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
     Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
-    children_for, filled, note_deadline, submit_request,
+    children_for, filled, note_deadline, note_unreachable, submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -120,6 +120,7 @@ impl Dispatch {
         let containers = load.array_size.map_or(1, u32::from);
         let leg = Next { catalogue: &catalogue, run, class, job, cause, containers };
         let decision = known.decide(&self.shared, &leg, now);
+        note_unreachable(&mut next, decision.late_secs(), &mut late);
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
@@ -132,6 +133,7 @@ impl Dispatch {
                 let terms = PriceTerms::of(Some(class), Some(environment));
                 let terms = Some(PriceTerms { expected_price, ..terms });
                 next.legs.push(Leg { terms, ..load.on(leg) });
+                known.sent(&environment.name, now);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;

@@ -1,12 +1,15 @@
 //! Spot prices: every few minutes the change points since the last look, merged into the desk and
 //! archived beyond AWS's 90 days.
 
+mod doubts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::doubts::Doubts;
 use crate::catalogue::Environment;
 use crate::daemon::desk::{HISTORY_REACH, sites};
 use crate::daemon::{Activation, FirstLook, Shared, Task, TaskError};
@@ -23,12 +26,13 @@ const WRITE_AT_LEAST: SignedDuration = SignedDuration::from_mins(15);
 
 pub struct SpotPrices {
     shared: Arc<Shared>,
+    doubts: Doubts,
     written: BTreeMap<EnvironmentName, (EnvironmentMarket, Timestamp)>,
 }
 
 impl SpotPrices {
     pub fn new(shared: Arc<Shared>) -> Self {
-        SpotPrices { shared, written: BTreeMap::new() }
+        SpotPrices { shared, doubts: Doubts::default(), written: BTreeMap::new() }
     }
 
     /// What to ask for in a place: types, by the time from which their prices are missing. Almost
@@ -140,10 +144,12 @@ impl SpotPrices {
 fn same_prices(a: &EnvironmentMarket, b: &EnvironmentMarket) -> bool {
     a.unusable == b.unusable
         && a.pools.len() == b.pools.len()
-        && a.pools
-            .iter()
-            .zip(&b.pools)
-            .all(|(a, b)| a.pool == b.pool && a.spot == b.spot && a.on_demand == b.on_demand)
+        && a.pools.iter().zip(&b.pools).all(|(a, b)| {
+            a.pool == b.pool
+                && a.spot == b.spot
+                && a.jumped_from == b.jumped_from
+                && a.on_demand == b.on_demand
+        })
 }
 
 #[async_trait]
@@ -169,6 +175,7 @@ impl Task for SpotPrices {
             }
         }
         self.shared.refresh_market(now);
+        self.doubts.log(&self.shared.market.load());
         // Where the role is refused nothing will be seen for long, and nothing is decided meanwhile.
         if complete && failure.as_ref().is_none_or(TaskError::is_role_refused) {
             self.shared.note_look(FirstLook::SpotPrices);

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Findings, allowed, room_for_an_interruption, takes_the_job};
+use super::{Findings, allowed, breaker, room_for_an_interruption, takes_the_job, work_left};
 use crate::catalogue::WhenPriceUnknown;
 use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 
@@ -11,7 +11,7 @@ use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 const SHORT: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
-    check_reasons(decision, found);
+    check_reasons(question, decision, found);
     check_budget(question, decision, found);
     let Some(name) = &decision.chosen else {
         found.rule(decision.wait_until.is_none(), "a hold has no wait budget");
@@ -22,8 +22,8 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     };
     found.rule(
         !chosen.guards.iter().any(never_yields),
-        "neither a person's word, nor a price cap, nor a cooldown, nor what cannot take the job is \
-         overridden",
+        "neither a person's word, nor a price cap, nor an open breaker, nor what cannot take the job \
+         is overridden",
     );
     if chosen.guards.is_empty() {
         let cheapest = allowed(decision).min_by_key(|other| other.expected_cost);
@@ -46,7 +46,7 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     );
 }
 
-fn check_reasons(decision: &Decision, found: &mut Findings) {
+fn check_reasons(question: &Question<'_>, decision: &Decision, found: &mut Findings) {
     found.rule(!decision.reasons.is_empty(), "a decision has a reason");
     let cost_of = |name: &_| {
         decision.candidates.iter().find(|c| c.environment == *name).and_then(|c| c.expected_cost)
@@ -63,8 +63,31 @@ fn check_reasons(decision: &Decision, found: &mut Findings) {
         Reason::PriceUnknown | Reason::OnlyCandidate | Reason::OverBudget { .. } => {
             decision.chosen.is_some()
         }
+        // Their own rules follow.
+        Reason::Probe { .. } | Reason::DeadlineCannotBeMet { .. } => true,
     };
     found.rule(decision.reasons.iter().all(holds), "every reason is true of the candidates");
+    let late = decision.reasons.iter().filter_map(|reason| match reason {
+        Reason::DeadlineCannotBeMet { late_secs } => Some(*late_secs),
+        _ => None,
+    });
+    found.rule(
+        late.eq(lateness(question)),
+        "a deadline that cannot be met is said to be missed, and by how much",
+    );
+    let said = decision.reasons.iter().filter_map(|reason| match reason {
+        Reason::Probe { trips } => Some(*trips),
+        _ => None,
+    });
+    let probes = decision.chosen.as_ref().and_then(|name| breaker::probes(question, name));
+    found.rule(said.eq(probes), "a leg that tries an environment again is said to be a probe");
+}
+
+/// Seconds by which a run that begins now and is not disturbed ends after its deadline, begun ones whole.
+fn lateness(question: &Question<'_>) -> Option<i64> {
+    let ends = question.class.start_up + work_left(question, question.lengths.expected);
+    let allowed = question.deadline_at?.duration_since(question.now);
+    (ends > allowed).then(|| (ends - allowed).as_secs().max(1))
 }
 
 /// Whoever pays is told when a run goes above its budget, and only then.
@@ -91,12 +114,17 @@ fn check_budget(question: &Question<'_>, decision: &Decision, found: &mut Findin
 fn never_yields(guard: &Guard) -> bool {
     matches!(
         guard.label(),
-        "unusable" | "does-not-fit" | "above-max-price" | "cooling-down" | "forced-on-demand"
+        "unusable"
+            | "does-not-fit"
+            | "above-max-price"
+            | "cooling-down"
+            | "probe-under-way"
+            | "forced-on-demand"
     )
 }
 
 fn is_about_prices(guard: &Guard) -> bool {
-    matches!(guard.label(), "price-unknown" | "price-stale")
+    matches!(guard.label(), "price-unknown" | "price-absurd" | "price-stale")
 }
 
 /// Interruptible, and only its price speaks against it.

@@ -1,12 +1,10 @@
 //! What speaks against a candidate, derived from the question rule by rule.
 
-use super::numbers::offers;
-use super::{Findings, room_for_an_interruption};
+use super::numbers::{cannot_be, offers};
+use super::{Findings, breaker, room_for_an_interruption};
 use crate::decision::{Candidate, Guard, Question};
-use crate::domain::Usd;
-
-/// Two troubles in a row keep an environment out (docs/concepts/decision.md).
-const TROUBLES: u32 = 2;
+use crate::domain::{Usd, UsdPerHour};
+use crate::market::Absurdity;
 
 /// Whether a guard has to stand at a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +33,15 @@ pub(super) fn check(
         !market.pools.is_empty()
             && !market.pools.iter().any(|quote| question.resources.fits(&quote.shape))
     });
-    let spot = candidate.capacity.is_interruptible();
+    let (spot, name) = (candidate.capacity.is_interruptible(), &candidate.environment);
     let nothing_to_compare = candidate.price.is_none() || (spot && candidate.on_demand.is_none());
+    let offers = offers(question, name);
+    let absurd = spot && candidate.price.is_none() && offers.iter().any(|offer| offer.absurd);
     let rules = [
         ("unusable", unusable.into()),
         ("does-not-fit", fits_nowhere.into()),
-        ("price-unknown", (!fits_nowhere && nothing_to_compare).into()),
+        ("price-unknown", (!fits_nowhere && nothing_to_compare && !absurd).into()),
+        ("price-absurd", (!fits_nowhere && absurd).into()),
         ("price-stale", (spot && is_stale(question, candidate)).into()),
         ("above-max-price", (spot && above_maximum(question, candidate)).into()),
         (
@@ -48,8 +49,9 @@ pub(super) fn check(
             if spot { saves_too_little(question, candidate, all) } else { Due::No },
         ),
         ("deadline-too-near", (spot && slack_secs(question).is_some_and(|slack| slack < 0)).into()),
-        ("cooling-down", (spot && cools_until(question, candidate).is_some()).into()),
         ("above-run-budget", (spot && is_above_budget(question, candidate)).into()),
+        ("cooling-down", (spot && breaker::opens_until(question, name).is_some()).into()),
+        ("probe-under-way", (spot && breaker::probed_since(question, name).is_some()).into()),
         ("last-leg", (spot && is_last_leg(question)).into()),
         ("moved-away", (spot && question.cause.moves_away()).into()),
         ("forced-on-demand", (spot && question.forced.is_some()).into()),
@@ -62,6 +64,7 @@ pub(super) fn check(
         found.rule_of(candidate, due != Due::No || said == 0, &invented);
         found.rule_of(candidate, said <= 1, &format!("{label} is said once"));
     }
+    found.rule_of(candidate, breaker::is_true(question, candidate), "its breaker is as it says");
     for guard in &candidate.guards {
         let text = format!("{} is said with its true figures", guard.label());
         found.rule_of(candidate, has_true_figures(question, candidate, guard), &text);
@@ -97,19 +100,25 @@ fn saves_too_little(question: &Question<'_>, candidate: &Candidate, all: &[Candi
             && other.guards.is_empty()
             && other.expected_cost.is_some()
     };
-    let reference = match all.iter().filter(steady).filter_map(|other| other.expected_cost).min() {
-        Some(cost) => Some(cost),
-        None => own_on_demand_cost(question, candidate),
-    };
+    // What the same pools cost on demand is rounded to the nano-dollar.
+    let (reference, rounded) =
+        match all.iter().filter(steady).filter_map(|other| other.expected_cost).min() {
+            Some(cost) => (Some(cost), 0),
+            None => (own_on_demand_cost(question, candidate), 1),
+        };
     let (Some(reference), Some(cost)) = (reference, candidate.expected_cost) else {
         return Due::No;
     };
+    let judged = |reference| is_short(reference, cost.nanos(), question.class.min_saving.0);
+    let [low, high] = [-rounded, rounded].map(|off| judged(reference.nanos() + off));
+    if low == high { low } else { Due::Either }
+}
+
+/// Whether a cost saves less of the reference than the millionths that are asked for.
+fn is_short(reference: i128, cost: i128, min: i64) -> Due {
     // saving < min, without a division: (reference - cost) / reference < min.
-    let short_of = |ppm: i64| {
-        (reference.nanos() - cost.nanos()) * 1_000_000 < reference.nanos() * i128::from(ppm)
-    };
-    let min = question.class.min_saving.0;
-    if reference == Usd::ZERO {
+    let short_of = |ppm: i64| (reference - cost) * 1_000_000 < reference * i128::from(ppm);
+    if reference <= 0 {
         return (min > 0).into();
     }
     // A saving is known to the millionth.
@@ -135,16 +144,36 @@ fn slack_secs(question: &Question<'_>) -> Option<i64> {
     Some(if slack.is_negative() { slack.as_secs().min(-1) } else { slack.as_secs() })
 }
 
-fn cools_until(question: &Question<'_>, candidate: &Candidate) -> Option<jiff::Timestamp> {
-    let seen = question.experience.environments.get(&candidate.environment)?;
-    let until = seen.last_trouble?.checked_add(question.cooldown).ok()?;
-    (seen.troubles_in_a_row >= TROUBLES && until > question.now).then_some(until)
-}
-
 /// A class with one submission a run has no other to go to.
 fn is_last_leg(question: &Question<'_>) -> bool {
     let max = question.class.max_legs;
     max > 1 && u32::from(question.legs) + 1 >= u32::from(max)
+}
+
+/// Whether the first of the pools whose price cannot be has this one, and that is why.
+fn is_absurd(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    price: UsdPerHour,
+    why: Absurdity,
+) -> bool {
+    let Some(market) = question.market.environments.get(&candidate.environment) else {
+        return false;
+    };
+    let fitting = market.pools.iter().filter(|quote| question.resources.fits(&quote.shape));
+    let mut doubted = fitting.filter(|quote| quote.spot.is_some_and(|spot| cannot_be(quote, spot)));
+    let (spot, first) = (price.units(), doubted.next());
+    first.is_some_and(|quote| {
+        let holds = match why {
+            Absurdity::NotPositive => spot < 1,
+            Absurdity::AboveOnDemand { on_demand } => {
+                let ten = 10 * i128::from(on_demand.units());
+                quote.on_demand == Some(on_demand) && i128::from(spot) > ten
+            }
+            Absurdity::Jump { from } => quote.jumped_from == Some(from),
+        };
+        holds && quote.spot == Some(price)
+    })
 }
 
 fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guard) -> bool {
@@ -164,12 +193,18 @@ fn has_true_figures(question: &Question<'_>, candidate: &Candidate, guard: &Guar
                 && *expected_cost == candidate.expected_cost
                 && Some(*max) == question.class.max_cost
         }
-        Guard::CoolingDown { until } => cools_until(question, candidate) == Some(*until),
+        Guard::CoolingDown { until } => {
+            breaker::opens_until(question, &candidate.environment) == Some(*until)
+        }
+        Guard::ProbeUnderWay { since } => {
+            breaker::probed_since(question, &candidate.environment) == Some(*since)
+        }
         Guard::Unusable { reason } => {
             let market = question.market.environments.get(&candidate.environment);
             market.and_then(|market| market.unusable.as_ref()) == Some(reason)
         }
         Guard::ForcedOnDemand(forced) => question.forced == Some(forced),
+        Guard::PriceAbsurd { price, why } => is_absurd(question, candidate, *price, *why),
         Guard::DoesNotFit | Guard::PriceUnknown | Guard::LastLeg | Guard::MovedAway => true,
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Offer<'a> {
     list: Option<UsdPerHour>,
     /// Its spot price was not confirmed for longer than the class allows.
     pub(super) stale: bool,
+    /// It has a spot price that cannot be, and counts as without one.
+    pub(super) absurd: bool,
 }
 
 impl Offer<'_> {
@@ -31,18 +33,33 @@ pub(super) fn offers<'a>(question: &Question<'a>, name: &EnvironmentName) -> Vec
     let max_age = question.class.max_price_age.as_secs();
     let offer = |quote: &'a PoolQuote| {
         let share = question.resources.share_of(&quote.shape)?;
-        let list = quote.on_demand.map(|list| question.class.effective_on_demand(list));
+        let list = quote.on_demand.filter(|list| list.units() > 0);
+        let list = list.map(|list| question.class.effective_on_demand(list));
         let age = quote.seen_at.map(|at| question.now.duration_since(at).as_secs());
+        let absurd = quote.spot.is_some_and(|spot| cannot_be(quote, spot));
+        let spot = quote.spot.filter(|_| !absurd);
         Some(Offer {
             pool: &quote.pool,
+            absurd,
             weight: 1 + i128::from(placed(quote).unwrap_or(0)),
-            spot: quote.spot.map(|spot| spot.of_share(share)),
+            spot: spot.map(|spot| spot.of_share(share)),
             list: list.map(|list| list.of_share(share)),
-            stale: quote.spot.is_some() && age.is_some_and(|age| age > max_age),
+            stale: spot.is_some() && age.is_some_and(|age| age > max_age),
         })
     };
     let fitting = market.pools.iter().filter(|quote| question.resources.fits(&quote.shape));
     fitting.filter_map(offer).collect()
+}
+
+/// Nothing is given away, nothing costs ten times what it costs on demand, and nothing becomes a hundred
+/// times as dear or as cheap overnight.
+pub(super) fn cannot_be(quote: &PoolQuote, spot: UsdPerHour) -> bool {
+    let tenth = i128::from(spot.units()) / 10;
+    let beyond = quote.on_demand.is_some_and(|list| {
+        let list = i128::from(list.units());
+        list > 0 && (tenth > list || tenth == list && spot.units() % 10 > 0)
+    });
+    spot.units() < 1 || beyond || quote.jumped_from.is_some()
 }
 
 pub(super) fn check(
@@ -58,6 +75,13 @@ pub(super) fn check(
         candidate,
         capacity == Some(candidate.capacity),
         "its capacity is the catalogue's",
+    );
+    let absurd = offers(question, &candidate.environment).iter().filter(|o| o.absurd).count();
+    let absurd = if candidate.capacity.is_interruptible() { absurd } else { 0 };
+    found.rule_of(
+        candidate,
+        usize::try_from(candidate.absurd_pools) == Ok(absurd),
+        "every pool whose price cannot be is left out, and no other for that",
     );
     check_prices(question, candidate, found);
     check_risk(question, candidate, all, found);

@@ -4,8 +4,9 @@ use anstream::adapter::strip_str;
 use spotcron::cli::reference::command_line;
 use spotcron::cli::render::sentence;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Reason};
-use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome};
+use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome, UsdPerHour};
 use spotcron::ledger::Unpriced;
+use spotcron::market::Absurdity;
 use spotcron::run::{RunEventKind, RunState, Unaccounted};
 
 use super::golden::{assert_file, assert_golden};
@@ -25,6 +26,15 @@ fn guards() -> Vec<Guard> {
         Guard::Unusable { reason: "job queue spot-b is DISABLED".to_owned() },
         Guard::DoesNotFit,
         Guard::PriceUnknown,
+        Guard::PriceAbsurd { price: UsdPerHour::ZERO, why: Absurdity::NotPositive },
+        Guard::PriceAbsurd {
+            price: "3.1".parse().unwrap(),
+            why: Absurdity::AboveOnDemand { on_demand: "0.3".parse().unwrap() },
+        },
+        Guard::PriceAbsurd {
+            price: "0.001".parse().unwrap(),
+            why: Absurdity::Jump { from: "0.1".parse().unwrap() },
+        },
         Guard::PriceStale { age_secs: 7500, max_age_secs: 1800 },
         Guard::AboveMaxPrice { price: "0.3104".parse().unwrap(), max: "0.25".parse().unwrap() },
         Guard::SavingTooSmall {
@@ -44,6 +54,7 @@ fn guards() -> Vec<Guard> {
             expected_cost: None,
             max: "0.5".parse().unwrap(),
         },
+        Guard::ProbeUnderWay { since: at("02:15:40") },
         Guard::LastLeg,
         Guard::MovedAway,
         forced(ForcedScope::Class, None),
@@ -62,6 +73,9 @@ fn reasons() -> Vec<Reason> {
         Reason::OnlyCandidate,
         Reason::PriceUnknown,
         Reason::Fallback { guard: Guard::MovedAway },
+        Reason::Probe { trips: 1 },
+        Reason::DeadlineCannotBeMet { late_secs: 720 },
+        Reason::Probe { trips: 3 },
         Reason::Hold { until: at("02:15:00") },
         Reason::WaitsForBetter {
             until: at("02:15:00"),
@@ -114,6 +128,7 @@ fn events() -> Vec<RunEventKind> {
         RunEventKind::Started { leg: 0, instance_type: None, zone: None },
         ended(None, AttemptEnd::Interrupted, Some("Host EC2 (instance i-0) terminated.")),
         ended(Some(3), AttemptEnd::Succeeded, None),
+        RunEventKind::DeadlineUnreachable { late_secs: 90 },
         RunEventKind::DeadlineMissed,
         RunEventKind::OverBudget {
             leg: 2,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Usd};
-use spotcron::experience::Experience;
+use spotcron::experience::{Experience, InFlight};
 use spotcron::market::Market;
 
 use crate::samples::{self, at, mins};
@@ -48,6 +48,7 @@ fn spot_is_ruled_out_for_that_reason_however_cheap_it_is() {
         progress: SignedDuration::ZERO,
         lengths: samples::lengths(&class),
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: None,
     };
     assert_eq!(decide(&free).chosen, Some("spot".into()));
@@ -87,6 +88,7 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         progress: SignedDuration::ZERO,
         lengths: samples::lengths(&class),
         cooldown: mins(15),
+        in_flight: &InFlight::default(),
         forced: Some(&word),
     });
     assert_eq!(decision.chosen, None);

@@ -40,6 +40,7 @@ pub fn local() -> LocalFacts {
         folder_exists: true,
         file_system: None,
         free_bytes: Some(1 << 40),
+        breakers: Default::default(),
     }
 }
 

@@ -18,8 +18,7 @@ fn case(start_within: i64) -> Case {
 
 fn cooling(mut case: Case) -> Case {
     let mut seen = EnvironmentExperience::default();
-    seen.record_starvation(case.now - mins(5));
-    seen.record_starvation(case.now - mins(5));
+    seen.record_starvation(case.now - mins(5), mins(10));
     case.experience.environments.insert("spot".into(), seen);
     case
 }

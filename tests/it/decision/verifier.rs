@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use spotcron::catalogue::WhenPriceUnknown;
 use spotcron::decision::{Candidate, Decision, Guard, Question, Reason, decide, verify};
 use spotcron::domain::{Capacity, LegCause, Ppm, Usd, UsdPerHour};
-use spotcron::experience::EnvironmentExperience;
+use spotcron::experience::{EnvironmentExperience, Sent};
 use spotcron::market::EnvironmentMarket;
 
 use super::{Case, any_case};
@@ -22,7 +22,7 @@ fn requote(case: &mut Case, change: impl FnOnce(&mut EnvironmentMarket)) {
 }
 
 /// For each guard a case in which it, and no other, speaks against `spot`.
-const CASES: [(&str, Change); 10] = [
+const CASES: [(&str, Change); 12] = [
     ("unusable", |case| {
         requote(case, |market| market.unusable = Some("the job queue is disabled".to_owned()));
     }),
@@ -36,6 +36,11 @@ const CASES: [(&str, Change); 10] = [
     ("price-unknown", |case| {
         requote(case, |market| market.pools.iter_mut().for_each(|quote| quote.spot = None));
     }),
+    ("price-absurd", |case| {
+        requote(case, |market| {
+            market.pools.iter_mut().for_each(|quote| quote.spot = Some(UsdPerHour::ZERO));
+        });
+    }),
     ("price-stale", |case| {
         let old = case.now - samples::mins(31);
         requote(case, |market| {
@@ -47,9 +52,16 @@ const CASES: [(&str, Change); 10] = [
     ("deadline-too-near", |case| case.deadline = Some(samples::mins(126) - second())),
     ("cooling-down", |case| {
         let mut seen = EnvironmentExperience::default();
-        seen.record_starvation(case.now);
-        seen.record_starvation(case.now);
+        seen.record_starvation(case.now, SignedDuration::ZERO);
+        seen.record_starvation(case.now, SignedDuration::ZERO);
         case.experience.environments.insert("spot".into(), seen);
+    }),
+    ("probe-under-way", |case| {
+        let mut seen = EnvironmentExperience::default();
+        seen.record_starvation(case.now - samples::mins(20), SignedDuration::ZERO);
+        case.experience.environments.insert("spot".into(), seen);
+        let at = case.now - samples::mins(1);
+        case.in_flight.add(&"spot".into(), Sent { at, started_at: None });
     }),
     ("last-leg", |case| case.legs = 5),
     ("moved-away", |case| case.cause = LegCause::Starved),
@@ -106,7 +118,8 @@ fn a_decision_made_without_a_guard_is_missed() {
         let mut case = Case::usual();
         change(&mut case);
         // Where there is no price, the one that the decision has is the first to be missed.
-        objects(&case, &unaware, if label == "price-unknown" { "its price" } else { label });
+        let unpriced = ["price-unknown", "price-absurd"].contains(&label);
+        objects(&case, &unaware, if unpriced { "its price" } else { label });
     }
 }
 
@@ -165,6 +178,11 @@ fn what_a_guard_says_must_be_true() {
     let mut decision = case.decide();
     spot(&mut decision).guards[0] = Guard::CoolingDown { until: now + samples::mins(1) };
     objects(&case, &decision, "cooling-down is said with its true figures");
+    let mut case = Case::usual();
+    CASES.iter().find(|(known, _)| *known == "probe-under-way").unwrap().1(&mut case);
+    let mut decision = case.decide();
+    spot(&mut decision).guards[0] = Guard::ProbeUnderWay { since: now };
+    objects(&case, &decision, "probe-under-way is said with its true figures");
 }
 
 #[test]
@@ -320,6 +338,7 @@ proptest! {
                         | Guard::DoesNotFit
                         | Guard::AboveMaxPrice { .. }
                         | Guard::CoolingDown { .. }
+                        | Guard::ProbeUnderWay { .. }
                 )
             };
             if candidate.guards.iter().any(hard) {

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use spotcron::catalogue::EvaluateOnExit;
 use spotcron::doctor::{Access, Code, Operation, Platform, StoreFacts, Unseen};
 use spotcron::domain::{Architecture, Capacity, Resources, Site};
+use spotcron::experience::Breaker;
 
 use super::sample::{World, compute, definition, healthy, host_lost, rest, retries, shape, site};
 
@@ -183,6 +184,11 @@ const COMPUTE_ENVIRONMENTS: &[Case] = &[
     }),
     ("few-zones", |w| w.compute("spot-a").zones = Ok(vec!["us-east-1a".into()])),
     ("few-zones", |w| w.compute("fargate-a").zones = Ok(Vec::new())),
+    ("breaker-open", |w| {
+        let until = "2026-11-21T02:15:00Z".parse().unwrap();
+        w.breaker("spot-a", Breaker::Open { until, trips: 3 });
+    }),
+    ("breaker-open", |w| w.breaker("spot-a", Breaker::HalfOpen { since: None, trips: 1 })),
     ("few-types", |w| {
         w.compute("spot-a").shapes.as_mut().unwrap().pop_first();
     }),

@@ -177,6 +177,7 @@ fn local() -> impl Strategy<Value = LocalFacts> {
             folder_exists,
             file_system,
             free_bytes,
+            breakers: Default::default(),
         },
     )
 }

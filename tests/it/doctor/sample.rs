@@ -12,6 +12,7 @@ use spotcron::doctor::{
     Operation, Platform, QueueFacts, StoreFacts, WaitingJob, examine,
 };
 use spotcron::domain::{Capacity, InstanceShape, Resources, Role, RoleArn, Site};
+use spotcron::experience::Breaker;
 use spotcron::settings::Settings;
 
 use crate::samples::{at, class, environment, job, mins};
@@ -31,6 +32,10 @@ impl World {
 
     pub fn seen(&mut self, name: &str) -> &mut EnvironmentFacts {
         self.facts.environments.get_mut(name).unwrap()
+    }
+
+    pub fn breaker(&mut self, name: &str, breaker: Breaker) {
+        self.facts.local.breakers.insert(name.into(), breaker);
     }
 
     pub fn queue(&mut self, name: &str) -> &mut QueueFacts {
@@ -118,6 +123,7 @@ pub fn healthy() -> World {
             folder_exists: true,
             file_system: Some("ext4".to_owned()),
             free_bytes: Some(50 << 30),
+            breakers: Default::default(),
         },
     };
     World { catalogue, settings: Settings::default(), facts }

@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Usd};
 use spotcron::ledger::{CorrectedAmount, Counter, Direction, Summary, Tally};
 use spotcron::metrics::{
-    ApiCalls, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges,
-    Snapshot, TaskGauges, reference_page, render,
+    ApiCalls, BreakerGauges, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission,
+    ReloadGauges, Snapshot, TaskGauges, reference_page, render,
 };
 use spotcron::schedule::SkipReason;
 
@@ -47,6 +47,7 @@ fn one_of_each() -> Tally {
         Counter::DeadlinesMet { class: class() },
         Counter::DeadlinesMissed { class: class() },
         Counter::BudgetsExceeded { class: class() },
+        Counter::DeadlinesUnreachable { class: class() },
         Counter::Decisions { class: class(), environment: None, reason: reason() },
         Counter::DuplicatesTerminated { job: job() },
         Counter::OutcomesUnknown { job: job() },
@@ -108,6 +109,10 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
             on_demand: Usd::from_nanos(1_500_000_000),
             ..Summary::default()
         },
+        breakers: vec![BreakerGauges {
+            environment: "spot-a".into(),
+            states: [("closed", false), ("half-open", true), ("open", false)],
+        }],
         markets: vec![
             MarketGauges {
                 environment: "spot-a".into(),

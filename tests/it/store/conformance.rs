@@ -1,5 +1,6 @@
 //! What every store must do, over the port alone: another database runs the same list.
 
+mod experience;
 mod schedules;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use spotcron::domain::{
     AccountRegion, Capacity, LegCause, RunId, RunOutcome, Usd, UsdPerHour, Window,
 };
-use spotcron::experience::{EnvironmentExperience, Experience};
+use spotcron::experience::Experience;
 use spotcron::ledger::{Counter, EntryState, Unpriced};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, FargateQuote, FargateRate, ListPrice, PoolQuote,
@@ -19,6 +20,7 @@ use spotcron::ports::{RunQuery, Store, StoreError, Write};
 use spotcron::run::{Run, RunEventKind};
 
 use super::samples::{self, at, pool};
+pub use experience::*;
 pub use schedules::*;
 
 fn ids(runs: &[Run]) -> Vec<&str> {
@@ -518,6 +520,7 @@ pub async fn environment_markets_are_replaced(store: &dyn Store) {
             pool: pool("eu-west-1a", "m6i.large"),
             shape: Arc::new(samples::shape()),
             spot: Some(UsdPerHour::from_units(2526)),
+            jumped_from: Some(UsdPerHour::from_units(25)),
             on_demand: None,
             seen_at: Some(at(3)),
             on_demand_seen_at: Some(at(2)),
@@ -531,30 +534,6 @@ pub async fn environment_markets_are_replaced(store: &dyn Store) {
     store.commit(vec![Write::EnvironmentMarket(a.clone())]).await.unwrap();
     let expected = BTreeMap::from([("a".into(), a), ("b".into(), b)]);
     assert_eq!(store.environment_markets().await.unwrap(), expected);
-}
-
-pub async fn experience_is_replaced_whole(store: &dyn Store) {
-    let seen = EnvironmentExperience {
-        attempts: 12,
-        running_millis: 3_600_000,
-        interruptions: 2,
-        placements: BTreeMap::from([
-            (pool("eu-west-1a", "m6i.large"), 9),
-            (pool("eu-west-1b", "c6i.large"), 3),
-        ]),
-        starved_at: Some(at(4)),
-        last_trouble: Some(at(5)),
-        troubles_in_a_row: 1,
-    };
-    let mut experience = Experience::default();
-    experience.environments.insert("a".into(), seen.clone());
-    experience.environments.insert("b".into(), EnvironmentExperience::default());
-    store.commit(vec![Write::Experience(experience.clone())]).await.unwrap();
-    assert_eq!(store.experience().await.unwrap(), experience);
-    let mut later = Experience::default();
-    later.environments.insert("a".into(), EnvironmentExperience { attempts: 13, ..seen });
-    store.commit(vec![Write::Experience(later.clone())]).await.unwrap();
-    assert_eq!(store.experience().await.unwrap(), later);
 }
 
 /// For tests elsewhere in this suite: a run with one event and one count, all or nothing.

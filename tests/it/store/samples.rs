@@ -7,7 +7,7 @@ use spotcron::domain::{
     AttemptEnd, Capacity, InstanceFacts, InstanceShape, LegCause, Lifecycle, Pool, Ppm, Resources,
     RunId, RunOutcome, Share, Usd, UsdPerHour, Window,
 };
-use spotcron::experience::Level;
+use spotcron::experience::{Breaker, Level};
 use spotcron::ledger::{Counter, Entry, EntryState, Priced, Unpriced};
 use spotcron::run::{
     AttemptKey, AttemptRecord, HostRecord, Leg, Resend, Run, RunEvent, RunEventKind, RunState,
@@ -213,7 +213,9 @@ pub fn decision() -> Decision {
             expected_cost: Some(Usd::from_nanos(5)),
             pools: 3,
             stale_pools: 1,
+            absurd_pools: 1,
             outlook: None,
+            breaker: Breaker::Open { until: at(2), trips: 1 },
             guards: vec![Guard::CoolingDown { until: at(2) }],
         }],
         wait_until: Some(at(600)),

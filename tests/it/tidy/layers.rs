@@ -42,7 +42,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
     // is a run like any other, with a price.
-    ("doctor", &["domain", "catalogue", "market", "cost", "run", "ledger", "settings"]),
+    (
+        "doctor",
+        &["domain", "catalogue", "market", "cost", "experience", "run", "ledger", "settings"],
+    ),
     // What the core needs of the world.
     (
         "ports",

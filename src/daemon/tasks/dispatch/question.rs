@@ -9,7 +9,8 @@ use super::outcome::has_to_do_with_people;
 use crate::catalogue::{Catalogue, Class, Job};
 use crate::daemon::Shared;
 use crate::decision::{Decision, Question, decide};
-use crate::domain::{LegCause, Resources, RunId, Usd};
+use crate::domain::{EnvironmentName, LegCause, Resources, RunId, Usd};
+use crate::experience::{InFlight, Sent};
 use crate::ledger::spent;
 use crate::ports::StoreError;
 use crate::run::{InUse, Run, Trigger};
@@ -20,6 +21,8 @@ pub(super) struct Known {
     in_use: Option<InUse>,
     /// Of the runs that are decided, those whose class has a budget.
     spent: BTreeMap<RunId, Usd>,
+    /// One count for all of them: of those that are decided now, one alone is the probe.
+    in_flight: InFlight,
 }
 
 impl Known {
@@ -35,7 +38,12 @@ impl Known {
                 spent.insert(run.id.clone(), spent_by(shared, &catalogue, run).await?);
             }
         }
-        Ok(Known { in_use, spent })
+        Ok(Known { in_use, spent, in_flight: shared.in_flight() })
+    }
+
+    /// A leg was sent to `environment`.
+    pub(super) fn sent(&mut self, environment: &EnvironmentName, now: Timestamp) {
+        self.in_flight.add(environment, Sent { at: now, started_at: None });
     }
 
     /// What became of a run counts for those that are decided after it.
@@ -74,6 +82,7 @@ impl Known {
             progress: SignedDuration::from_millis(run.progress_millis),
             lengths: shared.lengths(run, class),
             cooldown: shared.settings.decision.cooldown,
+            in_flight: &self.in_flight,
             forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
         })
     }

@@ -41,7 +41,7 @@ impl Watch {
                 .environments
                 .entry(leg.environment.clone())
                 .or_default()
-                .record_starvation(now);
+                .record_starvation(now, now.duration_since(leg.intended_at));
         }
         for ToSettle { attempt: record, .. } in &ended {
             let ran = record.window().filter(|_| record.started_at.is_some());

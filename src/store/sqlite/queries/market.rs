@@ -11,8 +11,7 @@ use crate::domain::{
     Window, Zone,
 };
 use crate::experience::durations::JobDurations;
-use crate::experience::{EnvironmentExperience, Experience, Hazards};
-
+use crate::experience::{EnvironmentExperience, Experience, Hazards, Trips};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -171,7 +170,7 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
     let all = rows(
         db,
         "SELECT environment, attempts, running_millis, interruptions, last_trouble, \
-             troubles_in_a_row, placements, starved_at FROM experience",
+             troubles_in_a_row, placements, starved_at, opened_at, trips FROM experience",
         [],
         |row| {
             let placements: Vec<(String, String, u64)> = from_json(row, 6)?;
@@ -190,6 +189,7 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
                 starved_at: moment(7)?,
                 last_trouble: moment(4)?,
                 troubles_in_a_row: row.get(5)?,
+                trips: Trips { opened_at: moment(8)?, in_a_row: row.get(9)? },
             };
             Ok((name(row, 0)?, seen))
         },

@@ -129,13 +129,14 @@ fn put_environments(db: &Connection, experience: &Experience) -> rusqlite::Resul
         run_cached(
             db,
             "INSERT INTO experience (environment, attempts, running_millis, interruptions, \
-                 last_trouble, troubles_in_a_row, placements, starved_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                 last_trouble, troubles_in_a_row, placements, starved_at, opened_at, trips) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
              ON CONFLICT DO UPDATE SET attempts = excluded.attempts, \
                  running_millis = excluded.running_millis, \
                  interruptions = excluded.interruptions, last_trouble = excluded.last_trouble, \
                  troubles_in_a_row = excluded.troubles_in_a_row, \
-                 placements = excluded.placements, starved_at = excluded.starved_at",
+                 placements = excluded.placements, starved_at = excluded.starved_at, \
+                 opened_at = excluded.opened_at, trips = excluded.trips",
             params![
                 environment.as_str(),
                 integer(seen.attempts, "the number of attempts")?,
@@ -145,6 +146,8 @@ fn put_environments(db: &Connection, experience: &Experience) -> rusqlite::Resul
                 seen.troubles_in_a_row,
                 to_json(&placements)?,
                 seen.starved_at.map(nanos).transpose()?,
+                seen.trips.opened_at.map(nanos).transpose()?,
+                seen.trips.in_a_row,
             ],
         )?;
     }

@@ -125,6 +125,7 @@ fn quote(
             architecture: "x86_64".to_owned(),
         }),
         spot: spot.map(|price| price.parse().unwrap()),
+        jumped_from: None,
         on_demand: Some(on_demand.parse().unwrap()),
         seen_at: spot.map(|_| at("04:06:00")),
         on_demand_seen_at: Some(at("00:10:00")),

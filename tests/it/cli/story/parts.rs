@@ -6,6 +6,7 @@ use spotcron::domain::{
     AttemptEnd, BatchJobId, Capacity, LegCause, Lifecycle, Ppm, RunId, RunOutcome, Share, Usd,
     Window,
 };
+use spotcron::experience::Breaker;
 use spotcron::ledger::{Entry, EntryState, Priced};
 use spotcron::run::{
     AttemptKey, AttemptRecord, HostRecord, Leg, Run, RunEvent, RunEventKind, RunState, Trigger,
@@ -199,7 +200,9 @@ pub fn candidate(
         expected_cost: Some(usd(cost)),
         pools: 6,
         stale_pools: 0,
+        absurd_pools: 0,
         outlook: None,
+        breaker: Breaker::Closed,
         guards,
     }
 }
