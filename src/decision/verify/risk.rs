@@ -113,5 +113,5 @@ impl Watched<'_> {
 }
 
 fn drawn((interruptions, expected, _): Counts, strength: f64, to: f64) -> f64 {
-    ((interruptions + strength * to) / (expected + strength)).max(LEAST).min(MOST)
+    ((interruptions + strength * to) / (expected + strength)).clamp(LEAST, MOST)
 }
