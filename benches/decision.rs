@@ -43,6 +43,8 @@ fn class() -> Class {
         wait_budget: mins(15),
         max_price: None,
         min_saving: Ppm::from_percent(10),
+        min_time_between_switches: SignedDuration::ZERO,
+        min_saving_to_switch: Ppm::from_percent(20),
         on_demand_discount: Ppm::from_percent(5),
         max_price_age: mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,
@@ -113,7 +115,7 @@ fn seen_everywhere(market: &Market) -> Experience {
     };
     let environments = &market.environments;
     let environments = environments.iter().map(|(name, quotes)| (name.clone(), of(quotes)));
-    Experience { environments: environments.collect() }
+    Experience { environments: environments.collect(), ..Experience::default() }
 }
 
 #[divan::bench(args = [false, true])]

@@ -3,6 +3,7 @@
 
 mod candidate;
 mod choose;
+mod keep;
 mod outlook;
 mod turning;
 mod verify;
@@ -182,6 +183,8 @@ pub struct Candidate {
 pub enum Reason {
     /// The least expected cost among those allowed.
     Cheapest { expected_cost: Usd, second: Option<(EnvironmentName, Usd)> },
+    /// Where the class went last: until then it stays there, unless the cheaper one saves enough.
+    Kept { expected_cost: Usd, cheaper: (EnvironmentName, Usd), until: Timestamp },
     /// The only one allowed.
     OnlyCandidate,
     /// Even a run that begins now on capacity that is not taken back is so late.
@@ -202,6 +205,7 @@ impl Reason {
     pub const fn label(&self) -> &'static str {
         match self {
             Reason::Cheapest { .. } => "cheapest",
+            Reason::Kept { .. } => "kept",
             Reason::OnlyCandidate => "only-candidate",
             Reason::DeadlineCannotBeMet { .. } => "deadline-cannot-be-met",
             Reason::PriceUnknown => "price-unknown",

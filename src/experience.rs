@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EnvironmentName, Pool, Ppm};
+use crate::domain::{ClassName, EnvironmentName, Pool, Ppm};
 
 /// What was seen of one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,17 @@ pub struct EnvironmentExperience {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Experience {
     pub environments: BTreeMap<EnvironmentName, EnvironmentExperience>,
+    /// Where the legs of each class went last.
+    #[serde(default)]
+    pub choices: BTreeMap<ClassName, LastChoice>,
+}
+
+/// The environment that a class's last leg went to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChoice {
+    pub environment: EnvironmentName,
+    /// When the first of the legs that went there one after the other was decided.
+    pub since: Timestamp,
 }
 
 impl Experience {
@@ -57,11 +68,27 @@ impl Experience {
         all.filter(|(_, breaker)| !breaker.is_closed()).collect()
     }
 
-    /// Of these environments only.
-    pub fn of(&self, names: &[EnvironmentName]) -> Experience {
+    /// A leg of the class goes to the environment.
+    pub fn note_choice(&mut self, class: &ClassName, environment: &EnvironmentName, at: Timestamp) {
+        let stays = self.choices.get(class).is_some_and(|last| last.environment == *environment);
+        if !stays {
+            let choice = LastChoice { environment: environment.clone(), since: at };
+            self.choices.insert(class.clone(), choice);
+        }
+    }
+
+    /// Of this class and these environments only.
+    pub fn of(&self, class: &ClassName, names: &[EnvironmentName]) -> Experience {
         let known =
             |name: &EnvironmentName| Some((name.clone(), self.environments.get(name)?.clone()));
-        Experience { environments: names.iter().filter_map(known).collect() }
+        let choice = self.choices.get_key_value(class);
+        Experience {
+            environments: names.iter().filter_map(known).collect(),
+            choices: choice
+                .map(|(class, last)| (class.clone(), last.clone()))
+                .into_iter()
+                .collect(),
+        }
     }
 }
 

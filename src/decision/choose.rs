@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::candidate::{assess, late_secs, time_needed};
+use super::keep::stay;
 use super::{Candidate, Decision, Guard, Question, Reason};
 use crate::catalogue::{Environment, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
@@ -17,7 +18,8 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 pub fn decide(question: &Question<'_>) -> Decision {
     let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
-    let (chosen, mut reasons) = choose(question, &candidates);
+    let (chosen, reasons) = choose(question, &candidates);
+    let (chosen, mut reasons) = stay(question, &candidates, chosen, reasons);
     reasons.extend(chosen.and_then(|index| probe(&candidates[index])));
     if let Some(late_secs) = late_secs(question) {
         // Of a run that is held, that is the main thing.

@@ -2,6 +2,7 @@
 
 mod absurd;
 mod breaker;
+mod keep;
 mod model;
 mod prices;
 
@@ -276,6 +277,8 @@ prop_compose! {
         // A model has a table to solve first: seldom, so that two thousand cases remain quick.
         policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
         starved_mins in prop::option::of(0i64..2000),
+        (switch_mins, switch_percent, last_mins) in (0i64..60, 0i64..=100, -5i64..60),
+        last_spot in any::<bool>(),
         (opened_mins, trips) in (prop::option::of(-5i64..150), 0u32..6),
         out_there in prop::collection::vec((0i64..60, prop::option::of(0i64..40)), 0..3),
     ) -> Case {
@@ -318,6 +321,10 @@ prop_compose! {
             trips: Trips { opened_at: opened_mins.map(|mins| now - samples::mins(mins)), in_a_row: trips },
             ..EnvironmentExperience::default()
         });
+        case.class.min_time_between_switches = samples::mins(switch_mins);
+        case.class.min_saving_to_switch = Ppm::from_percent(switch_percent);
+        let last = if last_spot { "spot" } else { "steady" };
+        case.experience.note_choice(&"c".into(), &last.into(), now - samples::mins(last_mins));
         for (sent, started) in out_there {
             let started_at = started.map(|mins| now - samples::mins(mins));
             case.in_flight.add(&"spot".into(), Sent { at: now - samples::mins(sent), started_at });

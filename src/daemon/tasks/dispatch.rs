@@ -118,7 +118,7 @@ impl Dispatch {
         let market = self.shared.market.load();
         let of_class = self.shared.controls.load().forced(&class.name, now);
         // A copy: a decision may solve a table, and who learns does not wait for that.
-        let experience = self.shared.experience().of(&class.environments);
+        let experience = self.shared.experience().of(&class.name, &class.environments);
         let decision = decide(&Question {
             class,
             environments: allowed(&catalogue, class, run),
@@ -144,6 +144,7 @@ impl Dispatch {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let terms = Some(PriceTerms::of(Some(class), Some(environment)));
                 next.legs.push(Leg { terms, ..load.on(leg) });
+                self.shared.experience().note_choice(&class.name, &environment.name, now);
                 in_flight.add(&environment.name, Sent { at: now, started_at: None });
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.

@@ -22,7 +22,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0005_resends.sql"),
     include_str!("../../../migrations/0006_parameter_sets.sql"),
     include_str!("../../../migrations/0007_starved.sql"),
-    include_str!("../../../migrations/0008_breakers.sql"),
+    include_str!("../../../migrations/0008_breakers_and_choices.sql"),
 ];
 
 /// The version of the tables that this program works with.

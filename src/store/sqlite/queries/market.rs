@@ -9,7 +9,7 @@ use crate::domain::{
     AccountRegion, EnvironmentName, InstanceShape, InstanceType, Pool, Region, UsdPerHour, Window,
     Zone,
 };
-use crate::experience::{EnvironmentExperience, Experience, Trips};
+use crate::experience::{EnvironmentExperience, Experience, LastChoice, Trips};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -192,5 +192,11 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
             Ok((name(row, 0)?, seen))
         },
     )?;
-    Ok(Experience { environments: all.into_iter().collect() })
+    let choices = rows(db, "SELECT class, environment, since FROM choices", [], |row| {
+        Ok((name(row, 0)?, LastChoice { environment: name(row, 1)?, since: timestamp(row, 2)? }))
+    })?;
+    Ok(Experience {
+        environments: all.into_iter().collect(),
+        choices: choices.into_iter().collect(),
+    })
 }

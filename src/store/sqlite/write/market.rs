@@ -96,8 +96,21 @@ pub(super) fn put_fargate_price(db: &Connection, price: &FargatePrice) -> rusqli
     )
 }
 
-/// The whole of it: environments that it no longer names go.
+fn put_choices(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    run_cached(db, "DELETE FROM choices", [])?;
+    for (class, last) in &experience.choices {
+        run_cached(
+            db,
+            "INSERT INTO choices (class, environment, since) VALUES (?1, ?2, ?3)",
+            params![class.as_str(), last.environment.as_str(), nanos(last.since)?],
+        )?;
+    }
+    Ok(())
+}
+
+/// The whole of it: environments and classes that it no longer names go.
 pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    put_choices(db, experience)?;
     for (environment, seen) in &experience.environments {
         let placements: Vec<(&str, &str, u64)> = seen
             .placements
