@@ -48,6 +48,8 @@ fn class() -> Class {
         max_cost: None,
         start_within: None,
         min_saving: Ppm::from_percent(10),
+        min_time_between_switches: SignedDuration::ZERO,
+        min_saving_to_switch: Ppm::from_percent(20),
         on_demand_discount: Ppm::from_percent(5),
         max_price_age: mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,
@@ -125,7 +127,8 @@ fn seen_everywhere(market: &Market) -> Experience {
     for quote in environments.values().flat_map(|quotes| &quotes.pools) {
         hazards.record(&place, &quote.pool, Window::new(now() - mins(600), now()), true);
     }
-    Experience { environments: seen.collect(), hazards: Arc::new(hazards) }
+    let hazards = Arc::new(hazards);
+    Experience { environments: seen.collect(), hazards, ..Experience::default() }
 }
 
 #[divan::bench(args = [false, true])]

@@ -155,6 +155,10 @@ pub struct Class {
     pub max_cost: Option<Usd>,
     /// Interruptible capacity must be expected to save at least this part of the on-demand cost.
     pub min_saving: Ppm,
+    /// For so long its legs stay with the environment that they went to last; zero for not at all.
+    pub min_time_between_switches: SignedDuration,
+    /// Unless a cheaper one saves at least this part of the cost there.
+    pub min_saving_to_switch: Ppm,
     /// Savings Plan or negotiated discount off the on-demand list price, EC2's and Fargate's.
     pub on_demand_discount: Ppm,
     /// A spot price older than this since its last successful refresh is not reckoned with.

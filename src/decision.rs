@@ -5,6 +5,7 @@ mod budget;
 mod candidate;
 mod choose;
 mod effective;
+mod keep;
 mod later;
 mod outlook;
 mod turning;
@@ -223,6 +224,8 @@ fn is_zero(millis: &i64) -> bool {
 pub enum Reason {
     /// The least expected cost among those allowed.
     Cheapest { expected_cost: Usd, second: Option<(EnvironmentName, Usd)> },
+    /// Where the class went last: until then it stays there, unless the cheaper one saves enough.
+    Kept { expected_cost: Usd, cheaper: (EnvironmentName, Usd), until: Timestamp },
     /// The only one allowed.
     OnlyCandidate,
     /// Even a run that begins now on capacity that is not taken back is so late.
@@ -248,6 +251,7 @@ impl Reason {
     pub const fn label(&self) -> &'static str {
         match self {
             Reason::Cheapest { .. } => "cheapest",
+            Reason::Kept { .. } => "kept",
             Reason::OnlyCandidate => "only-candidate",
             Reason::DeadlineCannotBeMet { .. } => "deadline-cannot-be-met",
             Reason::PriceUnknown => "price-unknown",

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EnvironmentName, Pool, Ppm};
+use crate::domain::{ClassName, EnvironmentName, Pool, Ppm};
 
 /// What was seen of one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,16 @@ pub struct Experience {
     pub environments: BTreeMap<EnvironmentName, EnvironmentExperience>,
     /// Shared, so that a copy for a decision costs nothing.
     pub hazards: Arc<Hazards>,
+    /// Where the legs of each class went last.
+    pub choices: BTreeMap<ClassName, LastChoice>,
+}
+
+/// The environment that a class's last leg went to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChoice {
+    pub environment: EnvironmentName,
+    /// When the first of the legs that went there one after the other was decided.
+    pub since: Timestamp,
 }
 
 impl Experience {
@@ -68,12 +78,27 @@ impl Experience {
         all.filter(|(_, breaker)| !breaker.is_closed()).collect()
     }
 
-    /// Of these environments only.
-    pub fn of(&self, names: &[EnvironmentName]) -> Experience {
+    /// A leg of the class goes to the environment.
+    pub fn note_choice(&mut self, class: &ClassName, environment: &EnvironmentName, at: Timestamp) {
+        let stays = self.choices.get(class).is_some_and(|last| last.environment == *environment);
+        if !stays {
+            let choice = LastChoice { environment: environment.clone(), since: at };
+            self.choices.insert(class.clone(), choice);
+        }
+    }
+
+    /// Of this class and these environments only.
+    pub fn of(&self, class: &ClassName, names: &[EnvironmentName]) -> Experience {
         let known =
             |name: &EnvironmentName| Some((name.clone(), self.environments.get(name)?.clone()));
         let environments = names.iter().filter_map(known).collect();
-        Experience { environments, hazards: Arc::clone(&self.hazards) }
+        let choice = self.choices.get_key_value(class);
+        let choices = choice.map(|(class, last)| (class.clone(), last.clone()));
+        Experience {
+            environments,
+            hazards: Arc::clone(&self.hazards),
+            choices: choices.into_iter().collect(),
+        }
     }
 }
 

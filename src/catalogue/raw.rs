@@ -132,6 +132,12 @@ toml_table! {
         max_cost_usd_per_run: Amount, optional "\"2.50\"";
         /// Spot must be expected to save at least this much of the on-demand cost, in percent.
         min_saving_percent: Percent, default "10";
+        /// For so long its legs stay with the environment that they went to last, while that may be
+        /// chosen, so that environments of nearly the same cost do not take turns. "0s" never stays.
+        min_time_between_switches: DurationText, default "\"0s\"";
+        /// A cheaper environment that saves at least this much, in percent, is gone to at once all the
+        /// same.
+        min_saving_to_switch_percent: Percent, default "20";
         /// Your discount off the on-demand list price (Savings Plan, contract), in percent.
         on_demand_discount_percent: Percent, default "0";
         /// A spot price that was not confirmed for this long is left out; an environment with no

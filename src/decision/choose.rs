@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::candidate::{assess, billed_once, late_secs, time_needed};
 use super::effective::cost_of;
+use super::keep::stay;
 use super::later::better_later;
 use super::{Candidate, Decision, Guard, Question, Reason, budget};
 use crate::catalogue::{Environment, WhenPriceUnknown};
@@ -19,7 +20,8 @@ const HOLD: SignedDuration = SignedDuration::from_mins(5);
 pub fn decide(question: &Question<'_>) -> Decision {
     let mut candidates = candidates(question);
     guard_savings(question, &mut candidates);
-    let (mut chosen, mut reasons) = choose(question, &candidates);
+    let (chosen, reasons) = choose(question, &candidates);
+    let (mut chosen, mut reasons) = stay(question, &candidates, chosen, reasons);
     if let Some(best) = chosen.map(|index| &candidates[index]) {
         match better_later(question, &candidates, best) {
             Some(later) => (chosen, reasons) = (None, vec![later]),

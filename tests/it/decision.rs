@@ -3,6 +3,7 @@
 mod absurd;
 mod breaker;
 mod budget;
+mod keep;
 mod later;
 mod lengths;
 mod model;
@@ -299,6 +300,8 @@ prop_compose! {
         learnt in prop::option::of((20i64..300, 0i64..200, 1u32..100)),
         progress_mins in prop_oneof![3 => Just(0i64), 1 => 0i64..1200],
         money in money::any_money(),
+        (switch_mins, switch_percent, last_mins) in (0i64..60, 0i64..=100, -5i64..60),
+        last_spot in any::<bool>(),
         (opened_mins, trips) in (prop::option::of(-5i64..150), 0u32..6),
         out_there in prop::collection::vec((0i64..60, prop::option::of(0i64..40)), 0..3),
     ) -> Case {
@@ -358,6 +361,10 @@ prop_compose! {
             samples::taken_back(&mut hazards, &pool, hours, times);
         }
         case.experience.hazards = Arc::new(hazards);
+        case.class.min_time_between_switches = samples::mins(switch_mins);
+        case.class.min_saving_to_switch = Ppm::from_percent(switch_percent);
+        let last = if last_spot { "spot" } else { "steady" };
+        case.experience.note_choice(&"c".into(), &last.into(), now - samples::mins(last_mins));
         for (sent, started) in out_there {
             let started_at = started.map(|mins| now - samples::mins(mins));
             case.in_flight.add(&"spot".into(), Sent { at: now - samples::mins(sent), started_at });

@@ -43,6 +43,8 @@ pub fn class(name: &str, environments: &[&str]) -> Class {
         max_cost: None,
         start_within: None,
         min_saving: Ppm::from_percent(10),
+        min_time_between_switches: SignedDuration::ZERO,
+        min_saving_to_switch: Ppm::from_percent(20),
         on_demand_discount: Ppm::ZERO,
         max_price_age: mins(30),
         when_price_unknown: WhenPriceUnknown::OnDemand,

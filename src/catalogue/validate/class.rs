@@ -22,6 +22,7 @@ const MAX_PRICE_AGE: SignedDuration = SignedDuration::from_mins(30);
 const MAX_LEGS: u16 = 6;
 const PLANNING_PERCENTILE: u8 = 95;
 const MIN_SAVING: Ppm = Ppm::from_percent(10);
+const MIN_SAVING_TO_SWITCH: Ppm = Ppm::from_percent(20);
 
 /// The class, with every problem noted.
 pub(super) fn check(
@@ -63,6 +64,9 @@ pub(super) fn check(
         max_price: raw.max_price_usd_per_hour.as_ref().map(|price| price.value.0),
         max_cost: raw.max_cost_usd_per_run.as_ref().map(|cost| cost.value.0),
         min_saving: percent(&raw.min_saving_percent, MIN_SAVING),
+        min_time_between_switches: duration(&raw.min_time_between_switches)
+            .unwrap_or(SignedDuration::ZERO),
+        min_saving_to_switch: percent(&raw.min_saving_to_switch_percent, MIN_SAVING_TO_SWITCH),
         on_demand_discount: percent(&raw.on_demand_discount_percent, Ppm::ZERO),
         max_price_age: max_age.unwrap_or(MAX_PRICE_AGE),
         when_price_unknown: raw

@@ -97,6 +97,12 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Cheapest { expected_cost, second: None } => {
             format!("the lowest expected cost, {}", usd(*expected_cost))
         }
+        Reason::Kept { expected_cost, cheaper: (name, cost), until } => format!(
+            "the class stays where it went last until {}, for {}; {name} with {} saves too little",
+            time(*until),
+            usd(*expected_cost),
+            usd(*cost)
+        ),
         Reason::OnlyCandidate => "the only environment allowed now".to_owned(),
         Reason::DeadlineCannotBeMet { late_secs } => format!(
             "the deadline cannot be met any more: without trouble it is {} late",

@@ -133,6 +133,7 @@ impl Dispatch {
                 let terms = PriceTerms::of(Some(class), Some(environment));
                 let terms = Some(PriceTerms { expected_price, ..terms });
                 next.legs.push(Leg { terms, ..load.on(leg) });
+                self.shared.experience().note_choice(&class.name, &environment.name, now);
                 known.sent(&environment.name, now);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.

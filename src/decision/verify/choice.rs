@@ -28,9 +28,10 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
     if chosen.guards.is_empty() {
         let cheapest = allowed(decision).min_by_key(|other| other.expected_cost);
         // The first of equals is the one that the class names first.
+        let stays = cheapest.and_then(|best| stays(question, decision, best));
         found.rule(
-            cheapest.is_some_and(|best| best.environment == *name),
-            "of the candidates without a guard the cheapest is chosen",
+            stays.or(cheapest).is_some_and(|best| best.environment == *name),
+            "of the candidates without a guard the cheapest is chosen, or where the class stays",
         );
     } else {
         check_overridden(question, decision, chosen, found);
@@ -55,6 +56,15 @@ fn check_reasons(question: &Question<'_>, decision: &Decision, found: &mut Findi
         Reason::Cheapest { expected_cost, second } => {
             decision.chosen.as_ref().and_then(cost_of) == Some(*expected_cost)
                 && second.as_ref().is_none_or(|(name, cost)| cost_of(name) == Some(*cost))
+        }
+        Reason::Kept { expected_cost, cheaper, until } => {
+            let last = question.experience.choices.get(&question.class.name);
+            let ends = |since: Timestamp| since + question.class.min_time_between_switches;
+            decision.chosen.as_ref().and_then(cost_of) == Some(*expected_cost)
+                && allowed(decision).map(|c| c.expected_cost).min().flatten() == Some(cheaper.1)
+                && cost_of(&cheaper.0) == Some(cheaper.1)
+                && cheaper.1 < *expected_cost
+                && last.is_some_and(|last| ends(last.since) == *until)
         }
         Reason::Fallback { guard } => {
             decision.candidates.iter().any(|candidate| candidate.guards.contains(guard))
@@ -81,6 +91,21 @@ fn check_reasons(question: &Question<'_>, decision: &Decision, found: &mut Findi
     });
     let probes = decision.chosen.as_ref().and_then(|name| breaker::probes(question, name));
     found.rule(said.eq(probes), "a leg that tries an environment again is said to be a probe");
+}
+
+/// Where the class went less than its least time ago, if `best` saves too little against that.
+fn stays<'a>(
+    question: &Question<'_>,
+    decision: &'a Decision,
+    best: &Candidate,
+) -> Option<&'a Candidate> {
+    let last = question.experience.choices.get(&question.class.name)?;
+    let ago = question.now.duration_since(last.since);
+    let early = !ago.is_negative() && ago < question.class.min_time_between_switches;
+    let known = allowed(decision).find(|known| known.environment == last.environment)?;
+    let (cost, least) = (known.expected_cost?.nanos(), best.expected_cost?.nanos());
+    let part_left = i128::from(1_000_000 - question.class.min_saving_to_switch.0);
+    (early && least < cost && least * 1_000_000 > cost * part_left).then_some(known)
 }
 
 /// Seconds by which a run that begins now and is not disturbed ends after its deadline, begun ones whole.

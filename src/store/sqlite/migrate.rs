@@ -24,7 +24,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0007_starved.sql"),
     include_str!("../../../migrations/0008_watched_pools.sql"),
     include_str!("../../../migrations/0009_durations.sql"),
-    include_str!("../../../migrations/0010_breakers.sql"),
+    include_str!("../../../migrations/0010_breakers_and_choices.sql"),
 ];
 
 /// The version of the tables that this program works with.

@@ -73,6 +73,11 @@ fn reasons() -> Vec<Reason> {
         Reason::OnlyCandidate,
         Reason::PriceUnknown,
         Reason::Fallback { guard: Guard::MovedAway },
+        Reason::Kept {
+            expected_cost: "0.31".parse().unwrap(),
+            cheaper: ("spot-b".into(), "0.29".parse().unwrap()),
+            until: at("03:00:00"),
+        },
         Reason::Probe { trips: 1 },
         Reason::DeadlineCannotBeMet { late_secs: 720 },
         Reason::Probe { trips: 3 },

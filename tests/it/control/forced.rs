@@ -92,5 +92,9 @@ fn where_spot_is_all_there_is_the_run_waits_rather_than_break_the_word() {
         forced: Some(&word),
     });
     assert_eq!(decision.chosen, None);
-    assert!(matches!(decision.reasons[..], [Reason::Hold { .. }]), "{:?}", decision.reasons);
+    let [Reason::Hold { .. }, Reason::DeadlineCannotBeMet { late_secs }] = decision.reasons[..]
+    else {
+        panic!("{:?}", decision.reasons)
+    };
+    assert_eq!(late_secs, 33 * 60, "63 minutes with 30 left");
 }

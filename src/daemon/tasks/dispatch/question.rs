@@ -60,7 +60,7 @@ impl Known {
         let market = shared.market.load();
         let of_class = shared.controls.load().forced(&class.name, now);
         // A copy: a decision may solve a table, and who learns does not wait for that.
-        let experience = shared.experience().of(&class.environments);
+        let experience = shared.experience().of(&class.name, &class.environments);
         decide(&Question {
             class,
             environments: catalogue

@@ -94,6 +94,8 @@ pub(super) fn no_more_legs(run: &Run) -> Class {
         max_cost: None,
         start_within: None,
         min_saving: Ppm::ZERO,
+        min_time_between_switches: SignedDuration::ZERO,
+        min_saving_to_switch: Ppm::ZERO,
         on_demand_discount: Ppm::ZERO,
         max_price_age: SignedDuration::ZERO,
         when_price_unknown: WhenPriceUnknown::OnDemand,

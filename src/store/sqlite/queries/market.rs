@@ -11,7 +11,7 @@ use crate::domain::{
     Window, Zone,
 };
 use crate::experience::durations::JobDurations;
-use crate::experience::{EnvironmentExperience, Experience, Hazards, Trips};
+use crate::experience::{EnvironmentExperience, Experience, Hazards, LastChoice, Trips};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -195,7 +195,11 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
         },
     )?;
     let hazards = Arc::new(hazards(db)?);
-    Ok(Experience { environments: all.into_iter().collect(), hazards })
+    let choices = rows(db, "SELECT class, environment, since FROM choices", [], |row| {
+        Ok((name(row, 0)?, LastChoice { environment: name(row, 1)?, since: timestamp(row, 2)? }))
+    })?;
+    let (environments, choices) = (all.into_iter().collect(), choices.into_iter().collect());
+    Ok(Experience { environments, hazards, choices })
 }
 
 fn hazards(db: &Connection) -> Reading<Hazards> {

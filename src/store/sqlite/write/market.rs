@@ -100,7 +100,20 @@ pub(super) fn put_fargate_price(db: &Connection, price: &FargatePrice) -> rusqli
 /// The whole of it: what it no longer names goes.
 pub(super) fn put_experience(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
     put_environments(db, experience)?;
+    put_choices(db, experience)?;
     put_hazards(db, &experience.hazards)
+}
+
+fn put_choices(db: &Connection, experience: &Experience) -> rusqlite::Result<()> {
+    run_cached(db, "DELETE FROM choices", [])?;
+    for (class, last) in &experience.choices {
+        run_cached(
+            db,
+            "INSERT INTO choices (class, environment, since) VALUES (?1, ?2, ?3)",
+            params![class.as_str(), last.environment.as_str(), nanos(last.since)?],
+        )?;
+    }
+    Ok(())
 }
 
 fn put_hazards(db: &Connection, hazards: &Hazards) -> rusqlite::Result<()> {

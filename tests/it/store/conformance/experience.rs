@@ -24,9 +24,12 @@ pub async fn experience_is_replaced_whole(store: &dyn Store) {
     let mut experience = Experience::default();
     experience.environments.insert("a".into(), seen.clone());
     experience.environments.insert("b".into(), EnvironmentExperience::default());
+    experience.note_choice(&"nightly".into(), &"a".into(), at(6));
+    experience.note_choice(&"hourly".into(), &"b".into(), at(7));
     store.commit(vec![Write::Experience(experience.clone())]).await.unwrap();
     assert_eq!(store.experience().await.unwrap(), experience);
     let mut later = Experience::default();
+    later.note_choice(&"nightly".into(), &"b".into(), at(8));
     later.environments.insert("a".into(), EnvironmentExperience { attempts: 13, ..seen });
     store.commit(vec![Write::Experience(later.clone())]).await.unwrap();
     assert_eq!(store.experience().await.unwrap(), later);
