@@ -1,5 +1,6 @@
 //! What capacity costs: price points, their series, and the view of the market that decisions use.
 
+pub mod history;
 mod series;
 mod view;
 

@@ -76,7 +76,7 @@ pub struct Inputs<'a> {
 }
 
 /// What a job reserves where neither the catalogue nor anything seen says: one vCPU and 2 GiB.
-const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
+pub(super) const ASSUMED: Resources = Resources { vcpu_millis: 1000, memory_mib: 2048, gpus: 0 };
 
 /// The answer of `plan`.
 #[derive(Debug, Serialize)]
