@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod args;
 pub mod audit;
+pub mod backtest;
 pub mod check;
 pub mod demo;
 mod dispatch;
@@ -82,6 +83,8 @@ pub enum Verb {
     Skipped(skipped::SkippedArgs),
     /// Show what was spent and what was saved
     Savings(savings::SavingsArgs),
+    /// Show what each policy would have cost: past runs, played again on past prices
+    Backtest(backtest::BacktestArgs),
     /// Tell one run's story: every decision, attempt and cent; or where a job's next run would go
     Explain(explain::ExplainArgs),
     /// Let nothing of a job start any more

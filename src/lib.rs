@@ -9,6 +9,7 @@ pub mod domain;
 pub mod mutation;
 
 // Layer 1: the pure core. No I/O, no async, no clock: values in, values and reasons out.
+pub mod backtest;
 pub mod catalogue;
 pub mod control;
 pub mod cost;

@@ -1,6 +1,7 @@
 //! What capacity costs: price points, their series, and the view of the market that decisions use.
 
 mod doubt;
+pub mod history;
 mod series;
 mod view;
 

@@ -39,7 +39,7 @@ pub use intent::{
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
-pub use step::{Action, Observation, Step, StepContext, step};
+pub use step::{Action, Observation, Step, StepContext, is_too_risky, saved, step};
 pub use terms::PriceTerms;
 pub use unaccounted::{Unaccounted, may_run_again, run_again};
 pub use wait::{

@@ -25,7 +25,6 @@ mod placement;
 mod places;
 mod positions;
 mod random;
-pub mod replay;
 mod retry;
 mod scenario;
 mod service;

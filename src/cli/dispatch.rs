@@ -7,8 +7,8 @@ use clap::ColorChoice;
 
 use super::render::{self, Report};
 use super::{
-    Cli, CliError, Verb, adopt, args, check, demo, doctor, explain, open, plan, plan_diff, prices,
-    reference,
+    Cli, CliError, Verb, adopt, args, backtest, check, demo, doctor, explain, open, plan,
+    plan_diff, prices, reference,
 };
 use super::{audit, operate, run, runs, savings, simulate_aws, skipped, store, token};
 use crate::clock::{Clock, WallClock};
@@ -16,6 +16,7 @@ use crate::control::Command;
 use crate::decision;
 use crate::ledger::GroupBy;
 use crate::ports::Store;
+use crate::settings::Settings;
 
 /// Runs the verb and prints its answer.
 pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
@@ -53,6 +54,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             show.report(&savings(&args, &*store)?, args.format.format)?
         }
         Verb::Explain(args) => explain(&show, &args)?,
+        Verb::Backtest(args) => show.report(&backtest(&args)?, args.format.format)?,
         Verb::Pause(args) => show.sent(&args.remote, &args.key, &args.command())?,
         Verb::Resume(args) => show.sent(&args.remote, &args.key, &args.command())?,
         Verb::Trigger(args) => show.sent(&args.remote, &args.key, &args.command())?,
@@ -105,6 +107,25 @@ fn explain(show: &Shower, args: &explain::ExplainArgs) -> Result<u8, CliError> {
     }
     let store = open::store(&args.source)?;
     show.report(&wait(explain::run(args, &*store))??, args.format.format)
+}
+
+fn backtest(args: &backtest::BacktestArgs) -> Result<backtest::Report, CliError> {
+    let settings = open::settings(args.source.config.as_deref())?;
+    let settings = match args.catalogue.is_empty() {
+        true => settings,
+        false => Settings { catalogue: args.catalogue.clone(), ..settings },
+    };
+    let catalogue = open::catalogue(&settings)?;
+    let store = open::store(&args.source)?;
+    if args.catalogue.is_empty() {
+        wait(open::belongs_to(&catalogue, &*store, &args.source))??;
+    }
+    let inputs = backtest::Inputs {
+        catalogue: &catalogue,
+        settings: &settings,
+        now: wait(open::time_of(&args.source, &*store))??,
+    };
+    wait(backtest::run(args, &*store, &inputs))?
 }
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {

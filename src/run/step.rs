@@ -276,8 +276,9 @@ fn stopped_before_it_ran(job: &JobObservation) -> Option<AttemptEnd> {
     (ours || job.stop_requested || is_time_limit_cancel(job)).then_some(AttemptEnd::Stopped)
 }
 
-/// Work that checkpoints saved in an attempt that ran for `ran`, in milliseconds.
-pub(super) fn saved(
+/// Work that checkpoints saved in an attempt that ran for `ran`, in milliseconds. `restored`: it began
+/// with a checkpoint of an earlier one.
+pub fn saved(
     ran: SignedDuration,
     interval: SignedDuration,
     restore: SignedDuration,
@@ -416,7 +417,7 @@ fn move_window(run: &Run, context: StepContext<'_>) -> bool {
 }
 
 /// Whether capacity that has to stay for `remaining` is too likely to be taken back.
-fn is_too_risky(remaining: SignedDuration, context: StepContext<'_>) -> bool {
+pub fn is_too_risky(remaining: SignedDuration, context: StepContext<'_>) -> bool {
     if remaining <= SignedDuration::ZERO {
         return false;
     }

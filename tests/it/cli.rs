@@ -1,6 +1,7 @@
 //! The command line: every verb over a store that tells a small story, compared with golden texts.
 //! `UPDATE_GOLDEN=1` rewrites them.
 
+mod backtest;
 mod binary;
 pub mod golden;
 mod live;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod backtest;
 mod catalogue;
 mod cli;
 mod control;

@@ -20,9 +20,10 @@ use crate::cost::PriceMode;
 use crate::daemon::{Book, Cloud, Mode, Pace, Parts, Shared, all_tasks, http, run_virtual};
 use crate::diagnostic::{self, Source};
 use crate::ledger::Summary;
+use crate::market::history;
 use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::settings::Settings;
-use crate::sim::{self, Scenario, SimCloud, replay};
+use crate::sim::{self, Scenario, SimCloud};
 use crate::store::SqliteStore;
 
 /// When virtual time begins where no recorded prices say otherwise.
@@ -217,13 +218,13 @@ fn replay_prices(
     let name = path.display();
     let bytes = std::fs::read(path)
         .map_err(|error| CliError::input(format!("{name} cannot be read")).caused_by(error))?;
-    let points = replay::parse(&bytes).map_err(|error| {
+    let points = history::parse(&bytes).map_err(|error| {
         CliError::input(format!("{name} is no spot price history"))
             .caused_by(error)
             .hint("record one with: aws ec2 describe-spot-price-history --output json > FILE")
     })?;
     let span =
-        replay::span(&points).ok_or_else(|| CliError::input(format!("{name} holds no prices")))?;
+        history::span(&points).ok_or_else(|| CliError::input(format!("{name} holds no prices")))?;
     let summary = scenario
         .for_replay(points)
         .map_err(|error| CliError::input(format!("{name} cannot be replayed")).caused_by(error))?;

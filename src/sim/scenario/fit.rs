@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::domain::{Capacity, InstanceType, Region, Window, Zone};
-use crate::market::PricePoint;
+use crate::market::{PricePoint, history};
 
 use super::{EnvironmentSpec, Scenario, ScenarioError};
-use crate::sim::{instance_types, replay};
+use crate::sim::instance_types;
 
 /// What [`Scenario::for_replay`] made of recorded prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Scenario {
         let pools = pools.len();
         // There is at least one known point, because there is a known type.
         let span =
-            replay::span(&known).unwrap_or_else(|| Window::new(Timestamp::MIN, Timestamp::MIN));
+            history::span(&known).unwrap_or_else(|| Window::new(Timestamp::MIN, Timestamp::MIN));
         let other: BTreeSet<_> = elsewhere.into_iter().map(|point| point.pool.zone).collect();
         self.recorded = Some(known);
         self.validate()?;

@@ -1,4 +1,4 @@
-//! The README's examples, run: what it says that they print is what they print.
+//! The examples of the README and of the guide to backtests, run: what it says that they print is what they print.
 
 use std::path::Path;
 use std::process::Command;
@@ -50,8 +50,18 @@ fn printed(commands: &str, folder: &Path) -> Option<String> {
 
 #[test]
 fn the_examples_of_the_readme_print_what_it_says() {
+    assert!(run_examples("README.md") >= 4, "its examples were not understood");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_backtests_print_what_it_says() {
+    assert!(run_examples("docs/guide/backtest.md") >= 1, "its examples were not understood");
+}
+
+/// Runs the examples of a page in order, in a folder with the demo's configuration; how many there were.
+fn run_examples(page: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(root.join(page)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config/demo");
     std::fs::create_dir_all(&config).unwrap();
@@ -71,8 +81,8 @@ fn the_examples_of_the_readme_print_what_it_says() {
             examples += 1;
         }
     }
-    assert!(examples >= 4, "the README's examples were not understood: {examples}");
-    assert_file("README.md", &current);
+    assert_file(page, &current);
+    examples
 }
 
 /// What the product is for has to be seen in its first minute: capacity that is taken back, runs that

@@ -15,11 +15,11 @@ fn verb(line: &str) -> Verb {
     Cli::try_parse_from(std::iter::once("spotcron").chain(words)).unwrap().verb
 }
 
-fn wait<T>(verb: impl Future<Output = T>) -> T {
+pub fn wait<T>(verb: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(verb)
 }
 
-fn golden<R: Report>(name: &str, report: &R) {
+pub fn golden<R: Report>(name: &str, report: &R) {
     let table = render::text_of(report, Format::Table, None).unwrap();
     assert_golden(&format!("{name}.txt"), &strip_str(&table).to_string());
     let json = render::text_of(report, Format::Json, None).unwrap();

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use spotcron::domain::{BatchStatus, Window};
 use spotcron::market::PricePoint;
+use spotcron::market::history;
 use spotcron::ports::SpotPriceSource;
-use spotcron::sim::{Scenario, ScenarioError, replay};
+use spotcron::sim::{Scenario, ScenarioError};
 
 use super::account::*;
 use crate::samples;
@@ -13,7 +14,7 @@ use crate::samples;
 proptest! {
     #[test]
     fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = replay::parse(&bytes);
+        let _ = history::parse(&bytes);
     }
 
     #[test]
@@ -25,18 +26,18 @@ proptest! {
             "AvailabilityZone": zone, "InstanceType": kind, "ProductDescription": product,
             "SpotPrice": price, "Timestamp": at,
         }]});
-        let _ = replay::parse(json.to_string().as_bytes());
+        let _ = history::parse(json.to_string().as_bytes());
     }
 }
 
 fn recorded() -> Option<Vec<PricePoint>> {
-    Some(replay::parse(&samples::recorded_history()?).unwrap())
+    Some(history::parse(&samples::recorded_history()?).unwrap())
 }
 
 #[test]
 fn real_history_is_replayed_point_by_point() {
     let Some(points) = recorded() else { return };
-    let span = replay::span(&points).unwrap();
+    let span = history::span(&points).unwrap();
     let mut scenario = Scenario::demo().unwrap();
     // What is asked for are the prices: capacity is always there.
     for environment in &mut scenario.compute_environments {

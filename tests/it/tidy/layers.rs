@@ -39,6 +39,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("ledger", &["domain", "catalogue", "schedule", "market", "cost", "run"]),
+    (
+        "backtest",
+        &[
+            "domain",
+            "catalogue",
+            "schedule",
+            "market",
+            "cost",
+            "policy",
+            "experience",
+            "decision",
+            "run",
+            "ledger",
+        ],
+    ),
     ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
     // is a run like any other, with a price.
@@ -112,6 +127,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "backtest",
             "domain",
             "clock",
             "diagnostic",
@@ -161,6 +177,7 @@ const CORE: &[&str] = &[
     "decision",
     "run",
     "ledger",
+    "backtest",
     "control",
     "doctor",
 ];

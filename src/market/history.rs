@@ -5,29 +5,45 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::PricePoint;
 use crate::domain::{InstanceType, Pool, UsdPerHour, Window, Zone};
-use crate::market::PricePoint;
 
-/// Why recorded prices cannot be replayed.
+/// Why recorded prices cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReplayError {
+pub enum HistoryError {
     #[error(
         "not the JSON of `aws ec2 describe-spot-price-history --output json`: {0}; \
          expected {{\"SpotPriceHistory\": [{{\"AvailabilityZone\", \"InstanceType\", \
          \"ProductDescription\", \"SpotPrice\", \"Timestamp\"}}, ...]}}"
     )]
     NotHistory(String),
-    #[error("entry {entry} of SpotPriceHistory: {problem}")]
-    Entry {
-        /// From 1.
-        entry: usize,
-        problem: String,
-    },
+    #[error("{}", listed(.0))]
+    Entries(Vec<EntryProblem>),
     #[error(
         "SpotPriceHistory has {entries} entries but none for Linux/UNIX; \
          ask for it with --product-descriptions Linux/UNIX"
     )]
     NothingUsable { entries: usize },
+}
+
+/// One entry that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {entry} of SpotPriceHistory: {problem}")]
+pub struct EntryProblem {
+    /// From 1.
+    pub entry: usize,
+    pub problem: String,
+}
+
+/// So many problems of one file are told; the rest are counted.
+const TOLD: usize = 20;
+
+fn listed(problems: &[EntryProblem]) -> String {
+    let mut told: Vec<String> = problems.iter().take(TOLD).map(ToString::to_string).collect();
+    if problems.len() > TOLD {
+        told.push(format!("and {} more", problems.len() - TOLD));
+    }
+    told.join("; ")
 }
 
 #[derive(Deserialize)]
@@ -51,24 +67,35 @@ const PRODUCT: &str = "Linux/UNIX";
 const PRODUCT_VPC: &str = "Linux/UNIX (Amazon VPC)";
 
 /// The Linux price points of `bytes`, in time order within each pool, without repetitions. Other
-/// products are left out. Of two points of one pool at one time the plain product's wins.
-pub fn parse(bytes: &[u8]) -> Result<Vec<PricePoint>, ReplayError> {
+/// products are left out. Of two points of one pool at one time the plain product's wins. Every entry that
+/// cannot be read is told at once.
+pub fn parse(bytes: &[u8]) -> Result<Vec<PricePoint>, HistoryError> {
     let history: History = serde_json::from_slice(bytes)
-        .map_err(|error| ReplayError::NotHistory(error.to_string()))?;
+        .map_err(|error| HistoryError::NotHistory(error.to_string()))?;
     let entries = history.spot_price_history.len();
+    let mut problems = Vec::new();
     let mut merged: BTreeMap<(Pool, Timestamp), (bool, UsdPerHour)> = BTreeMap::new();
     for (index, row) in history.spot_price_history.into_iter().enumerate() {
         let entry = index + 1;
-        let read = row.read().map_err(|problem| ReplayError::Entry { entry, problem })?;
-        let Some((plain, point)) = read else { continue };
+        let (plain, point) = match row.read() {
+            Ok(Some(read)) => read,
+            Ok(None) => continue,
+            Err(problem) => {
+                problems.push(EntryProblem { entry, problem });
+                continue;
+            }
+        };
         let known =
             merged.entry((point.pool, point.effective_from)).or_insert((plain, point.price));
         if plain && !known.0 {
             *known = (true, point.price);
         }
     }
+    if !problems.is_empty() {
+        return Err(HistoryError::Entries(problems));
+    }
     if merged.is_empty() {
-        return Err(ReplayError::NothingUsable { entries });
+        return Err(HistoryError::NothingUsable { entries });
     }
     let point = |((pool, at), (_, price))| PricePoint { pool, price, effective_from: at };
     Ok(merged.into_iter().map(point).collect())
@@ -164,8 +191,10 @@ mod tests {
             assert!(error.starts_with("entry 2 of SpotPriceHistory: "), "{error}");
             assert!(error.contains(expected), "{error}");
         }
+        let two = parse(&history(&format!("{{}},{good},{{}}"))).unwrap_err().to_string();
+        assert!(two.contains("entry 1 of") && two.contains("; entry 3 of"), "{two}");
         let error = parse(b"[]").unwrap_err().to_string();
         assert!(error.contains("describe-spot-price-history"), "{error}");
-        assert_eq!(parse(&history("")), Err(ReplayError::NothingUsable { entries: 0 }));
+        assert_eq!(parse(&history("")), Err(HistoryError::NothingUsable { entries: 0 }));
     }
 }
