@@ -12,7 +12,7 @@ use spotcron::domain::{
     AccountRegion, Architecture, Capacity, InstanceShape, LegCause, Pool, Ppm, Resources, Usd,
     UsdPerHour, Window,
 };
-use spotcron::experience::durations::Lengths;
+use spotcron::experience::durations::{JobDurations, Lengths, Worked};
 use spotcron::experience::{EnvironmentExperience, Experience, Hazards, InFlight};
 use spotcron::market::{EnvironmentMarket, Market, PoolQuote};
 
@@ -146,6 +146,20 @@ fn decide_200_pools_by_the_model(bencher: Bencher<'_, '_>, placements_seen: bool
 #[divan::bench(args = [false, true])]
 fn decide_200_and_200_pools(bencher: Bencher<'_, '_>, placements_seen: bool) {
     bench(bencher, 50, placements_seen, Policy::FitOnly);
+}
+
+/// How long a job takes, of as many attempts as are kept: made anew for every decision and look.
+#[divan::bench]
+fn learnt_lengths(bencher: Bencher<'_, '_>) {
+    let mut seen = JobDurations::default();
+    for number in 0..200 {
+        let length = mins(40 + number * 37 % 41);
+        let whole = number % 5 > 0;
+        let worked = if whole { Worked::Whole(length) } else { Worked::LongerThan(length) };
+        seen.record(worked, now());
+    }
+    let zero = SignedDuration::ZERO;
+    bencher.bench(|| divan::black_box(&seen).lengths(mins(60), 95, zero));
 }
 
 fn bench(bencher: Bencher<'_, '_>, steady_types: u32, placements_seen: bool, policy: Policy) {

@@ -124,8 +124,7 @@ fn nets_hold_in_every_world() {
 /// lost lately is soon lost again.
 #[test]
 fn the_two_rules_of_the_daemon_are_told_apart() {
-    let class =
-        Class { expected_duration: mins(240), deadline: Some(mins(30 * 60)), ..from_zero() };
+    let class = Class { expected_duration: mins(240), deadline: Some(mins(450)), ..from_zero() };
     let mut past = history(class, &["0.06"], &[0, 360, 720]);
     past.runs.iter_mut().for_each(|run| run.work = mins(240));
     let backtest = Backtest::prepare(past);
