@@ -265,20 +265,29 @@ impl Backtest {
         World(self.kinds.iter().map(launches).collect())
     }
 
-    /// Every policy in one world.
-    pub fn play(&self, world: &World) -> Drawn {
-        Drawn(self.policies().into_iter().map(|policy| self.play_under(policy, world)).collect())
+    /// Every policy in each of these worlds.
+    pub fn play(&self, worlds: &[World]) -> Vec<Drawn> {
+        let mut drawn = vec![Drawn(Vec::new()); worlds.len()];
+        for policy in self.policies() {
+            for (drawn, tally) in drawn.iter_mut().zip(self.play_under(policy, worlds)) {
+                drawn.0.push(tally);
+            }
+        }
+        drawn
     }
 
-    /// One policy in one world.
-    pub fn play_under(&self, policy: Policy, world: &World) -> Tally {
+    /// One policy in each of these worlds. A run is played in all of them before the next one: runs of one
+    /// time need the same tables of the decision model, of which few are kept.
+    pub fn play_under(&self, policy: Policy, worlds: &[World]) -> Vec<Tally> {
         let start = self.window.start.as_millisecond();
-        let mut tally = Tally::of_days(self.days());
+        let mut tallies = vec![Tally::of_days(self.days()); worlds.len()];
         for (run, opening) in &self.runs {
             let day = ((run.at.as_millisecond() - start) / DAY_MILLIS).max(0) as usize;
-            tally.add(day, self.play_run(world, run, opening, policy));
+            for (world, tally) in worlds.iter().zip(&mut tallies) {
+                tally.add(day, self.play_run(world, run, opening, policy));
+            }
         }
-        tally
+        tallies
     }
 
     fn step_of(&self, at: i64) -> i64 {

@@ -70,15 +70,8 @@ pub fn assess(
     let expected_cost = mixture.price.map(|price| {
         effective::cost_of(price, work, covered_millis, rework, containers, data_cost)
     });
-    let mut guards = Vec::new();
-    if let Some(reason) = market.and_then(|market| market.unusable.clone()) {
-        guards.push(Guard::Unusable { reason });
-    }
-    if mixture.pools > 0 && !mixture.fits {
-        guards.push(Guard::DoesNotFit);
-    } else {
-        guards.extend(price_guards(question, &mixture, interruptible));
-    }
+    let mut guards =
+        place_guards(question, market.map(|market| &**market), &mixture, interruptible);
     let breaker = match interruptible {
         true => {
             let sent = question.in_flight.of(&environment.name);
@@ -110,6 +103,22 @@ pub fn assess(
         breaker,
         guards,
     }
+}
+
+/// What speaks against the place and its prices, whatever happened there.
+fn place_guards(
+    question: &Question<'_>,
+    market: Option<&EnvironmentMarket>,
+    mixture: &Mixture,
+    interruptible: bool,
+) -> Vec<Guard> {
+    let unusable = market.and_then(|market| market.unusable.clone());
+    let unusable = unusable.map(|reason| Guard::Unusable { reason });
+    let of_prices = match mixture.pools > 0 && !mixture.fits {
+        true => vec![Guard::DoesNotFit],
+        false => price_guards(question, mixture, interruptible),
+    };
+    unusable.into_iter().chain(of_prices).collect()
 }
 
 /// What one run without an interruption is expected to be billed for. The model reckons with starts, too,

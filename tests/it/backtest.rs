@@ -88,5 +88,9 @@ fn up(spans: &[(i64, i64)]) -> Availability {
 
 /// Each policy's sums in a world.
 fn played(backtest: &Backtest, world: &World) -> BTreeMap<Policy, Tally> {
-    backtest.policies().into_iter().zip(backtest.play(world).0).collect()
+    backtest
+        .policies()
+        .into_iter()
+        .zip(backtest.play(std::slice::from_ref(world)).remove(0).0)
+        .collect()
 }

@@ -3,18 +3,20 @@
 
 mod price;
 mod turning;
+mod unknown;
 
 pub use price::absurd;
 pub use turning::turning_points;
+use unknown::{adopted, looked_up, runs_again};
 
 use jiff::SignedDuration;
 
 use super::value::{clock, count, duration, price, seconds, time, usd};
 use crate::decision::{Decision, ForcedScope, Guard, Reason};
-use crate::domain::{AttemptEnd, BatchStatus, LegCause, RunOutcome, Usd};
+use crate::domain::{AttemptEnd, LegCause, RunOutcome, Usd};
 use crate::experience::durations::Lengths;
 use crate::ledger::Unpriced;
-use crate::run::{RunEventKind, RunState, StopRequest, Then, Unaccounted, Wait, WhySkipped};
+use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
 use crate::schedule::StopKind;
 
 /// What speaks against an environment, to follow its name: "its price is not known".
@@ -371,17 +373,19 @@ pub fn event(kind: &RunEventKind) -> String {
             format!("Leg {leg}: the run {}.", above_budget(*spent, *expected_cost, *max))
         }
         RunEventKind::Ended { outcome: how } => outcome(*how).to_owned(),
-        RunEventKind::Settled { leg, cost: Some(cost), on_demand: Some(on_demand) } => format!(
+        RunEventKind::Settled { leg, cost, on_demand } => settled(*leg, *cost, *on_demand),
+    }
+}
+
+fn settled(leg: u16, cost: Option<Usd>, on_demand: Option<Usd>) -> String {
+    match (cost, on_demand) {
+        (Some(cost), Some(on_demand)) => format!(
             "Leg {leg} cost {}; on demand it would have cost {}.",
-            usd(*cost),
-            usd(*on_demand)
+            usd(cost),
+            usd(on_demand)
         ),
-        RunEventKind::Settled { leg, cost: Some(cost), on_demand: None } => {
-            format!("Leg {leg} cost {}.", usd(*cost))
-        }
-        RunEventKind::Settled { leg, cost: None, .. } => {
-            format!("Leg {leg} was settled without a price.")
-        }
+        (Some(cost), None) => format!("Leg {leg} cost {}.", usd(cost)),
+        (None, _) => format!("Leg {leg} was settled without a price."),
     }
 }
 
@@ -420,37 +424,4 @@ pub fn against_deadline(spare: SignedDuration) -> String {
 /// A line of the log: time of day, run, sentence.
 pub fn log_line(at: jiff::Timestamp, run: &str, text: &str) -> String {
     format!("{} {run}: {text}", clock(at))
-}
-
-fn adopted(status: Option<BatchStatus>) -> String {
-    match status {
-        Some(status) => format!(
-            "The store was lost: the run was made anew from its job at Batch ({}). What happened \
-             before is not on record.",
-            status.label()
-        ),
-        None => {
-            "The store was lost: Batch showed other runs of this time and nothing of this one, \
-                 which is sent now."
-                .to_owned()
-        }
-    }
-}
-
-fn runs_again(leg: u16, why: Unaccounted) -> String {
-    let why = match why {
-        Unaccounted::NeverShown => "no look-up ever showed it, and Batch may have forgotten it",
-        Unaccounted::Vanished => "Batch does not show its job any more",
-    };
-    format!(
-        "Nobody can tell whether leg {leg} ran: {why}. The class lets the run go on with another, so \
-         that its work may be done twice."
-    )
-}
-
-fn looked_up(leg: u16, found: bool) -> String {
-    match found {
-        true => format!("Leg {leg} was found at Batch by its name."),
-        false => format!("Leg {leg} never reached Batch."),
-    }
 }

@@ -124,12 +124,12 @@ fn nets_hold_in_every_world() {
 /// lost lately is soon lost again.
 #[test]
 fn the_two_rules_of_the_daemon_are_told_apart() {
-    let class = Class { expected_duration: mins(240), deadline: Some(mins(450)), ..from_zero() };
+    let class = Class { expected_duration: mins(240), deadline: Some(mins(630)), ..from_zero() };
     let mut past = history(class, &["0.06"], &[0, 360, 720]);
     past.runs.iter_mut().for_each(|run| run.work = mins(240));
     let backtest = Backtest::prepare(past);
-    let differs = (0..10).any(|number| {
-        let world = backtest.draw(5, number);
+    let differs = (0..40).any(|number| {
+        let world = [backtest.draw(5, number)];
         backtest.play_under(Policy::Model, &world) != backtest.play_under(Policy::FitOnly, &world)
     });
     assert!(differs, "the model did all that the simple rule did");

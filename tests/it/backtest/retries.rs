@@ -24,8 +24,8 @@ fn mean_factor(lifetimes: &Lifetimes, minutes: i64, worlds: u64) -> f64 {
     let once = 0.06 * 22.0 / 52.0 * minutes as f64 / 60.0;
     let billed: f64 = (0..worlds)
         .map(|number| {
-            let world = alike(&backtest, &world_with_room(lifetimes, minutes, number));
-            let tally = backtest.play_under(Policy::SpotWithRetries, &world);
+            let world = [alike(&backtest, &world_with_room(lifetimes, minutes, number))];
+            let tally = &backtest.play_under(Policy::SpotWithRetries, &world)[0];
             assert_eq!(tally.misses, 0, "world {number} was too short");
             tally.cost.nanos() as f64 / 1e9 / once
         })

@@ -42,7 +42,7 @@ fn without_hazards_nothing_ends() {
 fn a_world_is_a_function_of_its_seed_and_number() {
     let due: Vec<i64> = (0..48).map(|half| half * 30).collect();
     let backtest = Backtest::prepare(history(from_zero(), &["0.06", "0.07"], &due));
-    let play = |seed, number| backtest.play(&backtest.draw(seed, number));
+    let play = |seed, number| backtest.play(&[backtest.draw(seed, number)]);
     assert_eq!(play(1, 2), play(1, 2));
     assert_ne!(play(1, 2), play(1, 3));
     assert_ne!(play(1, 2), play(2, 2));

@@ -65,7 +65,7 @@ async fn every_attempt_is_taken_for_what_it_showed() {
     // Capacity that is taken back that often would be left alone for most of the time.
     world.settings.decision.cooldown = SignedDuration::ZERO;
     world.restart().await;
-    world.run_for(hours(30)).await;
+    world.run_for(hours(48)).await;
     let (mut finished, mut cut_short) = (0, 0);
     for run in world.runs().await.iter().filter(|run| run.job.as_str() == "import") {
         for attempt in world.store.attempts(&run.id).await.unwrap() {
