@@ -1,10 +1,10 @@
 //! What each policy would have cost: past runs, played again on the prices that there were.
 //!
-//! Prices are known; whether a pool had capacity is not, because price histories do not tell. So many worlds
-//! are drawn, in each of which every pool alternates between capacity and none by the hazards of
-//! [`crate::policy::lifetimes::PRIOR`], multiplied by the risk that was learnt of its environment, and every
-//! policy is played in the same worlds. What comes out are bands, not figures. docs/guide/backtest.md says what
-//! is assumed.
+//! Prices are known; whether a pool had capacity is not, because price histories do not tell. So many
+//! worlds are drawn, in each of which every pool alternates between capacity and none by the hazards of
+//! [`crate::policy::lifetimes::PRIOR`], multiplied by the risk that was learnt of it, and every policy is
+//! played in the same worlds. What comes out are bands, not figures. docs/guide/backtest.md says what is
+//! assumed.
 //!
 //! Values in, values out: a world is a function of a seed and its number, so that whoever has several
 //! processors may play several at once and gets the same report.

@@ -163,7 +163,7 @@ fn learnt(in_order: &[&Entry]) -> Experience {
         let pool = pool.map(|(zone, instance_type)| Pool { zone, instance_type });
         let interrupted = entry.end == AttemptEnd::Interrupted;
         let seen = experience.environments.entry(entry.environment.clone()).or_default();
-        seen.record(priced.charged.duration(), pool.clone(), interrupted, entry.ended_at);
+        seen.record(priced.charged, pool.clone(), interrupted, entry.ended_at);
         if let Some(pool) = pool.filter(|_| entry.capacity.is_interruptible()) {
             let hazards = Arc::make_mut(&mut experience.hazards);
             hazards.record(&entry.site.account_region(), &pool, priced.charged, interrupted);

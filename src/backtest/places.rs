@@ -86,6 +86,8 @@ pub(super) fn market_of(history: &History, begins: i64, step_millis: i64) -> Mar
         for quote in &mut market.pools {
             let price = series.and_then(|series| series.get(&quote.pool)?.at(begins));
             (quote.spot, quote.seen_at) = (price, price.map(|_| ends));
+            // What is doubted today says nothing of that time.
+            quote.jumped_from = None;
             quote.on_demand_seen_at = quote.on_demand.map(|_| ends);
         }
         if let Some(quote) = &mut market.fargate {

@@ -1,8 +1,8 @@
 //! One run in one world, under one policy: from decision to decision, each of which leads to a leg that ends
 //! by itself, is interrupted, starves, or is given up.
 //!
-//! Costs are the ledger's: the time that a container ran × the price of its pool × its share. Boots, images and
-//! idle instances take time and cost nothing here, as there.
+//! Costs are the ledger's: the time that a container ran × the price of its pool × its share. Boots, images
+//! and idle instances take time and cost nothing here, as there.
 
 use jiff::SignedDuration;
 
@@ -182,7 +182,7 @@ impl Play<'_> {
         if interrupted {
             self.interruptions += 1;
             let pool = self.kind.places[spot.environment][launch.pool].pool.clone();
-            let ran = SignedDuration::from_millis(ran);
+            let ran = Window::new(moment(since), moment(end));
             self.learn(spot.environment, |seen, at| seen.record(ran, pool, true, at));
         }
         false

@@ -17,7 +17,7 @@ use crate::catalogue::{self, Class, Environment, Restart};
 use crate::cost::PriceMode;
 use crate::decision::Guard;
 use crate::domain::{
-    AccountRegion, EnvironmentName, LegCause, Pool, Resources, UsdPerHour, Window,
+    AccountRegion, EnvironmentName, LegCause, Pool, Resources, Usd, UsdPerHour, Window,
 };
 use crate::experience::{EnvironmentExperience, Experience, Level, Trips};
 use crate::market::Market;
@@ -329,8 +329,17 @@ fn prepared(history: &History, kind: &Kind) -> Prepared {
         class: Arc::clone(&kind.class),
         resources: kind.resources,
         places: kind.environments.iter().map(|it| places_of(history, kind, it)).collect(),
-        environments: kind.environments.clone(),
+        environments: kind.environments.iter().map(|it| plain(it)).collect(),
     }
+}
+
+/// The environment without what is not played: what data cost there, and hours that are paid for.
+fn plain(environment: &Environment) -> Arc<Environment> {
+    Arc::new(Environment {
+        covered: Vec::new(),
+        data_cost: Usd::ZERO,
+        ..Environment::clone(environment)
+    })
 }
 
 /// What was learnt, without the troubles that were fresh at the end: each run only knows its own.

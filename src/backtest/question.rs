@@ -100,10 +100,7 @@ pub(super) fn choice_of(kind: &Prepared, decision: &Decision, reference: UsdPerH
         kind.environments.iter().position(|environment| environment.name == *name)
     });
     let Some(environment) = index else {
-        let until = decision.reasons.iter().find_map(|reason| match reason {
-            Reason::Hold { until } => Some(*until),
-            _ => None,
-        });
+        let until = decision.reasons.iter().find_map(Reason::asked_again_at);
         return Choice::Wait { until: until.unwrap_or(decision.at).as_millisecond() };
     };
     if kind.environments[environment].capacity.is_interruptible() {

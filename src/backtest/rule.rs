@@ -163,8 +163,7 @@ impl Play<'_> {
         self.backtest.level(name, &pool).per_hour()
     }
 
-    /// Takes in what just happened to this run. How often an environment is interrupted was learnt from the
-    /// whole past, this run included, and stays.
+    /// Takes in what just happened to this run.
     pub(super) fn learn(
         &mut self,
         environment: usize,
@@ -178,9 +177,6 @@ impl Play<'_> {
             backtest.experience.of(&kind.class.name, &kind.class.environments)
         });
         let name = kind.environments[environment].name.clone();
-        let seen = learnt.environments.entry(name).or_default();
-        let level = (seen.attempts, seen.running_millis, seen.interruptions);
-        what(seen, at);
-        (seen.attempts, seen.running_millis, seen.interruptions) = level;
+        what(learnt.environments.entry(name).or_default(), at);
     }
 }

@@ -8,8 +8,8 @@ const WIDTH: i64 = 60;
 /// Steps of the scale's ends, millionths.
 const STEP: i64 = 100_000;
 
-/// One line a policy, and the scale below. A bar reaches from 5 % to 95 % of the worlds, `●` is the median, `│`
-/// is on demand.
+/// One line a policy, and the scale below. A bar reaches from 5 % to 95 % of the worlds, `●` is the median,
+/// `│` is on demand.
 pub fn bars(saved: &[(Policy, Band<Ppm>)]) -> Vec<String> {
     let least = saved.iter().map(|(_, band)| band.low.0).min().unwrap_or(0).min(0);
     let most = saved.iter().map(|(_, band)| band.high.0).max().unwrap_or(0).max(STEP);

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
 use spotcron::backtest::{Availability, Backtest, Policy};
-use spotcron::catalogue::{Class, Restart};
+use spotcron::catalogue::{Class, Covered, Environment, Restart};
 use spotcron::domain::{EnvironmentName, Pool};
 use spotcron::market::PriceSeries;
 
@@ -29,6 +31,44 @@ fn where_capacity_never_ends_spot_costs_price_times_time() {
             assert_eq!(tally.cost.to_string(), "0.030038462", "{policy:?}");
             assert_eq!((tally.interruptions, tally.misses), (0, 0), "{policy:?}");
         }
+    }
+}
+
+/// What is decided is what is paid: commitments and data are no part of it. Nor are doubts of today.
+#[test]
+fn what_is_not_charged_is_not_decided_by_either() {
+    let plain = history(from_zero(), &["0.06"], &[690]);
+    let mut other = plain.clone();
+    other.kinds[0].environments = plain.kinds[0]
+        .environments
+        .iter()
+        .map(|environment| {
+            let hours = Covered {
+                vcpu_millis: 8000,
+                days: Weekday::Monday.cycle_forward().take(7).collect(),
+                from_minute: 0,
+                until_minute: 1440,
+                time_zone: TimeZone::UTC,
+            };
+            let steady = !environment.capacity.is_interruptible();
+            Arc::new(Environment {
+                covered: steady.then_some(hours).into_iter().collect(),
+                data_cost: "5".parse().unwrap(),
+                ..Environment::clone(environment)
+            })
+        })
+        .collect();
+    for market in other.markets.values_mut() {
+        market.pools.iter_mut().for_each(|it| it.jumped_from = Some("99".parse().unwrap()));
+    }
+    let of = |past| {
+        let backtest = Backtest::prepare(past);
+        played(&backtest, &alike(&backtest, &Availability::always()))
+    };
+    let (plain, other) = (of(plain), of(other));
+    assert_eq!(plain[&Policy::Model].cost.to_string(), "0.025384615");
+    for (policy, tally) in &plain {
+        assert_eq!(tally.cost, other[policy].cost, "{policy:?}");
     }
 }
 
