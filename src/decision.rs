@@ -197,7 +197,8 @@ pub struct Candidate {
     /// others are not.
     #[serde(default)]
     pub stale_pools: u32,
-    /// Of them, those left out because their spot price is not believed.
+    /// Of them, those whose spot price is not believed: it is left out, while the pool counts for the
+    /// risk.
     #[serde(default)]
     pub absurd_pools: u32,
     /// What the model expects of it; `None` for capacity that is not taken back, and under `fit-only`.

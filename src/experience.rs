@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClassName, EnvironmentName, Pool, Ppm};
+use crate::domain::{ClassName, EnvironmentName, Pool, Ppm, Window};
 
 /// What was seen of one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,12 @@ impl Experience {
         self.environments.get(name).is_some_and(|seen| seen.trips.opened_at.is_some())
     }
 
+    /// The breakers that have opened and not closed for good since.
+    pub fn trips(&self) -> BTreeMap<EnvironmentName, Trips> {
+        let tripped = self.environments.iter().filter(|(_, seen)| seen.trips.opened_at.is_some());
+        tripped.map(|(name, seen)| (name.clone(), seen.trips.clone())).collect()
+    }
+
     /// The breakers that are not closed at `now`.
     pub fn breakers(
         &self,
@@ -102,8 +108,9 @@ impl Experience {
     }
 }
 
-/// Where no age is told apart, of pools that nobody has seen yet, interruptions an hour: between the hazards of pools in published
-/// traces that have been up for eight hours and for twelve (`policy::lifetimes::PRIOR`).
+/// Interruptions an hour where no age is told apart, of pools that nobody has seen yet: between the hazards
+/// of pools in published traces that have been up for eight hours and for twelve
+/// (`policy::lifetimes::PRIOR`).
 pub const PRIOR_PER_HOUR: Ppm = Ppm(100_000);
 
 impl Level {
@@ -114,18 +121,12 @@ impl Level {
 }
 
 impl EnvironmentExperience {
-    /// Takes in one attempt that ended.
-    pub fn record(
-        &mut self,
-        ran: SignedDuration,
-        pool: Option<Pool>,
-        interrupted: bool,
-        at: Timestamp,
-    ) {
+    /// Takes in one attempt, whose end was seen at `at`: up to minutes after it.
+    pub fn record(&mut self, ran: Window, pool: Option<Pool>, interrupted: bool, at: Timestamp) {
         self.attempts += 1;
         // What started since then found capacity.
-        self.starved_at = self.starved_at.filter(|starved| at.duration_since(*starved) < ran);
-        self.running_millis += ran.as_millis() as i64;
+        self.starved_at = self.starved_at.filter(|starved| *starved > ran.start);
+        self.running_millis += ran.duration().as_millis() as i64;
         if let Some(pool) = pool {
             *self.placements.entry(pool).or_default() += 1;
         }
@@ -133,10 +134,10 @@ impl EnvironmentExperience {
             self.interruptions += 1;
             self.record_trouble(at);
             let trips = self.troubles_in_a_row >= breaker::RECLAIMS_THAT_TRIP;
-            self.trips.note_trouble(before(at, ran), at, trips);
+            self.trips.note_trouble(ran.start, at, trips);
         } else {
             self.troubles_in_a_row = 0;
-            self.trips.note_success(before(at, ran));
+            self.trips.note_success(ran.start);
         }
     }
 
@@ -144,15 +145,12 @@ impl EnvironmentExperience {
     pub fn record_starvation(&mut self, at: Timestamp, waited: SignedDuration) {
         self.starved_at = self.starved_at.max(Some(at));
         self.record_trouble(at);
-        self.trips.note_trouble(before(at, waited), at, true);
+        let sent = at.checked_sub(waited).unwrap_or(Timestamp::MIN);
+        self.trips.note_trouble(sent, at, true);
     }
 
     fn record_trouble(&mut self, at: Timestamp) {
         self.troubles_in_a_row = self.troubles_in_a_row.saturating_add(1);
         self.last_trouble = self.last_trouble.max(Some(at));
     }
-}
-
-fn before(at: Timestamp, duration: SignedDuration) -> Timestamp {
-    at.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }

@@ -5,8 +5,8 @@
 //! The pool of an environment alternates between two phases, *up* (a launch would succeed, what runs
 //! keeps running) and *down*. How long a phase lasts depends on how long it has lasted already
 //! ([`lifetimes`]) and, where somebody probes the pool, as the benchmark does and the daemon does not, on
-//! how available it was over the last two days ([`regime`]). On that stand two models: [`lasting`], where progress survives an interruption, and [`restarting`], where it does
-//! not. Both hold the deadline hard: an action after which the worst case could miss it is not among
+//! how available it was over the last two days ([`regime`]). On that stand two models: [`lasting`], where
+//! progress survives an interruption, and [`restarting`], where it does not. Both hold the deadline hard: an action after which the worst case could miss it is not among
 //! the choices. [`baseline`] has the published rules that they are measured against.
 //!
 //! Expected values are floating point, unlike money: they are estimates that are compared, never sums

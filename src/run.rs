@@ -252,6 +252,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// What its first leg waits for that is expected to cost less, while it does.
+    pub fn waits_for_better(&self) -> Option<&PutOff> {
+        let RunState::NeedsLeg { not_before, .. } = self.state else { return None };
+        self.put_off.as_ref().filter(|put_off| self.legs.is_empty() && put_off.until == not_before)
+    }
+
     /// What somebody wants of it, as far as that still holds: what has ever started is past cancelling,
     /// also while it waits for a further leg.
     pub fn stop_in_force(&self) -> Option<&StopRequest> {

@@ -140,6 +140,20 @@ struct Known {
     in_flight: InFlight,
 }
 
+impl Known {
+    async fn read(store: &dyn Store, catalogue: &Catalogue) -> Result<Self, CliError> {
+        let (experience, open) = (store.experience().await?, store.open_runs().await?);
+        Ok(Known {
+            market: market_of(store).await?,
+            durations: Durations { jobs: store.durations().await? },
+            controls: store.controls().await?,
+            in_use: InUse::of(catalogue, &open),
+            in_flight: in_flight(&open, |name| experience.has_tripped(name)),
+            experience,
+        })
+    }
+}
+
 /// The next runs. Without a store no price is known, and the plan says so.
 pub async fn run(
     args: &PlanArgs,
@@ -147,14 +161,7 @@ pub async fn run(
     inputs: Inputs<'_>,
 ) -> Result<Report, CliError> {
     let known = match store {
-        Some(store) => Known {
-            market: market_of(store).await?,
-            experience: store.experience().await?,
-            durations: Durations { jobs: store.durations().await? },
-            controls: store.controls().await?,
-            in_use: in_use(store, inputs.catalogue).await?,
-            in_flight: in_flight(&store.open_runs().await?, |_| true),
-        },
+        Some(store) => Known::read(store, inputs.catalogue).await?,
         None => Known::default(),
     };
     let jobs = selected(args, inputs.catalogue)?;
@@ -177,14 +184,6 @@ pub async fn run(
     }
     runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
     Ok(Report { now: inputs.now, prices_at: known.market.refreshed_at, runs, jobs_not_shown })
-}
-
-/// What open runs use of what commitments pay for.
-async fn in_use(store: &dyn Store, catalogue: &Catalogue) -> Result<InUse, CliError> {
-    if !InUse::matters(catalogue) {
-        return Ok(InUse::default());
-    }
-    Ok(InUse::of(catalogue, &store.open_runs().await?))
 }
 
 /// The market as the store last saw it; refreshed when its newest price was seen.

@@ -34,7 +34,8 @@ struct Mixture {
 /// `environment` as a candidate for `question`, with every guard but those that compare it with
 /// the other candidates (`choose` adds the saving).
 ///
-/// `steady` is the marginal price of an hour on the cheapest capacity that is not taken back, where it is known.
+/// `steady` is the marginal price of an hour on the cheapest capacity that is not taken back, where it
+/// is known.
 pub fn assess(
     question: &Question<'_>,
     environment: &Environment,
@@ -216,8 +217,9 @@ impl Pools {
     }
 }
 
-/// Pools whose spot price is not believed count as without one. Those whose price is stale are left out, unless all are: one that EC2 lists no longer ages
-/// for ever, and says nothing of the others.
+/// Pools whose spot price is not believed count as without one: for the risk and the price on demand they
+/// count. Those whose price is stale are left out altogether, unless all are: one that EC2 lists no longer
+/// ages for ever, and says nothing of the others.
 fn mix(
     question: &Question<'_>,
     market: &EnvironmentMarket,

@@ -12,7 +12,7 @@ use crate::domain::{Ppm, Usd};
 use crate::experience::Breaker;
 
 /// How long a decision that found nothing waits before it is asked again.
-const HOLD: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const HOLD: SignedDuration = SignedDuration::from_mins(5);
 
 /// Where the next leg goes. Of the candidates without a guard the one with the least expected cost
 /// wins, the class's order breaking ties. When interruptible capacity is ruled out, capacity that is
@@ -226,8 +226,9 @@ fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
     (None, vec![Reason::Hold { until }])
 }
 
-/// The wait budget, cut short where the deadline asks for it or the model would wait no longer. `None` where nothing could ever take over:
-/// what is unusable now may be usable by then, and whoever moves the run asks again.
+/// The wait budget, cut short where the deadline asks for it or the model would wait no longer. `None` where
+/// nothing could ever take over: what is unusable now may be usable by then, and whoever moves the run asks
+/// again.
 fn wait_until(
     question: &Question<'_>,
     candidates: &[Candidate],

@@ -1,7 +1,7 @@
 //! A class stays where it went last for a while, unless moving is worth it: two environments of nearly the
 //! same price would otherwise take turns with every change of one.
 
-use super::{Candidate, Question, Reason};
+use super::{Candidate, Question, Reason, budget};
 
 /// The choice, or where the class went last in its place. Only what could be chosen is stayed with, and
 /// only instead of something cheaper that could.
@@ -34,6 +34,10 @@ fn kept(
     let stays = candidates.iter().position(|known| known.environment == last.environment)?;
     let known = &candidates[stays];
     if !(known.guards.is_empty() && best.guards.is_empty()) {
+        return None;
+    }
+    // To stay is worth a little, and not a budget.
+    if budget::reason(question, known).is_some() && budget::reason(question, best).is_none() {
         return None;
     }
     let (expected_cost, least) = (known.expected_cost?, best.expected_cost?);

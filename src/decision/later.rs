@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::candidate::{billed_once, time_needed};
+use super::choose::HOLD;
 use super::{Candidate, Guard, Question, Reason, effective};
 use crate::catalogue::Environment;
 use crate::domain::{Usd, Window};
@@ -24,12 +25,12 @@ pub(super) fn better_later(
 ) -> Option<Reason> {
     let latest = latest_start(question)?;
     let now = chosen.expected_cost?;
-    let cooled = candidates.iter().filter_map(|candidate| when_cooled(candidate, latest));
+    let spot = candidates.iter().filter_map(|it| when_tried_again(question, it, latest));
     let covered =
         question.environments.iter().zip(candidates).filter_map(|(environment, candidate)| {
             when_covered(question, environment, candidate, latest)
         });
-    let best = cooled.chain(covered).min_by_key(|offer| (offer.cost, offer.at))?;
+    let best = spot.chain(covered).min_by_key(|offer| (offer.cost, offer.at))?;
     let saving = now - best.cost;
     let margin = now.nanos() * i128::from(question.class.min_saving.0);
     let pays = saving > Usd::ZERO && saving.nanos() * 1_000_000 >= margin;
@@ -51,14 +52,19 @@ fn latest_start(question: &Question<'_>) -> Option<Timestamp> {
     (latest > question.now).then_some(latest)
 }
 
-/// When nothing but its cooldown speaks against it.
-fn when_cooled(candidate: &Candidate, latest: Timestamp) -> Option<Offer<'_>> {
-    match candidate.guards[..] {
-        [Guard::CoolingDown { until }] if until <= latest => {
-            Some(Offer { cost: candidate.expected_cost?, at: until, candidate })
-        }
-        _ => None,
-    }
+/// When nothing but its breaker speaks against it: the end of its cooldown, or of a probe, which is looked
+/// after every few minutes.
+fn when_tried_again<'a>(
+    question: &Question<'_>,
+    candidate: &'a Candidate,
+    latest: Timestamp,
+) -> Option<Offer<'a>> {
+    let at = match candidate.guards[..] {
+        [Guard::CoolingDown { until }] => until,
+        [Guard::ProbeUnderWay { .. }] => question.now.checked_add(HOLD).ok()?,
+        _ => return None,
+    };
+    (at <= latest).then_some(Offer { cost: candidate.expected_cost?, at, candidate })
 }
 
 /// The first of the moments at which a start is covered for the longest. What is covered changes its

@@ -1,6 +1,8 @@
 //! Values that TOML has no type for: durations, percents, prices, vCPUs, free maps.
 
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use rust_decimal::Decimal;
@@ -126,21 +128,29 @@ pub struct Price(pub UsdPerHour);
 
 impl FromToml for Price {
     fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-        let hint = Some("write USD per hour, such as \"0.25\"".to_owned());
-        let Some(number) = decimal(value, ' ') else {
-            return reader.wrong_type(value, "a price", hint);
-        };
-        if number.is_ok_and(|number| number.is_sign_negative() && !number.is_zero()) {
-            return reader.invalid(value.span(), "cannot be negative", hint);
-        }
-        let price = number.ok().map(|number| number.normalize().to_string().parse());
-        match price {
-            Some(Ok(price)) => Some(Price(price)),
-            Some(Err(error)) => {
-                reader.invalid(value.span(), &format!("is no price: {error}"), hint)
-            }
-            None => reader.invalid(value.span(), "is no price: not a decimal number", hint),
-        }
+        let hint = "write USD per hour, such as \"0.25\"";
+        not_negative(value, reader, ("a price", "is no price"), hint).map(Price)
+    }
+}
+
+/// A decimal number of at least zero, as whatever reads such a text.
+fn not_negative<T: FromStr<Err: Display>>(
+    value: &Spanned<DeValue<'_>>,
+    reader: &mut Reader,
+    (wanted, refused): (&str, &str),
+    hint: &str,
+) -> Option<T> {
+    let hint = Some(hint.to_owned());
+    let Some(number) = decimal(value, ' ') else {
+        return reader.wrong_type(value, wanted, hint);
+    };
+    if number.is_ok_and(|number| number.is_sign_negative() && !number.is_zero()) {
+        return reader.invalid(value.span(), "cannot be negative", hint);
+    }
+    match number.ok().map(|number| number.normalize().to_string().parse()) {
+        Some(Ok(read)) => Some(read),
+        Some(Err(error)) => reader.invalid(value.span(), &format!("{refused}: {error}"), hint),
+        None => reader.invalid(value.span(), &format!("{refused}: not a decimal number"), hint),
     }
 }
 
@@ -162,21 +172,8 @@ pub struct Amount(pub Usd);
 
 impl FromToml for Amount {
     fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-        let hint = Some("write USD, such as \"2.50\"".to_owned());
-        let Some(number) = decimal(value, ' ') else {
-            return reader.wrong_type(value, "an amount", hint);
-        };
-        let amount = number.ok().map(|number| number.normalize().to_string().parse::<Usd>());
-        match amount {
-            Some(Ok(amount)) if amount.is_negative() => {
-                reader.invalid(value.span(), "cannot be negative", hint)
-            }
-            Some(Ok(amount)) => Some(Amount(amount)),
-            Some(Err(error)) => {
-                reader.invalid(value.span(), &format!("is no amount: {error}"), hint)
-            }
-            None => reader.invalid(value.span(), "is no amount: not a decimal number", hint),
-        }
+        let hint = "write USD, such as \"2.50\"";
+        not_negative(value, reader, ("an amount", "is no amount"), hint).map(Amount)
     }
 }
 

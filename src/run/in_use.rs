@@ -43,6 +43,11 @@ impl InUse {
     }
 
     /// By environment.
+    pub fn into_vcpu_millis(self) -> BTreeMap<EnvironmentName, u64> {
+        self.0
+    }
+
+    /// By environment.
     pub const fn vcpu_millis(&self) -> &BTreeMap<EnvironmentName, u64> {
         &self.0
     }
@@ -52,7 +57,7 @@ impl InUse {
 fn reserved(catalogue: &Catalogue, run: &Run) -> Option<(EnvironmentName, u64)> {
     let job = catalogue.jobs.get(&run.job)?;
     let (environment, containers) = match run.state {
-        RunState::NeedsLeg { .. } => (&run.put_off.as_ref()?.environment, job.containers()),
+        RunState::NeedsLeg { .. } => (&run.waits_for_better()?.environment, job.containers()),
         RunState::Submitting { .. } | RunState::Watching | RunState::Stopping { .. } => {
             let leg = run.last_leg().filter(|leg| leg.ended_at.is_none())?;
             (&leg.environment, leg.array_size.map_or(1, u32::from))

@@ -10,7 +10,7 @@ use spotcron::domain::{
     LegCause, Ppm, RunOutcome,
 };
 use spotcron::run::{
-    Action, Leg, LegFacts, Observation, Run, RunEventKind, RunState, Step, StepContext,
+    Action, Leg, LegFacts, Observation, PutOff, Run, RunEventKind, RunState, Step, StepContext,
     StopRequest, Then, Trigger, Unaccounted, attempt_records, batch_job_name, must_look_at, step,
 };
 use spotcron::schedule::StopKind;
@@ -41,19 +41,9 @@ fn run(capacity: Capacity) -> Run {
 
 fn job(status: BatchStatus, started: Option<&str>, reason: Option<&str>) -> JobObservation {
     JobObservation {
-        id: "job-1".into(),
-        name: "name".to_owned(),
-        status,
         status_reason: reason.map(str::to_owned),
         created_at: Some(at(SUBMITTED)),
-        started_at: started.map(at),
-        stopped_at: None,
-        stop_requested: false,
-        container: None,
-        attempts: Vec::new(),
-        array: None,
-        resources: None,
-        tags: Default::default(),
+        ..samples::job_seen(status, started.map(at))
     }
 }
 
@@ -442,4 +432,20 @@ fn a_vanished_job_runs_again_only_where_its_class_says_so_and_it_must_have_ended
     assert_eq!(state, "needs-leg");
     let told = RunEventKind::RunsAgain { leg: 0, why: Unaccounted::Vanished };
     assert!(events.contains(&told), "{events:?}");
+}
+
+#[test]
+fn a_run_waits_for_better_only_before_its_first_leg_and_until_then() {
+    let until = at(SUBMITTED) + mins(60);
+    let mut held = run(Capacity::Spot);
+    let sent = std::mem::take(&mut held.legs);
+    held.put_off = Some(PutOff { until, environment: "spot".into() });
+    let needs = |not_before| RunState::NeedsLeg { cause: LegCause::Scheduled, not_before };
+    held.state = needs(until);
+    assert_eq!(held.waits_for_better(), held.put_off.as_ref());
+    held.state = needs(until + mins(5));
+    assert_eq!(held.waits_for_better(), None, "it was put off, and is held for something else now");
+    held.state = needs(until);
+    held.legs = sent;
+    assert_eq!(held.waits_for_better(), None, "the pause before another leg is no such wait");
 }

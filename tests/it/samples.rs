@@ -10,7 +10,8 @@ use spotcron::catalogue::{
     Catalogue, Class, Environment, Job, Policy, Restart, RetryOwner, Submission, WhenPriceUnknown,
 };
 use spotcron::domain::{
-    AccountRegion, Architecture, Capacity, InstanceShape, Pool, Ppm, Resources, Site, Usd, Window,
+    AccountRegion, Architecture, BatchStatus, Capacity, InstanceShape, JobObservation, Pool, Ppm,
+    Resources, Site, Usd, Window,
 };
 use spotcron::experience::Hazards;
 use spotcron::experience::durations::Lengths;
@@ -199,4 +200,28 @@ print(json.dumps({'SpotPriceHistory': [{
     let output = Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(output.stdout)
+}
+
+/// What Batch shows of a job without attempts of its own.
+pub fn job_seen(status: BatchStatus, started_at: Option<Timestamp>) -> JobObservation {
+    JobObservation {
+        id: "job-1".into(),
+        name: "name".to_owned(),
+        status,
+        status_reason: None,
+        created_at: None,
+        started_at,
+        stopped_at: None,
+        stop_requested: false,
+        container: None,
+        attempts: Vec::new(),
+        array: None,
+        resources: None,
+        tags: Default::default(),
+    }
+}
+
+/// What ran for so long, until then.
+pub fn ran(length: SignedDuration, until: Timestamp) -> Window {
+    Window::new(until - length, until)
 }

@@ -87,6 +87,9 @@ impl Dispatch {
                 self.call_first(&mut change, now).await;
             }
             self.shared.book.commit(change).await?;
+            for (class, environment) in known.take_choices() {
+                self.shared.experience().note_choice(&class, &environment, now);
+            }
         }
         Ok(())
     }
@@ -125,7 +128,8 @@ impl Dispatch {
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
             None => {
                 next.state = RunState::NeedsLeg { cause, not_before: held_until(&decision, now) };
-                next.put_off = put_off(&decision);
+                // Held for something else after that, it has been put off all the same.
+                next.put_off = put_off(&decision).or(next.put_off);
             }
             Some(environment) => {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
@@ -133,8 +137,7 @@ impl Dispatch {
                 let terms = PriceTerms::of(Some(class), Some(environment));
                 let terms = Some(PriceTerms { expected_price, ..terms });
                 next.legs.push(Leg { terms, ..load.on(leg) });
-                self.shared.experience().note_choice(&class.name, &environment.name, now);
-                known.sent(&environment.name, now);
+                known.sent(&class.name, &environment.name, now);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
                 next.stop = None;

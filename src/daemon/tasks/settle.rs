@@ -15,8 +15,10 @@ use self::late_hosts::LateHosts;
 use crate::daemon::shared::KEEP_ENDED;
 use crate::daemon::{Activation, AwaitedPrices, Change, Shared, Task, TaskError, ToSettle};
 use crate::domain::{
-    InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, RunId, Site, Window,
+    EnvironmentName, InstanceEnd, InstanceFacts, InstanceId, InstanceType, Lifecycle, Pool, RunId,
+    Site, Window,
 };
+use crate::experience::Trips;
 use crate::ledger::{Entry, EntryState, Evidence, Unpriced, counter_deltas, settle};
 use crate::ports::{Activator, Write};
 use crate::run::{AttemptKey, AttemptRecord, RunEvent, RunEventKind};
@@ -53,6 +55,9 @@ pub struct Settle {
     looked_at_all: bool,
     polled_at: Option<Timestamp>,
     experience_written: Option<Timestamp>,
+    /// The breakers as they were written. They change seldom, and stay open no longer than the experience
+    /// may go unwritten.
+    trips_written: BTreeMap<EnvironmentName, Trips>,
     durations: WrittenDurations,
 }
 
@@ -70,6 +75,7 @@ impl Settle {
             looked_at_all: false,
             polled_at: None,
             experience_written: None,
+            trips_written: BTreeMap::new(),
             durations: WrittenDurations::default(),
         }
     }
@@ -343,10 +349,11 @@ impl Settle {
     }
 
     fn write_experience(&mut self, now: Timestamp, change: &mut Change) {
-        let due =
-            self.experience_written.is_none_or(|at| now.duration_since(at) >= WRITE_EXPERIENCE);
-        if due {
+        let trips = self.shared.experience().trips();
+        let old = |at| now.duration_since(at) >= WRITE_EXPERIENCE;
+        if self.experience_written.is_none_or(old) || trips != self.trips_written {
             change.write(Write::Experience(self.shared.experience().clone()));
+            self.trips_written = trips;
             self.durations.write(&self.shared, now, change);
             self.experience_written = Some(now);
         }

@@ -22,7 +22,7 @@ use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
 use crate::domain::{BatchJobId, BatchStatus, JobName, JobObservation, LegCause, RunId, Site};
-use crate::experience::durations::Worked;
+use crate::experience::durations::{Lengths, Worked};
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
@@ -173,13 +173,15 @@ impl Watch {
             end: last.and_then(|record| record.end),
             ran: last
                 .and_then(AttemptRecord::window)
-                .map_or(SignedDuration::ZERO, |window| window.duration()),
+                .map_or(SignedDuration::ZERO, |it| it.duration()),
             progress: progress.as_ref(),
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
-        let stepped = step(run, seen, step_context(&self.shared, run, leg, &class, host, now));
+        let lengths = self.shared.lengths(run, &class);
+        let context = step_context(&self.shared, run, leg, &class, lengths, host, now);
+        let stepped = step(run, seen, context);
         findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
-        self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, now);
+        self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, &lengths, now);
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {
                 findings.starved.push(leg.clone());
@@ -189,12 +191,10 @@ impl Watch {
             }
             findings.change.update(next);
         }
-        let submits = self.shared.mode == Mode::Submit;
-        findings.pending.extend(stepped.action.filter(|_| submits).map(|action| Pending {
-            site: leg.site.clone(),
-            job_id: job_id.clone(),
-            action,
-        }));
+        if let Some(action) = stepped.action.filter(|_| self.shared.mode == Mode::Submit) {
+            let (site, job_id) = (leg.site.clone(), job_id.clone());
+            findings.pending.push(Pending { site, job_id, action });
+        }
         Ok(())
     }
 
@@ -297,10 +297,9 @@ impl Watch {
         Ok(records)
     }
 
-    fn plan_next_look(&mut self, run: &Run, class: &Class, now: Timestamp) {
+    fn plan_next_look(&mut self, run: &Run, class: &Class, lengths: &Lengths, now: Timestamp) {
         if matches!(run.state, RunState::Watching | RunState::Stopping { .. }) {
-            let lengths = self.shared.lengths(run, class);
-            self.looks.plan(run, class, &lengths, &self.shared.settings.periods, now);
+            self.looks.plan(run, class, lengths, &self.shared.settings.periods, now);
             return;
         }
         self.looks.forget(&run.id);

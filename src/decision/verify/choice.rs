@@ -105,6 +105,10 @@ fn stays<'a>(
     let known = allowed(decision).find(|known| known.environment == last.environment)?;
     let (cost, least) = (known.expected_cost?.nanos(), best.expected_cost?.nanos());
     let part_left = i128::from(1_000_000 - question.class.min_saving_to_switch.0);
+    let breaks = |cost: i128| {
+        question.class.max_cost.is_some_and(|max| question.spent.nanos() + cost > max.nanos())
+    };
+    let early = early && (breaks(least) || !breaks(cost));
     (early && least < cost && least * 1_000_000 > cost * part_left).then_some(known)
 }
 

@@ -55,11 +55,21 @@ fn last_start(question: &Question<'_>) -> Option<Timestamp> {
 
 /// What a start at `at` is expected to cost there.
 fn cost_at(question: &Question<'_>, candidate: &Candidate, at: Timestamp) -> Option<Usd> {
-    if let [Guard::CoolingDown { until }] = candidate.guards[..] {
-        return candidate.expected_cost.filter(|_| until == at);
+    if let Some(tried) = tried_again(question, candidate) {
+        return candidate.expected_cost.filter(|_| tried == at);
     }
     let steady = candidate.guards.is_empty() && !candidate.capacity.is_interruptible();
     steady.then(|| uncovered_cost(question, candidate, covered_millis(question, candidate, at)))?
+}
+
+/// When a breaker that alone speaks against spot is looked at again: a probe every five minutes.
+fn tried_again(question: &Question<'_>, candidate: &Candidate) -> Option<Timestamp> {
+    let [guard] = &candidate.guards[..] else { return None };
+    match guard {
+        Guard::CoolingDown { until } => Some(*until),
+        Guard::ProbeUnderWay { .. } => Some(question.now + SignedDuration::from_mins(5)),
+        _ => None,
+    }
 }
 
 /// What is paid while `covered` of the time is not, rounded half to even.
@@ -78,15 +88,15 @@ fn pays(question: &Question<'_>, now: Usd, saving: Usd) -> bool {
         && saving.nanos() * 1_000_000 >= now.nanos() * i128::from(question.class.min_saving.0)
 }
 
-/// The most that is found to be saved against `now`: by spot after its cooldown, or by a start at one of
-/// the next whole minutes.
+/// The most that is found to be saved against `now`: by spot once it may be tried again, or by a start at
+/// one of the next whole minutes.
 fn best_saving(question: &Question<'_>, decision: &Decision, now: Usd) -> Usd {
     let Some(last) = last_start(question).filter(|last| *last > question.now) else {
         return Usd::ZERO;
     };
-    let cooled = decision.candidates.iter().filter_map(|candidate| match candidate.guards[..] {
-        [Guard::CoolingDown { until }] if until <= last => candidate.expected_cost,
-        _ => None,
+    let spot = decision.candidates.iter().filter_map(|candidate| {
+        let in_time = tried_again(question, candidate).is_some_and(|at| at <= last);
+        candidate.expected_cost.filter(|_| in_time)
     });
     let ahead = last.duration_since(question.now).min(LOOKS_AHEAD);
     // One less than the minutes that end in it, so that none is beyond.
@@ -96,5 +106,5 @@ fn best_saving(question: &Question<'_>, decision: &Decision, now: Usd) -> Usd {
         let covered = most_covered(question, candidate, starts).filter(|_| steady)?;
         uncovered_cost(question, candidate, covered)
     });
-    cooled.chain(covered).map(|cost| now - cost).max().unwrap_or(Usd::ZERO).max(Usd::ZERO)
+    spot.chain(covered).map(|cost| now - cost).max().unwrap_or(Usd::ZERO).max(Usd::ZERO)
 }

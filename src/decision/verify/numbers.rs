@@ -81,7 +81,7 @@ pub(super) fn check(
     found.rule_of(
         candidate,
         usize::try_from(candidate.absurd_pools) == Ok(absurd),
-        "every pool whose price cannot be is left out, and no other for that",
+        "every price that cannot be is left out, and no other for that",
     );
     check_prices(question, candidate, found);
     check_risk(question, candidate, all, found);

@@ -90,7 +90,11 @@ async fn a_restart_does_not_close_it_and_the_probe_of_before_still_counts() {
     let mut world = World::of(&jobs(), scenario(0.0), 1).await;
     world.run_for(mins(25)).await;
     world.cloud.crunch_all(mins(4 * 60));
-    world.run_for(mins(40)).await;
+    world.run_for(mins(2)).await;
+    assert_eq!(state(&world), ["open"]);
+    world.restart().await;
+    assert_eq!(state(&world), ["open"], "it had just opened");
+    world.run_for(mins(38)).await;
     let half_open = |world: &World| assert_eq!(state(world), ["half-open"]);
     half_open(&world);
     let before = spot_decisions(&world).await;

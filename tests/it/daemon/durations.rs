@@ -7,7 +7,7 @@ use spotcron::experience::durations::{JobDurations, Lengths};
 use spotcron::run::{Run, RunEventKind, RunState};
 use spotcron::sim::DefinitionSpec;
 
-use super::world::{BEGIN, CATALOGUE, World, check, scenario};
+use super::world::{BEGIN, CATALOGUE, World, check, scenario, wide_array};
 use crate::samples::{at, mins};
 
 fn hours(hours: i64) -> SignedDuration {
@@ -121,13 +121,7 @@ async fn the_useful_work_of_all_attempts_together_is_a_checkpointed_length() {
 /// All of them would push every other run out of what is kept, by the longest of one.
 #[tokio::test]
 async fn of_an_array_twenty_children_teach() {
-    let classes = CATALOGUE.split("[[jobs]]").next().unwrap();
-    let array = format!(
-        "{classes}\n[[jobs]]\nname = \"wide\"\nclass = \"long\"\ncron = \"20 */6 * * *\"\n\
-         time_zone = \"UTC\"\ndefinition = \"hour:1\"\narray_size = 45\nvcpus = 1\n\
-         memory_mib = 2048\n"
-    );
-    let mut world = World::of(&array, scenario(0.0), 1).await;
+    let mut world = World::of(&wide_array(45), scenario(0.0), 1).await;
     world.run_for(hours(3)).await;
     let learnt = lengths(&world, "wide", hours(1));
     assert_eq!((learnt.finished, learnt.unfinished), (15, 0), "0, 3, 6, …, 42");

@@ -12,7 +12,7 @@ use spotcron::run::{Run, RunEventKind, RunState};
 use spotcron::sim::{Fault, Faults, Operation, Scenario};
 
 use super::edges::TroubledBatch;
-use super::world::{BEGIN, CATALOGUE, World, check, parse, scenario};
+use super::world::{BEGIN, CATALOGUE, World, check, parse, scenario, wide_array};
 use crate::samples::{self, at, mins};
 
 /// A world whose Batch is in the trouble that `trouble` makes.
@@ -125,13 +125,7 @@ async fn a_decision_waits_for_the_first_look_behind_a_new_queue() {
 
 #[tokio::test]
 async fn a_starved_array_moves_on_demand() {
-    let classes = CATALOGUE.split("[[jobs]]").next().unwrap();
-    let array = format!(
-        "{classes}\n[[jobs]]\nname = \"wide\"\nclass = \"long\"\ncron = \"20 */6 * * *\"\n\
-         time_zone = \"UTC\"\ndefinition = \"hour:1\"\narray_size = 5\nvcpus = 1\n\
-         memory_mib = 2048\n"
-    );
-    let mut world = World::of(&array, scenario(0.0), 1).await;
+    let mut world = World::of(&wide_array(5), scenario(0.0), 1).await;
     world.run_for(mins(5)).await;
     world.cloud.crunch_all(SignedDuration::from_hours(6));
     world.run_for(mins(180)).await;

@@ -68,6 +68,16 @@ vcpus = 2
 memory_mib = 8192
 "#;
 
+/// The classes, and one array of so many children of an hour, every six hours from 00:20.
+pub fn wide_array(children: u32) -> String {
+    let classes = CATALOGUE.split("[[jobs]]").next().unwrap();
+    format!(
+        "{classes}\n[[jobs]]\nname = \"wide\"\nclass = \"long\"\ncron = \"20 */6 * * *\"\n\
+         time_zone = \"UTC\"\ndefinition = \"hour:1\"\narray_size = {children}\nvcpus = 1\n\
+         memory_mib = 2048\n"
+    )
+}
+
 /// The account under it: `scale` says how often capacity is taken back.
 pub fn scenario(scale: f64) -> Scenario {
     let mut scenario = Scenario::empty("us-east-1", "ab")

@@ -6,7 +6,7 @@ use spotcron::decision::{Guard, Reason, verify};
 use spotcron::experience::{Breaker, EnvironmentExperience, Sent};
 
 use super::{Case, NOW, chosen};
-use crate::samples::{at, mins};
+use crate::samples::{at, mins, ran};
 
 const COOLDOWN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -29,7 +29,7 @@ fn starved(minutes: i64) -> EnvironmentExperience {
 fn reclaimed(minutes: i64) -> EnvironmentExperience {
     let mut seen = EnvironmentExperience::default();
     for back in [minutes + 2, minutes] {
-        seen.record(mins(5), None, true, ago(back));
+        seen.record(ran(mins(5), ago(back)), None, true, ago(back));
     }
     seen
 }
@@ -59,10 +59,10 @@ fn a_want_of_capacity_or_two_reclaims_open_it_for_the_cooldown() {
     assert_eq!(state(&starved(15), &[]), half_open);
     assert_eq!(state(&reclaimed(15), &[]), half_open);
     let mut once = EnvironmentExperience::default();
-    once.record(mins(5), None, true, ago(1));
+    once.record(ran(mins(5), ago(1)), None, true, ago(1));
     assert_eq!(state(&once, &[]), Breaker::Closed, "one reclaim is Batch's to route around");
-    once.record(mins(5), None, false, ago(1));
-    once.record(mins(5), None, true, ago(1));
+    once.record(ran(mins(5), ago(1)), None, false, ago(1));
+    once.record(ran(mins(5), ago(1)), None, true, ago(1));
     assert_eq!(state(&once, &[]), Breaker::Closed, "a success came between");
     let never = Breaker::of(&starved(1), &[], SignedDuration::ZERO, now());
     assert_eq!(never, Breaker::Closed, "no cooldown, no breaker");
@@ -126,15 +126,28 @@ fn a_start_ends_a_want_of_capacity_and_ten_minutes_of_running_a_burst_of_reclaim
 #[test]
 fn what_began_since_and_ends_well_closes_it_for_good() {
     let mut seen = starved(60);
-    seen.record(mins(90), None, false, ago(10));
+    seen.record(ran(mins(90), ago(10)), None, false, ago(10));
     assert_eq!(seen.trips.in_a_row, 1, "it began before");
-    seen.record(mins(20), None, false, ago(10));
+    seen.record(ran(mins(20), ago(10)), None, false, ago(10));
     assert_eq!(seen.trips, Default::default());
     let mut again = reclaimed(60);
-    again.record(mins(90), None, true, ago(30));
+    again.record(ran(mins(90), ago(30)), None, true, ago(30));
     assert_eq!(again.trips.opened_at, Some(ago(60)), "lost to the same burst");
-    again.record(mins(5), None, true, ago(30));
+    again.record(ran(mins(5), ago(30)), None, true, ago(30));
     assert_eq!((again.trips.opened_at, again.trips.in_a_row), (Some(ago(30)), 2));
+}
+
+/// Ends are seen up to minutes late, and not all at once.
+#[test]
+fn a_burst_that_is_seen_in_two_parts_is_one_trip() {
+    let mut seen = EnvironmentExperience::default();
+    let lost = ran(mins(2), ago(20));
+    for found in [20, 20, 17] {
+        seen.record(lost, None, true, ago(found));
+    }
+    assert_eq!((seen.trips.opened_at, seen.trips.in_a_row), (Some(ago(20)), 1));
+    seen.record(ran(mins(3), ago(19)), None, false, ago(15));
+    assert_eq!(seen.trips.in_a_row, 1, "what ended well began before it opened");
 }
 
 /// A trouble in the future was before the clock was put back: nobody can say how long ago.
@@ -194,7 +207,7 @@ proptest! {
         for (back, lasted, starvation) in troubles {
             match starvation {
                 true => seen.record_starvation(ago(back), mins(lasted)),
-                false => seen.record(mins(lasted), None, true, ago(back)),
+                false => seen.record(ran(mins(lasted), ago(back)), None, true, ago(back)),
             }
         }
         let mut case = Case::usual();

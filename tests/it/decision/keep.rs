@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use spotcron::decision::{Decision, Guard, Reason, verify};
-use spotcron::domain::{Capacity, Ppm};
+use spotcron::domain::{Capacity, Ppm, Usd};
 
 use super::{Case, chosen};
 use crate::samples::{self, mins};
@@ -68,6 +68,25 @@ fn it_stays_with_nothing_that_a_guard_speaks_against_and_not_at_the_same_cost() 
     let last = other.experience.choices.remove("c").unwrap();
     other.experience.choices.insert("d".into(), last);
     assert_eq!(chosen(&other.decide()), "near", "another class's choice is not this one's");
+}
+
+#[test]
+fn it_does_not_stay_where_that_alone_breaks_the_budget() {
+    let costs = case(mins(5)).decide();
+    let cost = |index: usize| costs.candidates[index].expected_cost.unwrap();
+    let mut near = case(mins(5));
+    near.class.max_cost = Some(cost(0));
+    let decision = near.decide();
+    assert_eq!(chosen(&decision), "near");
+    assert!(decision.reasons.iter().all(|reason| reason.label() != "over-budget"));
+    near.class.max_cost = Some(cost(1));
+    assert_eq!(chosen(&near.decide()), "last", "the budget allows it");
+    near.class.max_cost = Some(cost(0) - Usd::from_nanos(1));
+    assert_eq!(chosen(&near.decide()), "last", "both break it");
+    let mut within = case(mins(5));
+    within.class.max_cost = Some(cost(0));
+    let found = verify(&within.question(), &costs);
+    assert!(found.iter().any(|it| it.0.contains("where the class stays")), "{found:?}");
 }
 
 /// Prices that cross every five minutes: without the rule each crossing is a switch.

@@ -1,9 +1,9 @@
 //! First legs that are put off, because that is expected to cost less.
 
 use jiff::Timestamp;
-use spotcron::decision::{Decision, Reason, verify};
+use spotcron::decision::{Decision, Guard, Reason, verify};
 use spotcron::domain::{EnvironmentName, Ppm, Usd};
-use spotcron::experience::EnvironmentExperience;
+use spotcron::experience::{EnvironmentExperience, Sent};
 
 use super::money::covered;
 use super::{Case, chosen};
@@ -109,6 +109,27 @@ fn a_run_waits_until_spot_may_be_tried_again() {
     let mut forced = cooling(case(10));
     forced.class.max_price = Some("0.01".parse().unwrap());
     assert_eq!(chosen(&forced.decide()), "steady", "it is ruled out then, too");
+}
+
+/// Whoever waited for the cooldown with others finds one of them trying; it looks again every five minutes.
+#[test]
+fn a_run_that_is_not_the_probe_waits_for_what_that_finds() {
+    let probed = |start_within| {
+        let mut case = case(start_within);
+        let mut seen = EnvironmentExperience::default();
+        seen.record_starvation(case.now - mins(30), mins(10));
+        case.experience.environments.insert("spot".into(), seen);
+        case.in_flight.add(&"spot".into(), Sent { at: case.now - mins(5), started_at: None });
+        case
+    };
+    let decision = probed(5).decide();
+    assert!(matches!(decision.candidates[0].guards[..], [Guard::ProbeUnderWay { .. }]));
+    assert_eq!(put_off(&decision), until("02:05:00", "spot", "0.052308771"));
+    assert_eq!(chosen(&probed(4).decide()), "steady");
+    let mut later = decision.clone();
+    let [Reason::WaitsForBetter { until, .. }] = &mut later.reasons[..] else { panic!() };
+    *until += mins(1);
+    objects(&probed(60), &later, "a run is put off for");
 }
 
 #[test]

@@ -126,9 +126,19 @@ fn what_started_after_a_starvation_ends_it_and_what_started_before_does_not() {
     let mut seen = EnvironmentExperience::default();
     seen.record_starvation(starved, SignedDuration::ZERO);
     // It had started half an hour before, and ended well.
-    seen.record(samples::mins(40), None, false, starved + samples::mins(10));
+    seen.record(
+        samples::ran(samples::mins(40), starved + samples::mins(10)),
+        None,
+        false,
+        starved + samples::mins(10),
+    );
     assert_eq!(seen.starved_at, Some(starved));
-    seen.record(samples::mins(5), None, true, starved + samples::mins(10));
+    seen.record(
+        samples::ran(samples::mins(5), starved + samples::mins(10)),
+        None,
+        true,
+        starved + samples::mins(10),
+    );
     assert_eq!(seen.starved_at, None, "it ran, although it was taken back");
 }
 

@@ -7,12 +7,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spotcron::catalogue::Policy;
 use spotcron::decision::{Question, decide};
-use spotcron::domain::{BatchStatus, Capacity, JobObservation, LegCause, Ppm};
+use spotcron::domain::{BatchStatus, Capacity, LegCause, Ppm};
 use spotcron::experience::durations::{JobDurations, Lengths, Worked};
 use spotcron::run::{Leg, Observation, Run, RunState, StepContext, Trigger, must_look_at, step};
 
 use super::Case;
-use crate::samples::mins;
+use crate::samples::{self, mins};
 
 /// After this many runs misses are counted.
 const LEARNT_AFTER: usize = 40;
@@ -107,21 +107,8 @@ impl World {
             if now >= until {
                 return None;
             }
-            let shown = JobObservation {
-                id: "job-1".into(),
-                name: "n".to_owned(),
-                status: if now >= started { BatchStatus::Running } else { BatchStatus::Starting },
-                status_reason: None,
-                created_at: None,
-                started_at: Some(started).filter(|started| now >= *started),
-                stopped_at: None,
-                stop_requested: false,
-                container: None,
-                attempts: Vec::new(),
-                array: None,
-                resources: None,
-                tags: Default::default(),
-            };
+            let status = if now >= started { BatchStatus::Running } else { BatchStatus::Starting };
+            let shown = samples::job_seen(status, Some(started).filter(|at| now >= *at));
             let seen = Observation {
                 job: Some(&shown),
                 end: None,

@@ -25,7 +25,7 @@ pub(super) fn put_off(decision: &Decision) -> Option<PutOff> {
 /// Whether a person has had to do with a run that is put off: what they want of it does not wait for
 /// money to be saved.
 pub(super) fn is_wanted_now(run: &Run) -> bool {
-    run.put_off.is_some() && has_to_do_with_people(run)
+    run.waits_for_better().is_some() && has_to_do_with_people(run)
 }
 
 /// Whether somebody asked something of the run.

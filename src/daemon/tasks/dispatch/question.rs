@@ -9,7 +9,7 @@ use super::outcome::has_to_do_with_people;
 use crate::catalogue::{Catalogue, Class, Job};
 use crate::daemon::Shared;
 use crate::decision::{Decision, Question, decide};
-use crate::domain::{EnvironmentName, LegCause, Resources, RunId, Usd};
+use crate::domain::{ClassName, EnvironmentName, LegCause, Resources, RunId, Usd};
 use crate::experience::{InFlight, Sent};
 use crate::ledger::spent;
 use crate::ports::StoreError;
@@ -23,6 +23,8 @@ pub(super) struct Known {
     spent: BTreeMap<RunId, Usd>,
     /// One count for all of them: of those that are decided now, one alone is the probe.
     in_flight: InFlight,
+    /// Where classes go, by intents that are not durable yet.
+    choices: Vec<(ClassName, EnvironmentName)>,
 }
 
 impl Known {
@@ -38,12 +40,23 @@ impl Known {
                 spent.insert(run.id.clone(), spent_by(shared, &catalogue, run).await?);
             }
         }
-        Ok(Known { in_use, spent, in_flight: shared.in_flight() })
+        Ok(Known { in_use, spent, in_flight: shared.in_flight(), choices: Vec::new() })
     }
 
-    /// A leg was sent to `environment`.
-    pub(super) fn sent(&mut self, environment: &EnvironmentName, now: Timestamp) {
+    /// A leg of the class goes to `environment`.
+    pub(super) fn sent(
+        &mut self,
+        class: &ClassName,
+        environment: &EnvironmentName,
+        now: Timestamp,
+    ) {
         self.in_flight.add(environment, Sent { at: now, started_at: None });
+        self.choices.push((class.clone(), environment.clone()));
+    }
+
+    /// What was sent since the last call: to be noted once it is durable.
+    pub(super) fn take_choices(&mut self) -> Vec<(ClassName, EnvironmentName)> {
+        std::mem::take(&mut self.choices)
     }
 
     /// What became of a run counts for those that are decided after it.
@@ -70,7 +83,7 @@ impl Known {
                 .collect(),
             resources: job.submission.resources.unwrap_or(Resources::ASSUMED),
             containers,
-            vcpu_millis_in_use: self.in_use_by_others(catalogue, run).vcpu_millis().clone(),
+            vcpu_millis_in_use: self.in_use_by_others(catalogue, run),
             market: &market,
             experience: &experience,
             now,
@@ -87,10 +100,10 @@ impl Known {
         })
     }
 
-    fn in_use_by_others(&self, catalogue: &Catalogue, run: &Run) -> InUse {
+    fn in_use_by_others(&self, catalogue: &Catalogue, run: &Run) -> BTreeMap<EnvironmentName, u64> {
         let mut others = self.in_use.clone().unwrap_or_default();
         others.remove(catalogue, run);
-        others
+        others.into_vcpu_millis()
     }
 }
 

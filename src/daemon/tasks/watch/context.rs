@@ -9,6 +9,7 @@ use crate::catalogue::{Class, Policy, Restart, RetryOwner, WhenPriceUnknown};
 use crate::daemon::{Mode, Shared};
 use crate::domain::{BatchStatus, Capacity, JobObservation, Ppm};
 use crate::experience::FARGATE_SPOT;
+use crate::experience::durations::Lengths;
 use crate::run::{HostRecord, Leg, Run, StepContext, depends_on_instance_end};
 
 /// How an instance ended is waited for so long, where an attempt's end depends on it: the two minutes
@@ -21,6 +22,7 @@ pub(super) fn step_context<'a>(
     run: &Run,
     leg: &Leg,
     class: &'a Class,
+    lengths: Lengths,
     host: Option<&HostRecord>,
     now: Timestamp,
 ) -> StepContext<'a> {
@@ -28,7 +30,7 @@ pub(super) fn step_context<'a>(
     let submits = shared.mode == Mode::Submit;
     StepContext {
         class,
-        lengths: shared.lengths(run, class),
+        lengths,
         now,
         hazard_per_hour: hazard(shared, leg, host),
         has_steady_capacity: submits && has_steady_capacity(shared, run, class),

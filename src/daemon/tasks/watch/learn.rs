@@ -50,7 +50,7 @@ impl Watch {
             let environment =
                 experience.environments.entry(record.environment.clone()).or_default();
             let placed = record.host.as_ref().map(HostRecord::pool);
-            environment.record(window.duration(), placed, interrupted, now);
+            environment.record(window, placed, interrupted, now);
             if let Some(pool) = watched_pool(record) {
                 let hazards = Arc::make_mut(&mut experience.hazards);
                 hazards.record(&record.site.account_region(), &pool, window, interrupted);
