@@ -139,6 +139,7 @@ fn entry(attempt: &AttemptRecord) -> Entry {
         waste: Usd::ZERO,
         share: Share::WHOLE,
         charged: Window::new(at(0), at(625)),
+        kept_millis: None,
         first_hour_credit: false,
     };
     Entry {

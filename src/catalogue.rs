@@ -110,6 +110,12 @@ pub enum Policy {
     Model,
     /// While an interruption at the last moment would still leave room for a full run on demand.
     FitOnly,
+    /// Whenever it can be had, until the last moment at which a run on demand still meets the deadline
+    /// (Wu et al., "Can't Be Late", NSDI'24, §3.1).
+    Greedy,
+    /// Of work with checkpoints: as long as it is as far as an even pace towards the deadline would have it,
+    /// on demand while it is behind, and back once it is two changeovers ahead (ibid. §3.3).
+    UniformProgress,
 }
 
 /// What becomes of a run when nobody can tell whether its last submission ran.

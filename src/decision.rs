@@ -8,12 +8,15 @@ mod effective;
 mod keep;
 mod later;
 mod outlook;
+mod pace;
+mod returning;
 mod turning;
 mod verify;
 
 pub use candidate::assess;
 pub use choose::decide;
 pub use outlook::Outlook;
+pub use returning::{Return, Running, better_elsewhere, may_return};
 pub use turning::{Change, TurningPoint, turning_points};
 pub use verify::{Violation, verify};
 

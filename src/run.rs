@@ -39,8 +39,8 @@ pub use intent::{
 pub use moment::must_look_at;
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
-pub use step::{Action, Observation, Step, StepContext, is_too_risky, saved, step};
-pub use terms::PriceTerms;
+pub use step::{Action, Observation, Step, StepContext, is_too_risky, saved, step, useful};
+pub use terms::{Checkpoints, PriceTerms};
 pub use unaccounted::{Unaccounted, may_run_again, run_again};
 pub use wait::{
     StopRequest, Then, Turns, Upstream, Verdict, Wait, WhySkipped, release, waits_for_place,

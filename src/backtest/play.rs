@@ -132,6 +132,7 @@ impl Play<'_> {
     fn leave_steady(&mut self) {
         if let Some(since) = self.steady_since.take() {
             self.progress += self.kept_of((self.at - since).max(0));
+            self.legs = self.legs.saturating_add(1);
         }
     }
 

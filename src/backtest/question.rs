@@ -69,9 +69,19 @@ pub(super) fn moment(millis: i64) -> Timestamp {
 impl Backtest {
     /// What the daemon decides.
     pub(super) fn decision(&self, kind: &Prepared, leg: &Leg<'_>) -> Decision {
+        self.ask(kind, leg, decide)
+    }
+
+    /// What `answer` says to what the daemon asks of the leg.
+    pub(super) fn ask<T>(
+        &self,
+        kind: &Prepared,
+        leg: &Leg<'_>,
+        answer: impl FnOnce(&Question<'_>) -> T,
+    ) -> T {
         let environments: Vec<&Environment> =
             kind.environments.iter().map(|environment| &**environment).collect();
-        decide(&Question {
+        answer(&Question {
             class: leg.class,
             environments,
             resources: kind.resources,

@@ -7,13 +7,14 @@ use super::play::{Play, millis};
 use super::question::{Choice, Leg, Spot, choice_of, moment};
 use super::{Launch, Policy};
 use crate::catalogue::{Class, Restart};
-use crate::domain::{Ppm, UsdPerHour};
+use crate::decision::{Running, better_elsewhere, decide, may_return};
+use crate::domain::{LegCause, Ppm, UsdPerHour};
 use crate::experience::durations::Lengths;
 use crate::experience::{EnvironmentExperience, Experience};
 use crate::policy::baseline::{Baseline, Beyond};
 use crate::policy::outlook::{Survival, tick_secs};
 use crate::policy::{Lasting, Mode, Phase};
-use crate::run::{StepContext, is_too_risky};
+use crate::run::{StepContext, is_too_risky, useful};
 
 impl Play<'_> {
     /// What to do now; `None` when every allowed leg was used.
@@ -45,18 +46,31 @@ impl Play<'_> {
             Policy::FitOnly => (&self.kind.fit_only, self.opening.fit_only),
             _ => (&self.kind.model, self.opening.model),
         };
-        if self.legs == 0 {
-            return Some(match opening {
-                // A hold is asked again, not repeated.
-                Choice::Wait { until } if until <= self.at => self.asked(class),
-                other => other,
-            });
+        if let Some(since) = self.steady_since {
+            return Some(self.stays_or_returns(class, since));
         }
-        (self.legs < class.max_legs).then(|| self.asked(class))
+        let choice = match opening {
+            // A hold is asked again, not repeated.
+            Choice::Wait { until } if self.legs == 0 && until <= self.at => self.asked(class),
+            other if self.legs == 0 => other,
+            _ if self.legs >= class.max_legs => return None,
+            _ => self.asked(class),
+        };
+        Some(match choice {
+            Choice::Steady { price, until: None } => {
+                Choice::Steady { price, until: self.asked_again(class, self.at + self.start_up()) }
+            }
+            other => other,
+        })
     }
 
     fn asked(&self, class: &Class) -> Choice {
-        let leg = Leg {
+        let decision = self.backtest.decision(self.kind, &self.leg(class));
+        choice_of(self.kind, &decision, self.opening.reference)
+    }
+
+    fn leg<'a>(&'a self, class: &'a Class) -> Leg<'a> {
+        Leg {
             class,
             at: self.at,
             deadline: self.deadline(),
@@ -64,9 +78,56 @@ impl Play<'_> {
             legs: self.legs,
             progress_millis: self.progress,
             experience: self.learnt.as_ref().unwrap_or(&self.backtest.experience),
+        }
+    }
+
+    /// When it is asked whether a run that has capacity which is not taken back goes back: at its next
+    /// checkpoint, when the least is lost.
+    fn asked_again(&self, class: &Class, from: i64) -> Option<i64> {
+        match class.restart {
+            Restart::Checkpoint { interval, .. } if may_return(class) => {
+                Some(from + millis(interval).max(60_000))
+            }
+            _ => None,
+        }
+    }
+
+    /// Of a run that began on such capacity at `since`.
+    fn stays_or_returns(&self, class: &Class, since: i64) -> Choice {
+        let (kept, done) = self.kept_and_done(self.at - since);
+        let leg = Leg {
+            cause: LegCause::Returned,
+            legs: self.legs + 1,
+            progress_millis: self.progress + kept,
+            ..self.leg(class)
         };
-        let decision = self.backtest.decision(self.kind, &leg);
-        choice_of(self.kind, &decision, self.opening.reference)
+        self.backtest.ask(self.kind, &leg, |question| {
+            let decision = decide(question);
+            let steady = decision.candidates.iter().filter(|it| !it.capacity.is_interruptible());
+            let steady = steady.filter(|it| it.price.is_some()).min_by_key(|it| it.price);
+            let price = steady.and_then(|it| it.price).unwrap_or(self.opening.reference);
+            let returns = steady.is_some_and(|it| {
+                let started_at = moment(since);
+                let running = Running { environment: &it.environment, started_at, done };
+                better_elsewhere(question, running).is_some()
+            });
+            match returns {
+                true => choice_of(self.kind, &decision, self.opening.reference),
+                false => Choice::Steady { price, until: self.asked_again(class, self.at) },
+            }
+        })
+    }
+
+    /// What an attempt that ran for so long leaves in its checkpoint, milliseconds, and what is done with it
+    /// in all.
+    fn kept_and_done(&self, ran: i64) -> (i64, SignedDuration) {
+        let ran = ran.max(0);
+        let restore = match self.class().restart {
+            Restart::Checkpoint { restore, .. } => restore,
+            Restart::FromZero => SignedDuration::ZERO,
+        };
+        let useful = useful(SignedDuration::from_millis(ran), restore, self.progress > 0);
+        (self.kept_of(ran), SignedDuration::from_millis(self.progress) + useful)
     }
 
     /// The published rules, which know a deadline and capacity that is not taken back.
@@ -151,6 +212,7 @@ impl Play<'_> {
             hazard_per_hour: self.hazard(environment, launch),
             has_steady_capacity,
             is_array: false,
+            returns: None,
         };
         let remaining = SignedDuration::from_millis(expected - (last - since).max(0));
         is_too_risky(remaining, context).then_some(last)

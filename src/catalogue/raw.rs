@@ -112,7 +112,9 @@ toml_table! {
         /// the time to restore one.
         restart: RestartText, default "\"from-zero\"";
         /// How it is decided whether spot is worth trying: `model`, by the expected cost of the best course
-        /// from here, or `fit-only`, while a full run on demand still fits after a late interruption.
+        /// from here; `fit-only`, while a full run on demand still fits after a late interruption; `greedy`,
+        /// until the last moment for a run on demand; `uniform-progress`, for work with checkpoints, while
+        /// it keeps an even pace towards its deadline.
         policy: PolicyText, default "\"model\"";
         /// Who repeats a failed attempt. `spotcron` submits each attempt by itself and can change the
         /// environment; `batch` sends the job's `retry_strategy`, which repeats on the same queue.
@@ -123,7 +125,8 @@ toml_table! {
         /// How often an attempt that failed by itself (non-zero exit) is repeated, from 0 to 99.
         /// Interruptions do not count.
         failure_retries: Whole<0, 99>, default "0";
-        /// How long a submission may wait in RUNNABLE on spot before it is moved.
+        /// How long a submission may wait in RUNNABLE on spot before it is moved. Under `greedy` and
+        /// `uniform-progress` the default is the deadline.
         wait_budget: DurationText, default "\"15m\"";
         /// Spot above this price, in USD per hour for the job's share of the instance, is not used.
         max_price_usd_per_hour: Price, optional "\"0.25\"";

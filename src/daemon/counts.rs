@@ -73,6 +73,7 @@ pub fn counts_of(run: &Run, at: Timestamp, kind: &RunEventKind) -> Vec<(Counter,
         | RunEventKind::LookedUp { .. }
         | RunEventKind::SubmitFailed { .. }
         | RunEventKind::StopRequested { .. }
+        | RunEventKind::GoesBack { .. }
         | RunEventKind::Settled { .. } => Vec::new(),
     }
 }

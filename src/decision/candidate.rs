@@ -14,6 +14,9 @@ use crate::experience::{
 };
 use crate::market::EnvironmentMarket;
 
+/// How long it takes until an attempt that is to be given up is looked at.
+const GIVEN_UP_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+
 /// The mixture over an environment's pools, of the job's share.
 #[derive(Debug, Default)]
 struct Mixture {
@@ -128,7 +131,7 @@ pub(super) fn billed_once(question: &Question<'_>) -> SignedDuration {
     let work = question.lengths.expected_after(question.progress) + restore(question);
     match question.class.policy {
         Policy::Model => question.class.start_up + work,
-        Policy::FitOnly => work,
+        Policy::FitOnly | Policy::Greedy | Policy::UniformProgress => work,
     }
 }
 
@@ -158,9 +161,9 @@ pub(super) fn margin(question: &Question<'_>) -> SignedDuration {
 
 /// The least time before the deadline at which interruptible capacity may still be started: an
 /// interruption at the last moment must leave room to finish on demand, at the length that is planned with.
-/// From zero: two full runs (policy "fit-only"), or one and a moment (policy "model", which gives an
-/// attempt up in time). Checkpointed (Uniform Progress' safety net,
-/// NSDI'24 §3.3): the work, two starts, and what one interruption loses.
+/// From zero: two full runs (policy "fit-only"), or one and a moment (policies "model" and "greedy", which
+/// give an attempt up in time). Checkpointed (Uniform Progress' safety net, NSDI'24 §3.3): the work, two
+/// starts, and what one interruption loses.
 pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
     let Class { start_up, restart, policy, .. } = question.class;
     let work = question.lengths.planned_after(question.progress) + restore(question);
@@ -169,6 +172,7 @@ pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
             let run = *start_up + work - margin(question);
             SignedDuration::from_secs(outlook::room_secs(run.as_secs())) + margin(question)
         }
+        Restart::FromZero if *policy == Policy::Greedy => *start_up + work + GIVEN_UP_WITHIN,
         Restart::FromZero => (*start_up + work) * 2,
         Restart::Checkpoint { interval, restore } => work + (*start_up + *restore) * 2 + *interval,
     }
@@ -177,8 +181,11 @@ pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
 /// Expected repeated work as a part of `work`, for exponential lifetimes.
 /// From zero: billed time to success is (e^(λL) − 1)/λ for exponential lifetimes, so the rework is
 /// (e^x − 1)/x − 1 with x = λL. Checkpointed every τ with restore r: each interruption loses τ/2 + r
-/// on average (Young 1974), so λ(τ/2 + r).
+/// on average (Young 1974), so λ(τ/2 + r). Greedy and Uniform Progress know no risk.
 fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
+    if matches!(class.policy, Policy::Greedy | Policy::UniformProgress) {
+        return Ppm::ZERO;
+    }
     let hazard = hazard_per_hour.to_ratio();
     match class.restart {
         Restart::FromZero => {

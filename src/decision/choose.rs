@@ -6,8 +6,8 @@ use super::candidate::{assess, billed_once, late_secs, time_needed};
 use super::effective::cost_of;
 use super::keep::stay;
 use super::later::better_later;
-use super::{Candidate, Decision, Guard, Question, Reason, budget};
-use crate::catalogue::{Environment, WhenPriceUnknown};
+use super::{Candidate, Decision, Guard, Question, Reason, budget, pace};
+use crate::catalogue::{Environment, Policy, WhenPriceUnknown};
 use crate::domain::{Ppm, Usd};
 use crate::experience::Breaker;
 
@@ -226,7 +226,7 @@ fn hold(now: Timestamp) -> (Option<usize>, Vec<Reason>) {
     (None, vec![Reason::Hold { until }])
 }
 
-/// The wait budget, cut short where the deadline asks for it or the model would wait no longer. `None` where
+/// The wait budget, cut short where the deadline asks for it or the policy would wait no longer. `None` where
 /// nothing could ever take over: what is unusable now may be usable by then, and whoever moves the run asks
 /// again.
 fn wait_until(
@@ -244,8 +244,14 @@ fn wait_until(
     let budget = question.now.checked_add(question.class.wait_budget).ok();
     let latest =
         question.deadline_at.and_then(|deadline| deadline.checked_sub(time_needed(question)).ok());
-    let patience = chosen.outlook.as_ref().and_then(|outlook| {
-        question.now.checked_add(SignedDuration::from_secs(outlook.patience_secs)).ok()
-    });
+    let patience = match question.class.policy {
+        // Whether there is capacity is seen once it had the time to start.
+        Policy::UniformProgress => pace::falls_behind_at(question).and_then(|at| {
+            question.now.checked_add(question.class.start_up).ok().map(|least| at.max(least))
+        }),
+        _ => chosen.outlook.as_ref().and_then(|outlook| {
+            question.now.checked_add(SignedDuration::from_secs(outlook.patience_secs)).ok()
+        }),
+    };
     [budget, latest, patience].into_iter().flatten().min().map(|at| at.max(question.now))
 }

@@ -97,6 +97,10 @@ fn room_for_an_interruption(question: &Question<'_>) -> SignedDuration {
             let run = SignedDuration::from_secs(one_run_and_a_tick((start + expected).as_secs()));
             run + (work - expected)
         }
+        // It stays until the last moment, and is looked at once a minute.
+        Restart::FromZero if question.class.policy == Policy::Greedy => {
+            start + work + SignedDuration::from_secs(60)
+        }
         Restart::FromZero => start + work + start + work,
         Restart::Checkpoint { interval, restore } => {
             start + restore + work + interval + start + restore
@@ -118,7 +122,7 @@ fn billed_once(question: &Question<'_>) -> SignedDuration {
     let work = work_left(question, question.lengths.expected);
     match question.class.policy {
         Policy::Model => question.class.start_up + work,
-        Policy::FitOnly => work,
+        Policy::FitOnly | Policy::Greedy | Policy::UniformProgress => work,
     }
 }
 

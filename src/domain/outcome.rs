@@ -30,6 +30,8 @@ pub enum LegCause {
     Stopped,
     /// Somebody asked for the run to go on elsewhere.
     Moved,
+    /// It was stopped on capacity that is not taken back, to go on where it costs less.
+    Returned,
 }
 
 impl LegCause {
@@ -52,6 +54,7 @@ impl LegCause {
             LegCause::Retried => "retried",
             LegCause::Stopped => "stopped",
             LegCause::Moved => "moved",
+            LegCause::Returned => "returned",
         }
     }
 }

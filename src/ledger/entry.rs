@@ -59,13 +59,17 @@ impl Unpriced {
 pub struct Priced {
     /// What it cost.
     pub cost: Usd,
-    /// What the same seconds would have cost on demand; zero where on demand it would not have run.
+    /// What the time that was kept would have cost on demand; zero where on demand it would not have run.
     pub on_demand: Usd,
-    /// The part of `cost` that bought nothing (interrupted, infrastructure, moved).
+    /// The part of `cost` that bought nothing: of attempts that were interrupted, broken or moved all that
+    /// no checkpoint kept, and the restore of one.
     pub waste: Usd,
     pub share: Share,
     /// The time that was charged.
     pub charged: Window,
+    /// Of that, what nothing had to repeat. `None` on lines from before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_millis: Option<i64>,
     /// Set when AWS does not charge it: reclaimed in the instance's first hour.
     pub first_hour_credit: bool,
 }

@@ -1,16 +1,17 @@
 //! From an ended attempt and the evidence to its line in the ledger.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cost::{
     PriceMode, charged_window, credit_is_ruled_out, fargate_cost, first_hour_credit, spot_accrual,
 };
+use crate::domain::amount::div_half_even;
 use crate::domain::{
     Accrual, AttemptEnd, Capacity, InstanceEnd, InstanceFacts, InstanceShape, Lifecycle, Ppm,
     Share, Usd, UsdPerHour, Window,
 };
 use crate::market::{FargatePrice, FargateRate, PriceSeries};
-use crate::run::AttemptRecord;
+use crate::run::{AttemptRecord, Checkpoints};
 
 use super::{Entry, EntryState, Priced, Unpriced};
 
@@ -33,6 +34,8 @@ pub struct Evidence<'a> {
     /// The user's own price of Fargate Spot, as a discount off the list price. No Savings Plan covers
     /// Fargate Spot.
     pub fargate_spot_discount: Option<Ppm>,
+    /// What the attempt keeps where it is cut short.
+    pub checkpoints: Option<Checkpoints>,
 }
 
 /// The ledger's line for an attempt that ended; `None` while it runs, or as long as its record
@@ -107,10 +110,10 @@ fn on_instance(
         .ok_or(Unpriced::ShareUnknown)?;
     let list = evidence.on_demand.ok_or(Unpriced::OnDemandPriceUnknown)?;
     let on_demand_price = list.scaled(Ppm::ONE - evidence.on_demand_discount);
-    let on_demand = Accrual::of(on_demand_price, charged.millis()).to_usd(share);
+    let on_demand = |millis| Accrual::of(on_demand_price, millis).to_usd(share);
     let credit = first_hour_credit(instance);
     let cost = match &instance.lifecycle {
-        Lifecycle::OnDemand => on_demand,
+        Lifecycle::OnDemand => on_demand(charged.millis()),
         Lifecycle::Spot if credit => Usd::ZERO,
         Lifecycle::Spot => evidence
             .spot
@@ -119,11 +122,13 @@ fn on_instance(
             .to_usd(share),
         Lifecycle::Other(_) => return Err(Unpriced::UnsupportedLifecycle),
     };
-    let amounts = Amounts { cost, on_demand, share, charged, credit };
+    let kept_millis = kept_millis(attempt, evidence, charged, end);
+    let amounts =
+        Amounts { cost, on_demand: on_demand(kept_millis), share, charged, kept_millis, credit };
     Ok(if is_certain(instance, ran.end, end) {
-        EntryState::Final(amounts.of(end))
+        EntryState::Final(amounts.priced())
     } else {
-        EntryState::Provisional(amounts.of(end))
+        EntryState::Provisional(amounts.priced())
     })
 }
 
@@ -149,18 +154,40 @@ fn on_fargate(
 ) -> Result<EntryState, Unpriced> {
     let resources = attempt.resources.ok_or(Unpriced::ShareUnknown)?;
     let list = evidence.fargate.ok_or(Unpriced::FargatePriceUnknown)?.rate();
-    let of = |rate: FargateRate| {
-        fargate_cost(rate, &resources, ran.millis()).ok_or(Unpriced::FargatePriceUnknown)
+    let of = |rate: FargateRate, millis| {
+        fargate_cost(rate, &resources, millis).ok_or(Unpriced::FargatePriceUnknown)
     };
-    let on_demand = of(list.less(evidence.on_demand_discount))?;
+    let on_demand = list.less(evidence.on_demand_discount);
     let cost = match (attempt.capacity, evidence.fargate_spot_discount) {
-        (Capacity::FargateSpot, Some(discount)) => of(list.less(discount))?,
+        (Capacity::FargateSpot, Some(discount)) => of(list.less(discount), ran.millis())?,
         (Capacity::FargateSpot, None) => return Err(Unpriced::FargateSpotDiscountUnknown),
-        _ => on_demand,
+        _ => of(on_demand, ran.millis())?,
     };
+    let kept_millis = kept_millis(attempt, evidence, ran, end);
+    let on_demand = of(on_demand, kept_millis)?;
     let share = Share::WHOLE;
-    let amounts = Amounts { cost, on_demand, share, charged: ran, credit: false };
-    Ok(EntryState::Final(amounts.of(end)))
+    let amounts = Amounts { cost, on_demand, share, charged: ran, kept_millis, credit: false };
+    Ok(EntryState::Final(amounts.priced()))
+}
+
+/// How much of the charged time on demand would have taken, too: all of an attempt that ended by itself and
+/// nothing of another; where there are checkpoints, what nothing had to repeat.
+fn kept_millis(
+    attempt: &AttemptRecord,
+    evidence: &Evidence<'_>,
+    charged: Window,
+    end: AttemptEnd,
+) -> i64 {
+    let kept = match evidence.checkpoints {
+        None if end.ended_by_itself() => charged.duration(),
+        None => SignedDuration::ZERO,
+        Some(checkpoints) => {
+            // Of attempts that Batch repeats, all but the first have one to begin with.
+            let restored = checkpoints.restored || attempt.key.number > 1;
+            Checkpoints { restored, ..checkpoints }.kept(charged.duration(), end)
+        }
+    };
+    kept.as_millis() as i64
 }
 
 struct Amounts {
@@ -168,19 +195,26 @@ struct Amounts {
     on_demand: Usd,
     share: Share,
     charged: Window,
+    kept_millis: i64,
     credit: bool,
 }
 
 impl Amounts {
-    /// On demand would have run each attempt that ended by itself once, and none of the others.
-    fn of(self, end: AttemptEnd) -> Priced {
-        let by_itself = end.ended_by_itself();
+    /// On demand would have run what was kept once, and nothing else.
+    fn priced(self) -> Priced {
+        let (charged, lost) = (self.charged.millis(), self.charged.millis() - self.kept_millis);
+        let waste = match lost {
+            0 => 0,
+            lost if lost == charged => self.cost.nanos(),
+            lost => div_half_even(self.cost.nanos() * i128::from(lost), i128::from(charged)),
+        };
         Priced {
             cost: self.cost,
-            on_demand: if by_itself { self.on_demand } else { Usd::ZERO },
-            waste: if by_itself { Usd::ZERO } else { self.cost },
+            on_demand: self.on_demand,
+            waste: Usd::from_nanos(waste),
             share: self.share,
             charged: self.charged,
+            kept_millis: Some(self.kept_millis),
             first_hour_credit: self.credit,
         }
     }
@@ -194,6 +228,7 @@ fn free(charged: Window) -> Priced {
         waste: Usd::ZERO,
         share: Share::ZERO,
         charged,
+        kept_millis: Some(charged.millis()),
         first_hour_credit: false,
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{StopRequest, Unaccounted, Wait, WhySkipped};
-use crate::decision::Decision;
+use crate::decision::{Decision, Return};
 use crate::domain::{
     AttemptEnd, BatchJobId, BatchStatus, Capacity, EnvironmentName, InstanceType, LegCause, RunId,
     RunOutcome, Usd, Zone,
@@ -90,6 +90,12 @@ pub enum RunEventKind {
     StopRequested {
         leg: u16,
         cause: LegCause,
+    },
+    /// The leg has capacity that is not taken back, and the rest is expected to cost less elsewhere.
+    GoesBack {
+        leg: u16,
+        #[serde(flatten)]
+        to: Return,
     },
     AttemptEnded {
         leg: u16,

@@ -1,12 +1,16 @@
 //! What a run that is at Batch does next: a pure function of the run, what Batch shows, and the time.
 
 mod indices;
+mod stopping;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::moment::{LOOK_AHEAD, last_move};
-use super::{Leg, Progress, Run, RunEventKind, RunState, Then, note_deadline, unaccounted};
-use crate::catalogue::{Class, Policy, Restart, RetryOwner};
+pub(super) use self::stopping::cause_of_stop;
+pub use self::stopping::is_too_risky;
+use self::stopping::{move_window, only_cancels, reason_to_stop, stop_action};
+use super::{Leg, Progress, Run, RunEventKind, RunState, note_deadline, unaccounted};
+use crate::catalogue::{Class, Restart, RetryOwner};
+use crate::decision::Return;
 use crate::domain::{
     AttemptEnd, BatchStatus, InstanceType, JobObservation, LegCause, Ppm, RunOutcome, Zone,
 };
@@ -14,7 +18,6 @@ use crate::experience::durations::Lengths;
 use crate::mutation::{self, Mutation};
 use crate::run::classify::STOP_PREFIX;
 use crate::run::records::is_time_limit_cancel;
-use crate::schedule::StopKind;
 
 /// What Batch shows of the last leg.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,8 @@ pub struct StepContext<'a> {
     pub has_steady_capacity: bool,
     /// Whether the leg is an array job without mapped indices, whose retries are Batch's.
     pub is_array: bool,
+    /// Where the run goes on instead of on the capacity that is not taken back, which it has.
+    pub returns: Option<&'a Return>,
 }
 
 /// A call to make after the step is durable.
@@ -72,12 +77,6 @@ const INVISIBLE: SignedDuration = SignedDuration::from_mins(10);
 const REPEAT_STOP: SignedDuration = SignedDuration::from_secs(45);
 /// A leg lost to infrastructure waits this long, doubled with each leg, before the next.
 const INFRASTRUCTURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
-/// A risk of interruption above this, at the last moment at which on-demand capacity still meets the
-/// deadline, moves a running attempt.
-const ACCEPTED_RISK: Ppm = Ppm(50_000);
-/// The model comes to that moment more often, as it begins attempts later.
-const ACCEPTED_RISK_OF_THE_MODEL: Ppm = Ppm(10_000);
-
 /// Advances `run` (in state Watching or Stopping) by one observation.
 pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step {
     let mut next = run.clone();
@@ -100,7 +99,10 @@ pub fn step(run: &Run, seen: Observation<'_>, context: StepContext<'_>) -> Step 
                 if let (RunState::Stopping { cause, .. }, RunState::Watching) =
                     (next.state, run.state)
                 {
-                    events.push(RunEventKind::StopRequested { leg: last_index(&next), cause });
+                    let leg = last_index(&next);
+                    let back = context.returns.filter(|_| cause == LegCause::Returned);
+                    events.extend(back.map(|to| RunEventKind::GoesBack { leg, to: to.clone() }));
+                    events.push(RunEventKind::StopRequested { leg, cause });
                     if mutation::active(Mutation::FallbackBeforeFailed) {
                         next.state = RunState::NeedsLeg { cause, not_before: context.now };
                     }
@@ -284,9 +286,14 @@ pub fn saved(
     restore: SignedDuration,
     restored: bool,
 ) -> i64 {
-    let useful = if restored { ran - restore } else { ran };
     let interval_millis = interval.as_millis().max(1);
-    (useful.as_millis().max(0) / interval_millis * interval_millis) as i64
+    (useful(ran, restore, restored).as_millis() / interval_millis * interval_millis) as i64
+}
+
+/// The work of such an attempt, saved or not.
+pub fn useful(ran: SignedDuration, restore: SignedDuration, restored: bool) -> SignedDuration {
+    let useful = if restored { ran - restore } else { ran };
+    useful.max(SignedDuration::ZERO)
 }
 
 /// The job goes on: let it, or stop it?
@@ -323,108 +330,4 @@ fn steer(
             None => (None, RunState::Watching),
         },
     }
-}
-
-/// Whether the stop leaves alone what was placed meanwhile.
-fn only_cancels(run: &Run, cause: LegCause) -> bool {
-    match cause {
-        LegCause::Starved => true,
-        LegCause::Stopped | LegCause::Moved => {
-            run.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Cancel)
-        }
-        _ => false,
-    }
-}
-
-fn stop_action(cause: LegCause, run: &Run, leg: &Leg) -> Action {
-    if let (LegCause::Stopped | LegCause::Moved, Some(stop)) = (cause, &run.stop) {
-        let reason = format!("{STOP_PREFIX}{}", stop.reason);
-        return match stop.kind {
-            StopKind::Cancel => Action::Cancel { reason },
-            StopKind::Terminate => Action::Terminate { reason },
-        };
-    }
-    match cause {
-        LegCause::Starved => Action::Cancel {
-            reason: format!("{STOP_PREFIX}{NO_CAPACITY}{} within the wait budget", leg.environment),
-        },
-        _ => Action::Terminate { reason: format!("{STOP_PREFIX}{DEADLINE_HOLDS}") },
-    }
-}
-
-/// How the reasons of stops begin after which the run goes on.
-const NO_CAPACITY: &str = "no capacity in ";
-const DEADLINE_HOLDS: &str = "moved on demand so that the deadline holds";
-
-/// Why a leg was stopped, from the reason that Batch hands back, where the run goes on after it.
-pub(super) fn cause_of_stop(reason: &str) -> Option<LegCause> {
-    let ours = reason.strip_prefix(STOP_PREFIX)?;
-    let starved = ours.starts_with(NO_CAPACITY).then_some(LegCause::Starved);
-    starved.or_else(|| ours.starts_with(DEADLINE_HOLDS).then_some(LegCause::DeadlineNear))
-}
-
-fn reason_to_stop(
-    run: &Run,
-    leg: &Leg,
-    status: BatchStatus,
-    progress: Option<&Progress>,
-    context: StepContext<'_>,
-) -> Option<LegCause> {
-    if let Some(stop) = run.stop_in_force()
-        && (stop.kind == StopKind::Terminate || status.is_waiting())
-    {
-        return Some(match stop.then {
-            Then::End => LegCause::Stopped,
-            Then::MoveOnDemand => LegCause::Moved,
-        });
-    }
-    let legs_left = run.counted_legs().len() < usize::from(context.class.max_legs);
-    if !leg.capacity.is_interruptible() || !context.has_steady_capacity || !legs_left {
-        return None;
-    }
-    if status.is_waiting() {
-        // Also while PENDING or SUBMITTED: nothing was placed, so nothing is lost.
-        let some_wait = progress.is_none_or(|progress| progress.waiting > 0);
-        let is_over = leg.wait_until.is_some_and(|at| context.now >= at);
-        return (some_wait && is_over).then_some(LegCause::Starved);
-    }
-    let in_danger = match progress {
-        Some(progress) => indices::in_danger(run, progress, context),
-        None => deadline_in_danger(run, leg, context),
-    };
-    in_danger.then_some(LegCause::DeadlineNear)
-}
-
-/// Whether a placed attempt must be moved now, because this is the last moment at which a run from
-/// zero on demand still meets the deadline, and staying is too risky. Checkpointed work keeps what
-/// it has when it is interrupted, so that staying never loses the room that is left (policy: never
-/// leave spot while it runs). An attempt that already ran longer than planned stays: starting
-/// over would take as long again.
-fn deadline_in_danger(run: &Run, leg: &Leg, context: StepContext<'_>) -> bool {
-    if !move_window(run, context) {
-        return false;
-    }
-    let Some(started) = leg.started_at else { return true };
-    let remaining = context.lengths.planned - context.now.duration_since(started);
-    is_too_risky(remaining, context)
-}
-
-/// Whether this is the last moment at which a run from zero on demand still meets the deadline.
-fn move_window(run: &Run, context: StepContext<'_>) -> bool {
-    let left = last_move(run, context.class, &context.lengths)
-        .map(|last| last.duration_since(context.now));
-    left.is_some_and(|left| !left.is_negative() && left <= LOOK_AHEAD)
-}
-
-/// Whether capacity that has to stay for `remaining` is too likely to be taken back.
-pub fn is_too_risky(remaining: SignedDuration, context: StepContext<'_>) -> bool {
-    if remaining <= SignedDuration::ZERO {
-        return false;
-    }
-    let exposure = context.hazard_per_hour.to_ratio() * remaining.as_secs_f64() / 3600.0;
-    let accepted = match context.class.policy {
-        Policy::Model => ACCEPTED_RISK_OF_THE_MODEL,
-        Policy::FitOnly => ACCEPTED_RISK,
-    };
-    Ppm::from_ratio(-(-exposure).exp_m1()) > accepted
 }

@@ -13,6 +13,7 @@ mod durations;
 mod edges;
 mod exactly_once;
 mod fargate;
+mod going_back;
 mod http;
 mod kill;
 mod late_looks;

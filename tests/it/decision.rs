@@ -9,6 +9,8 @@ mod lengths;
 mod model;
 mod money;
 mod prices;
+mod published;
+mod returning;
 mod risk;
 mod robust;
 
@@ -280,7 +282,8 @@ prop_compose! {
         spot in prop::collection::vec(price(), 0..5),
         list in price(),
         age_mins in 0i64..90,
-        deadline_mins in prop::option::of(-60i64..2000),
+        (deadline_mins, allowed_mins) in
+            (prop::option::of(-60i64..2000), prop::option::of(1i64..3000)).boxed(),
         duration_mins in 1i64..1000,
         checkpoint in prop::option::of((1i64..60, 0i64..10)),
         rule in prop_oneof![Just(WhenPriceUnknown::OnDemand), Just(WhenPriceUnknown::Spot), Just(WhenPriceUnknown::Hold)],
@@ -294,7 +297,12 @@ prop_compose! {
         age_step in 0i64..20,
         placements in prop::collection::vec(0u64..9, 5),
         // A model has a table to solve first: seldom, so that two thousand cases remain quick.
-        policy in prop_oneof![19 => Just(Policy::FitOnly), 1 => Just(Policy::Model)],
+        policy in prop_oneof![
+            10 => Just(Policy::FitOnly),
+            4 => Just(Policy::Greedy),
+            5 => Just(Policy::UniformProgress),
+            1 => Just(Policy::Model),
+        ].boxed(),
         starved_mins in prop::option::of(0i64..2000),
         // Parts of the stated length, in percent, and what is done already.
         learnt in prop::option::of((20i64..300, 0i64..200, 1u32..100)),
@@ -335,6 +343,7 @@ prop_compose! {
             ..samples::lengths(&case.class)
         });
         case.class.policy = policy;
+        case.class.deadline = allowed_mins.map(samples::mins);
         case.class.when_price_unknown = rule;
         case.class.max_price = max_price.map(|price| price.parse().unwrap());
         case.class.min_saving = Ppm::from_percent(min_saving);

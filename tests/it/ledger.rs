@@ -5,6 +5,7 @@ mod checks;
 mod counters;
 mod exposition;
 mod fixture;
+mod kept;
 mod published;
 mod reconciliation;
 mod reference;

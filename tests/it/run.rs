@@ -1,6 +1,7 @@
 //! The state machine of a run at Batch, case by case.
 
 mod indices;
+mod returning;
 mod worked;
 
 use jiff::{SignedDuration, Timestamp};
@@ -67,6 +68,7 @@ fn look(run: &Run, job: Option<&JobObservation>, look: Look<'_>) -> Step {
             hazard_per_hour: look.hazard,
             has_steady_capacity: true,
             is_array: false,
+            returns: None,
         },
     )
 }
@@ -270,6 +272,7 @@ fn an_array_that_was_placed_before_the_cancel_is_kept_unless_children_are_lost()
             hazard_per_hour: Ppm::ZERO,
             has_steady_capacity: true,
             is_array: true,
+            returns: None,
         };
         let step = step(&stopping, seen, context);
         assert_eq!(step.action, None, "children that Batch repeats are not cancelled either");

@@ -56,6 +56,8 @@ choices! {
     PolicyText(Policy) = "policy" {
         "model" => Policy::Model,
         "fit-only" => Policy::FitOnly,
+        "greedy" => Policy::Greedy,
+        "uniform-progress" => Policy::UniformProgress,
     }
     /// Who repeats.
     RetryOwnerText(RetryOwner) = "retry-owner" {

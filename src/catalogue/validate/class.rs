@@ -60,7 +60,7 @@ pub(super) fn check(
         retry_owner: raw.retry_owner.as_ref().map_or(RetryOwner::Spotcron, |o| o.value.0),
         max_legs: raw.max_legs.as_ref().map_or(MAX_LEGS, |legs| legs.value.get()),
         failure_retries: raw.failure_retries.as_ref().map_or(0, |count| count.value.get()),
-        wait_budget: duration(&raw.wait_budget).unwrap_or(WAIT_BUDGET),
+        wait_budget: duration(&raw.wait_budget).unwrap_or_else(|| default_wait_budget(raw)),
         max_price: raw.max_price_usd_per_hour.as_ref().map(|price| price.value.0),
         max_cost: raw.max_cost_usd_per_run.as_ref().map(|cost| cost.value.0),
         min_saving: percent(&raw.min_saving_percent, MIN_SAVING),
@@ -81,6 +81,7 @@ pub(super) fn check(
         labels,
     };
     check_deadline(raw, &class, &mut scope);
+    check_pace(raw, &class, &mut scope);
     let resolved: Option<Vec<&Arc<Environment>>> =
         class.environments.iter().map(|name| known.environments.get(name.as_str())).collect();
     if let Some(environments) = resolved {
@@ -90,6 +91,15 @@ pub(super) fn check(
         });
     }
     Some(class)
+}
+
+/// Two policies are about waiting for spot as long as the deadline lets them.
+fn default_wait_budget(raw: &RawClass) -> SignedDuration {
+    match raw.policy.as_ref().map(|policy| policy.value.0) {
+        Some(Policy::Greedy | Policy::UniformProgress) => duration(&raw.deadline),
+        _ => None,
+    }
+    .unwrap_or(WAIT_BUDGET)
 }
 
 fn duration(value: &Option<Located<DurationText>>) -> Option<SignedDuration> {
@@ -180,6 +190,22 @@ fn check_deadline(raw: &RawClass, class: &Class, scope: &mut Scope<'_>) {
         let hint = "lengthen `deadline`, or correct `expected_duration` and `start_up`";
         scope.error("deadline-too-short", &located.span, &problem, hint);
     }
+}
+
+/// A pace is kept by progress that survives, towards a deadline.
+fn check_pace(raw: &RawClass, class: &Class, scope: &mut Scope<'_>) {
+    let Some(policy) = raw.policy.as_ref().filter(|_| class.policy == Policy::UniformProgress)
+    else {
+        return;
+    };
+    let missing = match (class.restart, class.deadline) {
+        (Restart::FromZero, _) => "every interruption takes all progress",
+        (_, None) => "there is no `deadline` to pace it by",
+        _ => return,
+    };
+    let problem = format!("`uniform-progress` cannot work here: {missing}");
+    let hint = "say `restart = { checkpoint_interval = … }` and `deadline`, or take \"model\" or \"greedy\"";
+    scope.error("no-pace", &policy.span, &problem, hint);
 }
 
 /// Contradictions between the policy and the kinds of capacity.

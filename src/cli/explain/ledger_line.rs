@@ -64,16 +64,23 @@ impl LedgerLine {
 
 fn arithmetic(entry: &Entry, priced: &Priced) -> Vec<String> {
     let mut text = vec![cost(entry, priced)];
-    let saved = priced.on_demand - priced.cost;
+    let (saved, charged) = (priced.on_demand - priced.cost, priced.charged.millis());
+    let partly = priced.kept_millis.filter(|kept| (1..charged).contains(kept));
+    text.extend(partly.map(|kept| {
+        let lost = charged - kept;
+        let ran = if entry.end.ended_by_itself() { "restored" } else { "repeated or restored" };
+        format!("Of that time {} brought the work forward; {} were {ran}.", secs(kept), secs(lost))
+    }));
+    let time = if partly.is_some() { "that work" } else { "the same time" };
     if priced.on_demand != Usd::ZERO && saved == Usd::ZERO {
-        text.push("On demand the same time would have cost the same.".to_owned());
+        text.push(format!("On demand {time} would have cost the same."));
     } else if priced.on_demand != Usd::ZERO {
         let verb = if saved.is_negative() { "lost" } else { "saved" };
         let ratio = saved.ratio_to(priced.on_demand).unwrap_or(Ppm::ZERO);
         text.push(format!(
-            "On demand the same time would have cost {}{}: {verb} {}, {}.",
+            "On demand {time} would have cost {}{}: {verb} {}, {}.",
             value::usd_exact(priced.on_demand),
-            rate(priced.on_demand, priced),
+            rate(priced.on_demand, priced.share, priced.kept_millis.unwrap_or(charged)),
             value::usd_exact(if saved.is_negative() { -saved } else { saved }),
             if saved.is_negative() { Ppm(-ratio.0) } else { ratio }
         ));
@@ -114,27 +121,29 @@ fn cost(entry: &Entry, priced: &Priced) -> String {
         "Cost {} = {} x {part} x the {kind} price{}.",
         value::usd_exact(priced.cost),
         ran(priced),
-        rate(priced.cost, priced)
+        rate(priced.cost, priced.share, priced.charged.millis())
     )
 }
 
 /// The charged time in seconds, to the millisecond where it is not whole.
 fn ran(priced: &Priced) -> String {
-    let millis = priced.charged.millis();
+    secs(priced.charged.millis())
+}
+
+fn secs(millis: i64) -> String {
     match millis % 1000 {
         0 => format!("{} s", millis / 1000),
         rest => format!("{}.{rest:03} s", millis / 1000),
     }
 }
 
-/// The mean price of the whole instance that `amount` amounts to.
-fn rate(amount: Usd, priced: &Priced) -> String {
-    let divisor = priced.share.num() * i128::from(priced.charged.millis());
+/// The mean price of the whole instance that `amount` for the share of so much time amounts to.
+fn rate(amount: Usd, share: Share, millis: i64) -> String {
+    let divisor = share.num() * i128::from(millis);
     if divisor <= 0 {
         return String::new();
     }
-    let an_hour =
-        Usd::from_nanos(div_half_even(amount.nanos() * 3_600_000 * priced.share.den(), divisor));
+    let an_hour = Usd::from_nanos(div_half_even(amount.nanos() * 3_600_000 * share.den(), divisor));
     format!(" ({} an hour on average)", value::usd(an_hour))
 }
 

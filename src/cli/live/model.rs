@@ -164,6 +164,7 @@ impl LiveModel {
                 return;
             }
             RunEventKind::OverBudget { .. }
+            | RunEventKind::GoesBack { .. }
             | RunEventKind::LookedUp { .. }
             | RunEventKind::DuplicateFound { .. }
             | RunEventKind::DeadlineUnreachable { .. }
@@ -198,6 +199,7 @@ fn tone(kind: &RunEventKind) -> Tone {
         | RunEventKind::Backfilled { .. }
         | RunEventKind::Retried { .. }
         | RunEventKind::Submitted { .. }
+        | RunEventKind::GoesBack { .. }
         | RunEventKind::Started { .. } => Tone::Plain,
         RunEventKind::Decided { cause: LegCause::Scheduled, decision, .. }
             if decision.chosen.is_some() =>

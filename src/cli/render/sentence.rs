@@ -172,6 +172,7 @@ pub fn cause(cause: LegCause) -> &'static str {
         LegCause::Retried => "somebody asked for a retry",
         LegCause::Stopped => "it is to end",
         LegCause::Moved => "it is to go on where capacity is not taken back",
+        LegCause::Returned => "the rest is expected to cost less elsewhere",
     }
 }
 
@@ -303,6 +304,7 @@ pub const fn event_label(kind: &RunEventKind) -> &'static str {
         RunEventKind::SubmitFailed { .. } => "submit-failed",
         RunEventKind::Started { .. } => "started",
         RunEventKind::StopRequested { .. } => "stop-requested",
+        RunEventKind::GoesBack { .. } => "goes-back",
         RunEventKind::AttemptEnded { .. } => "attempt-ended",
         RunEventKind::DeadlineMissed => "deadline-missed",
         RunEventKind::OverBudget { .. } => "over-budget",
@@ -359,6 +361,12 @@ pub fn event(kind: &RunEventKind) -> String {
         RunEventKind::StopRequested { leg, cause: why } => {
             format!("Leg {leg} was asked to stop because {}.", cause(*why))
         }
+        RunEventKind::GoesBack { leg, to } => format!(
+            "What leg {leg} still has to do costs {} there, and is expected to cost {} in {}.",
+            usd(to.staying),
+            usd(to.going),
+            to.environment
+        ),
         RunEventKind::AttemptEnded { leg, child, end, reason, .. } => {
             ended(*leg, *child, *end, reason.as_deref())
         }

@@ -3,7 +3,7 @@
 
 mod answers;
 mod outcome;
-mod question;
+pub(super) mod question;
 mod refusals;
 mod sending;
 
@@ -13,12 +13,15 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::answers::becomes_uncertain;
-use self::outcome::{expected_price, goes_over_budget, held_until, is_wanted_now, put_off};
+use self::outcome::{
+    expected_price, goes_over_budget, held_until, is_wanted_now, leg_terms, put_off,
+};
 use self::question::{Known, Next};
 use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
+use crate::decision::decide;
 use crate::domain::{IndexSet, LegCause, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
@@ -122,7 +125,7 @@ impl Dispatch {
         };
         let containers = load.array_size.map_or(1, u32::from);
         let leg = Next { catalogue: &catalogue, run, class, job, cause, containers };
-        let decision = known.decide(&self.shared, &leg, now);
+        let decision = known.ask(&self.shared, &leg, now, decide);
         note_unreachable(&mut next, decision.late_secs(), &mut late);
         let leg_index = next.legs.len() as u16;
         match decision.chosen.as_ref().and_then(|name| catalogue.environments.get(name)) {
@@ -134,9 +137,8 @@ impl Dispatch {
             Some(environment) => {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let expected_price = expected_price(&decision, environment);
-                let terms = PriceTerms::of(Some(class), Some(environment));
-                let terms = Some(PriceTerms { expected_price, ..terms });
-                next.legs.push(Leg { terms, ..load.on(leg) });
+                let terms = PriceTerms { expected_price, ..leg_terms(run, class, environment) };
+                next.legs.push(Leg { terms: Some(terms), ..load.on(leg) });
                 known.sent(&class.name, &environment.name, now);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.

@@ -195,6 +195,7 @@ impl Settle {
                 fargate: fargate.as_ref(),
                 on_demand_discount: terms.on_demand_discount,
                 fargate_spot_discount: terms.fargate_spot_discount,
+                checkpoints: terms.checkpoints,
             },
         );
         let known = self.line_before(&attempt.key);

@@ -6,6 +6,7 @@ mod hosts;
 mod late_looks;
 mod learn;
 mod looks;
+mod returning;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use self::context::{no_more_legs, step_context, waits_for_instance_end};
 use self::hosts::Hosts;
 use self::late_looks::LateLooks;
 use self::looks::Looks;
+use super::dispatch::question::Known;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
 use crate::domain::{BatchJobId, BatchStatus, JobName, JobObservation, LegCause, RunId, Site};
@@ -26,7 +28,7 @@ use crate::experience::durations::{Lengths, Worked};
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    array_as_one, array_as_placed, attempt_records, progress, step, worst_end,
+    StepContext, array_as_one, array_as_placed, attempt_records, progress, step, worst_end,
 };
 use crate::schedule::StopKind;
 
@@ -57,6 +59,8 @@ struct Answers {
 #[derive(Default)]
 struct Findings {
     change: Change,
+    /// Where some run may go back to capacity that is taken back.
+    known: Option<Known>,
     ended: Vec<ToSettle>,
     /// Attempts that had ended before, and of which something else is known now.
     revised: Vec<AttemptRecord>,
@@ -71,6 +75,16 @@ struct Pending {
     site: Site,
     job_id: BatchJobId,
     action: Action,
+}
+
+/// The job as one, with what its children show; of mapped indices also while some wait.
+fn with_children(
+    job: &JobObservation,
+    is_mapped: bool,
+    children: &[Option<&JobObservation>],
+) -> JobObservation {
+    let children = children.iter().copied().flatten();
+    if is_mapped { array_as_placed(job, children) } else { array_as_one(job, children) }
 }
 
 impl Watch {
@@ -141,10 +155,7 @@ impl Watch {
             child_ids(leg).map(|id| jobs.get(&id)).collect();
         let mapped = leg.indices.as_ref().filter(|_| leg.array_size.is_some());
         let shown = children.clone();
-        let whole = jobs.get(job_id).map(|job| match mapped {
-            Some(_) => array_as_placed(job, shown.iter().copied().flatten()),
-            None => array_as_one(job, shown.iter().copied().flatten()),
-        });
+        let whole = jobs.get(job_id).map(|job| with_children(job, mapped.is_some(), &shown));
         let job = whole.as_ref();
         let undecided =
             |job: &JobObservation| waits_for_instance_end(&self.hosts, job, leg.capacity, now);
@@ -178,8 +189,9 @@ impl Watch {
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
         let lengths = self.shared.lengths(run, &class);
+        let back = self.returns(run, job, &catalogue, &class, findings.known.as_ref(), now);
         let context = step_context(&self.shared, run, leg, &class, lengths, host, now);
-        let stepped = step(run, seen, context);
+        let stepped = step(run, seen, StepContext { returns: back.as_ref(), ..context });
         findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
         self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, &lengths, now);
         if let Some(next) = stepped.run {
@@ -206,6 +218,7 @@ impl Watch {
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<(), TaskError> {
+        findings.known = self.known(runs).await?;
         for run in runs {
             self.advance(run, jobs, now, findings).await?;
         }

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Findings, allowed, breaker, room_for_an_interruption, takes_the_job, work_left};
-use crate::catalogue::WhenPriceUnknown;
+use crate::catalogue::{Policy, WhenPriceUnknown};
 use crate::decision::{Candidate, Decision, Guard, Question, Reason};
 
 /// A hold for want of prices is this short, so that a deadline this much further off can wait.
@@ -43,7 +43,7 @@ pub(super) fn check(question: &Question<'_>, decision: &Decision, found: &mut Fi
         longest_wait(question, decision, chosen).filter(|_| chosen.capacity.is_interruptible());
     found.rule(
         decision.wait_until == until,
-        "waiting for spot ends with the budget, or earlier where the deadline or the model asks for it",
+        "waiting for spot ends with the budget, or earlier where the deadline or the policy asks for it",
     );
 }
 
@@ -260,8 +260,33 @@ fn longest_wait(
         (Some(budget), Some(last_start)) => budget.min(last_start),
         (one, other) => one.or(other)?,
     };
-    // The model may have less patience than the class has budget.
-    let patience = chosen.outlook.as_ref().map(|outlook| outlook.patience_secs);
-    let patience = patience.map(|secs| question.now + SignedDuration::from_secs(secs));
+    // The policy may have less patience than the class has budget.
+    let patience = match question.class.policy {
+        Policy::UniformProgress => in_step_until(question),
+        _ => chosen
+            .outlook
+            .as_ref()
+            .map(|outlook| question.now + SignedDuration::from_secs(outlook.patience_secs)),
+    };
     Some(patience.map_or(ends, |patience| patience.min(ends)).max(question.now))
+}
+
+/// How long a run that stands still has done as large a part of its work as has gone of its time: the last
+/// millisecond at which that holds, but as long as a start takes at least.
+fn in_step_until(question: &Question<'_>) -> Option<Timestamp> {
+    let (work, time) =
+        (question.lengths.expected.as_millis(), question.class.deadline?.as_millis());
+    let due = question.deadline_at? - question.class.deadline?;
+    let done = question.progress.as_millis().min(work);
+    let keeps_step = |gone: i128| gone * work <= done * time;
+    let (mut gone, mut step) = (0_i128, time.max(1));
+    while step > 0 {
+        if gone + step <= time && keeps_step(gone + step) {
+            gone += step;
+        } else {
+            step /= 2;
+        }
+    }
+    let until = due + SignedDuration::from_millis(gone as i64);
+    (work > 0 && time > 0).then(|| until.max(question.now + question.class.start_up))
 }

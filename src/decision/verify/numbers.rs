@@ -157,7 +157,9 @@ fn check_risk(
         "under the model interruptible capacity with a price has an outlook",
     );
     let risk = candidate.hazard_per_hour.to_ratio();
+    let looks_away = matches!(question.class.policy, Policy::Greedy | Policy::UniformProgress);
     let repeated = match question.class.restart {
+        _ if looks_away => 0.0,
         Restart::FromZero => {
             repeated_from_zero(risk * billed_once(question).as_secs_f64() / 3600.0)
         }

@@ -3,8 +3,8 @@
 use anstream::adapter::strip_str;
 use spotcron::cli::reference::command_line;
 use spotcron::cli::render::sentence;
-use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Reason};
-use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome, UsdPerHour};
+use spotcron::decision::{ForcedOnDemand, ForcedScope, Guard, Reason, Return};
+use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome, Usd, UsdPerHour};
 use spotcron::ledger::Unpriced;
 use spotcron::market::Absurdity;
 use spotcron::run::{RunEventKind, RunState, Unaccounted};
@@ -159,7 +159,15 @@ fn events() -> Vec<RunEventKind> {
         LegCause::OutcomeUnknown,
         LegCause::Refused,
         LegCause::Retried,
+        LegCause::Returned,
     ];
+    let usd = Usd::from_nanos;
+    let to = Return {
+        environment: "spot".into(),
+        staying: usd(3_210_000_000),
+        going: usd(1_080_000_000),
+    };
+    events.push(RunEventKind::GoesBack { leg: 1, to });
     events.extend(causes.map(|cause| RunEventKind::StopRequested { leg: 1, cause }));
     events.extend(AttemptEnd::ALL.map(|end| ended(None, end, None)));
     events.extend(RunOutcome::ALL.map(|outcome| RunEventKind::Ended { outcome }));

@@ -123,6 +123,7 @@ impl World {
                 hazard_per_hour: Ppm::from_ratio(HAZARD_PER_HOUR),
                 has_steady_capacity: true,
                 is_array: false,
+                returns: None,
             };
             if step(&run, seen, context).action.is_some() {
                 return Some(now);

@@ -21,6 +21,7 @@ fn priced(cost: i128, on_demand: i128, waste: i128) -> Priced {
         waste: Usd::from_nanos(waste),
         share: Share::WHOLE,
         charged: between(0, 3600),
+        kept_millis: None,
         first_hour_credit: false,
     }
 }

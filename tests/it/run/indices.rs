@@ -105,6 +105,7 @@ fn look(run: &Run, parent: BatchStatus, children: &[JobObservation], case: &Case
         hazard_per_hour: case.hazard,
         has_steady_capacity: true,
         is_array: false,
+        returns: None,
     };
     step(run, observation, context)
 }

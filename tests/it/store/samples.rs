@@ -135,6 +135,7 @@ pub fn priced(nanos: i128) -> Priced {
         waste: Usd::from_nanos(nanos / 2),
         share: Share::new(22, 52).unwrap(),
         charged: Window::new(at(10), at(20)),
+        kept_millis: None,
         first_hour_credit: true,
     }
 }

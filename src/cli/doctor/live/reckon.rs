@@ -111,6 +111,7 @@ impl Session<'_> {
             fargate: look.fargate.as_ref(),
             on_demand_discount: terms.on_demand_discount,
             fargate_spot_discount: terms.fargate_spot_discount,
+            checkpoints: terms.checkpoints,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::catalogue::Environment;
+use crate::catalogue::{Class, Environment};
 use crate::decision::{Decision, Reason};
 use crate::domain::UsdPerHour;
-use crate::run::{PutOff, Run, RunEventKind};
+use crate::run::{Checkpoints, PriceTerms, PutOff, Run, RunEventKind};
 
 /// When a run that is held back is decided anew.
 pub(super) fn held_until(decision: &Decision, now: Timestamp) -> Timestamp {
@@ -37,6 +37,16 @@ pub(super) fn has_to_do_with_people(run: &Run) -> bool {
 pub(super) fn expected_price(decision: &Decision, chosen: &Environment) -> Option<UsdPerHour> {
     let candidate = decision.candidates.iter().find(|c| c.environment == chosen.name)?;
     candidate.price
+}
+
+/// The catalogue's part in the price of the run's next leg.
+pub(super) fn leg_terms(run: &Run, class: &Class, environment: &Environment) -> PriceTerms {
+    let terms = PriceTerms::of(Some(class), Some(environment));
+    // Of an array each child keeps its own; the run does not know which began.
+    let of_an_array = run.last_leg().is_some_and(|leg| leg.array_size.is_some());
+    let restored = run.progress_millis > 0 || of_an_array;
+    let checkpoints = terms.checkpoints.map(|it| Checkpoints { restored, ..it });
+    PriceTerms { checkpoints, ..terms }
 }
 
 /// Marks a run that a leg brings above its budget; told once.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::has_to_do_with_people;
 use crate::catalogue::{Catalogue, Class, Job};
 use crate::daemon::Shared;
-use crate::decision::{Decision, Question, decide};
+use crate::decision::Question;
 use crate::domain::{ClassName, EnvironmentName, LegCause, Resources, RunId, Usd};
 use crate::experience::{InFlight, Sent};
 use crate::ledger::spent;
@@ -16,7 +16,7 @@ use crate::ports::StoreError;
 use crate::run::{InUse, Run, Trigger};
 
 /// What is known of all runs together while several are decided.
-pub(super) struct Known {
+pub(in crate::daemon::tasks) struct Known {
     /// Nothing where no environment has covered hours.
     in_use: Option<InUse>,
     /// Of the runs that are decided, those whose class has a budget.
@@ -28,7 +28,10 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) async fn of(shared: &Shared, runs: &[Arc<Run>]) -> Result<Self, StoreError> {
+    pub(in crate::daemon::tasks) async fn of(
+        shared: &Shared,
+        runs: &[Arc<Run>],
+    ) -> Result<Self, StoreError> {
         let catalogue = shared.catalogue.load_full();
         let in_use = InUse::matters(&catalogue).then(|| {
             InUse::of(&catalogue, shared.book.open_where(|_| true).iter().map(Arc::as_ref))
@@ -67,14 +70,20 @@ impl Known {
         }
     }
 
-    /// Where `next` leg of a run goes.
-    pub(super) fn decide(&self, shared: &Shared, next: &Next<'_>, now: Timestamp) -> Decision {
+    /// What `answer` says to the question where `next` leg of a run goes.
+    pub(in crate::daemon::tasks) fn ask<T>(
+        &self,
+        shared: &Shared,
+        next: &Next<'_>,
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>) -> T,
+    ) -> T {
         let Next { catalogue, run, class, job, cause, containers } = *next;
         let market = shared.market.load();
         let of_class = shared.controls.load().forced(&class.name, now);
         // A copy: a decision may solve a table, and who learns does not wait for that.
         let experience = shared.experience().of(&class.name, &class.environments);
-        decide(&Question {
+        answer(&Question {
             class,
             environments: catalogue
                 .environments_of(class)
@@ -109,7 +118,7 @@ impl Known {
 
 /// A leg that is to be decided.
 #[derive(Clone, Copy)]
-pub(super) struct Next<'a> {
+pub(in crate::daemon::tasks) struct Next<'a> {
     pub catalogue: &'a Catalogue,
     pub run: &'a Run,
     pub class: &'a Class,

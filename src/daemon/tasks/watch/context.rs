@@ -35,6 +35,7 @@ pub(super) fn step_context<'a>(
         hazard_per_hour: hazard(shared, leg, host),
         has_steady_capacity: submits && has_steady_capacity(shared, run, class),
         is_array: leg.array_size.is_some() && leg.indices.is_none(),
+        returns: None,
     }
 }
 

@@ -222,6 +222,7 @@ pub fn priced(
         waste: usd(waste),
         share,
         charged: Window::new(moment(from), moment(until)),
+        kept_millis: None,
         first_hour_credit: false,
     }
 }
