@@ -18,7 +18,7 @@ use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, Usd};
 use crate::experience::durations::Durations;
-use crate::experience::{Experience, InFlight};
+use crate::experience::{Advice, Experience, InFlight};
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
 use crate::run::{InUse, in_flight};
@@ -89,6 +89,8 @@ pub struct Inputs<'a> {
     pub catalogue: &'a Catalogue,
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
+    /// Spot Advisor's table, where the settings name one.
+    pub advice: Option<Advice>,
     pub now: Timestamp,
     /// [`crate::decision::decide`], or a test's.
     pub decide: fn(&Question<'_>) -> Decision,
@@ -160,10 +162,13 @@ pub async fn run(
     store: Option<&dyn Store>,
     inputs: Inputs<'_>,
 ) -> Result<Report, CliError> {
-    let known = match store {
+    let mut known = match store {
         Some(store) => Known::read(store, inputs.catalogue).await?,
         None => Known::default(),
     };
+    if let Some(advice) = &inputs.advice {
+        Arc::make_mut(&mut known.experience.hazards).advise(Arc::new(advice.clone()));
+    }
     let jobs = selected(args, inputs.catalogue)?;
     let enabled = jobs.len();
     let from = args.from.map_or(inputs.now, |from| from.after(inputs.now));

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::durations::{Durations, Lengths};
-use crate::experience::{Experience, InFlight};
+use crate::experience::{Advice, Experience, InFlight};
 use crate::market::Market;
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -211,6 +211,16 @@ impl Shared {
 
     pub fn experience(&self) -> MutexGuard<'_, Experience> {
         lock(&self.experience)
+    }
+
+    /// From now on types are expected to compare as `advice` says. Whether that is news.
+    pub fn advise(&self, advice: Advice) -> bool {
+        let mut experience = self.experience();
+        let is_news = *experience.hazards.advice() != advice;
+        if is_news {
+            Arc::make_mut(&mut experience.hazards).advise(Arc::new(advice));
+        }
+        is_news
     }
 
     /// How long jobs took.

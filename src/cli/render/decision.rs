@@ -115,6 +115,9 @@ pub struct LevelView {
     /// Seen in these pools themselves.
     pub interruptions: u64,
     pub watched_secs: i64,
+    /// How their types compare with their region's average one, by Spot Advisor's table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advised_times_the_average: Option<Number>,
     /// `None` where nothing was learnt yet.
     #[serde(skip)]
     text: Option<String>,
@@ -122,16 +125,22 @@ pub struct LevelView {
 
 impl LevelView {
     fn of(name: &EnvironmentName, level: &Level) -> Self {
-        let &Level { factor, interruptions, watched_secs } = level;
+        let &Level { factor, interruptions, watched_secs, advised } = level;
         let seen = value::count(interruptions as usize, "interruption");
         let times = format!("risk {:.2} times the prior's", factor.to_ratio());
+        let said = advised.map_or_else(String::new, |advised| {
+            let times = advised.to_ratio();
+            format!("; Spot Advisor: {times:.2} times its region's average type")
+        });
         let learnt = interruptions > 0 || watched_secs > 0 || factor != Ppm::ONE;
         LevelView {
             times_the_prior: value::ratio_number(factor),
             interruptions,
             watched_secs,
-            text: learnt.then(|| {
-                format!("{name}: {seen} in {} watched, {times}.", value::seconds(watched_secs))
+            advised_times_the_average: advised.map(value::ratio_number),
+            text: (learnt || advised.is_some()).then(|| {
+                let watched = value::seconds(watched_secs);
+                format!("{name}: {seen} in {watched} watched, {times}{said}.")
             }),
         }
     }

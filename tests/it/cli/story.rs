@@ -97,6 +97,7 @@ fn fallback_chosen() -> Decision {
                     factor: Ppm(1_700_000),
                     interruptions: 3,
                     watched_secs: 40 * 3600,
+                    advised: Some(Ppm(1_300_000)),
                 }),
                 ..candidate("spot-a", Capacity::Spot, "0.1033", 170_000, "0.1265", guards)
             },
