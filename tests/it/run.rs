@@ -1,6 +1,7 @@
 //! The state machine of a run at Batch, case by case.
 
 mod indices;
+mod sizes;
 mod worked;
 
 use jiff::{SignedDuration, Timestamp};

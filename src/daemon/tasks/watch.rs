@@ -21,7 +21,9 @@ use self::late_looks::LateLooks;
 use self::looks::Looks;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{BatchJobId, BatchStatus, JobName, JobObservation, LegCause, RunId, Site};
+use crate::domain::{
+    BatchJobId, BatchStatus, InputSize, JobName, JobObservation, LegCause, RunId, Site,
+};
 use crate::experience::durations::{Lengths, Worked};
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
@@ -62,7 +64,7 @@ struct Findings {
     revised: Vec<AttemptRecord>,
     starved: Vec<Leg>,
     /// What ended attempts and runs show of how long their jobs take.
-    worked: Vec<(JobName, Worked)>,
+    worked: Vec<(JobName, Worked, Option<InputSize>)>,
     pending: Vec<Pending>,
 }
 
@@ -180,7 +182,7 @@ impl Watch {
         let lengths = self.shared.lengths(run, &class);
         let context = step_context(&self.shared, run, leg, &class, lengths, host, now);
         let stepped = step(run, seen, context);
-        findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
+        self.note_worked(findings, run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
         self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, &lengths, now);
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {

@@ -7,9 +7,9 @@ pub mod parts;
 
 use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
-use spotcron::domain::{AttemptEnd, Capacity, LegCause, Ppm, RunOutcome, Share, Usd};
+use spotcron::domain::{AttemptEnd, Capacity, InputSize, LegCause, Ppm, RunOutcome, Share, Usd};
 use spotcron::experience::Level;
-use spotcron::experience::durations::Lengths;
+use spotcron::experience::durations::{Lengths, Scaling};
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::schedule::{SkipReason, Skipped};
@@ -77,6 +77,7 @@ fn spot_chosen(clock: &str) -> Decision {
             finished: 17,
             unfinished: 2,
             percentile: 95,
+            scaling: Scaling::By(InputSize::parse("250000").unwrap()),
         }),
     }
 }
