@@ -156,7 +156,7 @@ fn learnt_lengths(bencher: Bencher<'_, '_>) {
         let length = mins(40 + number * 37 % 41);
         let whole = number % 5 > 0;
         let worked = if whole { Worked::Whole(length) } else { Worked::LongerThan(length) };
-        seen.record(worked, now());
+        seen.record(worked, None, now());
     }
     let zero = SignedDuration::ZERO;
     bencher.bench(|| divan::black_box(&seen).lengths(mins(60), 95, zero));

@@ -189,6 +189,8 @@ pub struct Job {
     pub enabled: bool,
     /// Each scheduled time has one run for each of these; one run where there are none.
     pub sets: Vec<Arc<ParameterSet>>,
+    /// Which parameter, or field of its sets, says how large a run's input is.
+    pub input_size_parameter: Option<Arc<str>>,
     /// One for all jobs whose submissions are equal.
     pub submission: Arc<Submission>,
 }

@@ -27,7 +27,9 @@ pub use driver::{Activation, Pace, Task, TaskError, Unpaced, run_virtual};
 pub use exposition::{StatusPage, ailments, is_ready, metrics_text, obstacles, status_page};
 pub use operate::{Asked, OnRecord, OperateError, operate};
 pub use realtime::{CronWakeSource, run_realtime};
-pub use reload::{LastReload, Reloads, reload, reload_tokens, watch_catalogue};
+pub use reload::{
+    LastReload, Reloads, reload, reload_spot_advisor, reload_tokens, watch_catalogue,
+};
 pub use service::{ServiceError, serve, serve_until};
 pub use shared::{AwaitedPrices, Bells, Cloud, FirstLook, Mode, Parts, Shared, Stopping, ToSettle};
 pub use status::{Status, TaskStatus};

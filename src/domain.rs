@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod capacity;
 mod index_set;
+mod input_size;
 mod moment;
 pub mod name;
 pub mod observation;
@@ -16,6 +17,7 @@ pub mod window;
 pub use amount::{Accrual, Ppm, Share, Usd, UsdPerHour};
 pub use capacity::{Architecture, Capacity, Lifecycle};
 pub use index_set::IndexSet;
+pub use input_size::InputSize;
 pub use moment::Moment;
 pub use name::{
     BatchJobId, BatchJobName, CalendarName, ClassName, EnvironmentName, InstanceId, InstanceType,

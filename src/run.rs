@@ -11,6 +11,7 @@ mod fresh;
 mod in_flight;
 mod in_use;
 mod indices;
+mod input_size;
 mod intent;
 mod moment;
 mod records;
@@ -33,6 +34,7 @@ pub use in_use::InUse;
 pub use indices::{
     INDEX_COUNT_VARIABLE, INDEX_MAP_VARIABLE, Indices, Progress, children_for, progress,
 };
+pub use input_size::size_of;
 pub use intent::{
     MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
 };

@@ -3,6 +3,7 @@
 mod load;
 mod raw;
 mod schema;
+pub mod spot_advisor;
 pub mod tokens;
 
 pub use load::{load, load_source};
@@ -114,6 +115,8 @@ pub struct ScheduleSettings {
 pub struct DecisionSettings {
     /// How long trouble keeps an environment out at first (`experience::Breaker`).
     pub cooldown: SignedDuration,
+    /// Spot Advisor's table, where there is one ([`spot_advisor`]).
+    pub spot_advisor_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +158,7 @@ impl Default for Settings {
                 unknown_after: secs(12 * 3600),
             },
             schedule: ScheduleSettings { catch_up_window: secs(3600), catch_up_limit: 100 },
-            decision: DecisionSettings { cooldown: secs(900) },
+            decision: DecisionSettings { cooldown: secs(900), spot_advisor_file: None },
             ledger: LedgerSettings { price_mode: PriceMode::InstanceHour },
             shutdown_grace: secs(20),
         }

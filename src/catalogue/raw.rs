@@ -218,6 +218,10 @@ toml_table! {
         /// (`.csv`), or JSON Lines (`.jsonl`, `.ndjson`). Its path begins where this file is. At most
         /// 50,000 lines, all different. Instead of `matrix`.
         parameters_file: String, optional "\"reports.csv\"";
+        /// One of `parameters`, or a field of its parameter sets, that says how large a run's input is: a
+        /// number to which its work is about in proportion, such as rows or bytes. How long runs take is then
+        /// learnt by size. Sizes are stored.
+        input_size_parameter: String, optional "\"rows\"";
         /// `false` keeps the job in the catalogue without running it.
         enabled: bool, default "true";
         /// The Batch job definition: `name:revision`, a name or an ARN. Without a revision the newest

@@ -9,6 +9,7 @@ mod class;
 mod covered;
 mod environment;
 mod fargate;
+mod input_size;
 mod job;
 mod names;
 mod role;

@@ -92,6 +92,7 @@ fn plan(show: &Shower, args: &plan::PlanArgs) -> Result<u8, CliError> {
     let inputs = plan::Inputs {
         catalogue: &catalogue,
         cooldown: settings.decision.cooldown,
+        advice: open::spot_advisor(&settings)?,
         now,
         decide: decision::decide,
     };

@@ -17,11 +17,11 @@ use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::doctor::StoreFacts;
 use crate::domain::EnvironmentName;
-use crate::experience::Breaker;
+use crate::experience::{Advice, Breaker};
 use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::run::in_flight;
 use crate::settings::tokens::{self, Tokens};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, spot_advisor};
 use crate::store::{self, SqliteStore};
 use crate::telemetry;
 
@@ -48,6 +48,14 @@ pub fn tokens(path: &Path) -> Result<Tokens, CliError> {
         }
         None => Err(refused("the file of tokens has errors", &diagnostics)),
     }
+}
+
+/// Spot Advisor's table, whole and valid, where the settings name one.
+pub fn spot_advisor(settings: &Settings) -> Result<Option<Advice>, CliError> {
+    let Some(path) = &settings.decision.spot_advisor_file else { return Ok(None) };
+    let (advice, diagnostics) = spot_advisor::load(path);
+    let message = "the table of Spot Advisor has errors";
+    advice.map(Some).ok_or_else(|| refused(message, &diagnostics))
 }
 
 /// Every finding, as the error of a verb that cannot go on.

@@ -13,15 +13,15 @@ use super::error::CliError;
 use super::explain::nearest;
 use super::render::decision::DecisionView;
 use super::render::{self, FAINT, Page, STRONG, sentence, value};
-use crate::catalogue::{Catalogue, Job};
+use crate::catalogue::{Catalogue, Job, Portion};
 use crate::control::{Controls, Pause};
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
-use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, Usd};
-use crate::experience::durations::Durations;
-use crate::experience::{Experience, InFlight};
+use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, RunId, Usd};
+use crate::experience::durations::{Durations, RunSize};
+use crate::experience::{Advice, Experience, InFlight};
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
-use crate::run::{InUse, in_flight};
+use crate::run::{InUse, Trigger, in_flight, run_of, size_of};
 
 const HELP: &str = "\
 Each run is decided as if it were due now, on the prices that the store holds now: a run of
@@ -89,6 +89,8 @@ pub struct Inputs<'a> {
     pub catalogue: &'a Catalogue,
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
+    /// Spot Advisor's table, where the settings name one.
+    pub advice: Option<Advice>,
     pub now: Timestamp,
     /// [`crate::decision::decide`], or a test's.
     pub decide: fn(&Question<'_>) -> Decision,
@@ -160,10 +162,13 @@ pub async fn run(
     store: Option<&dyn Store>,
     inputs: Inputs<'_>,
 ) -> Result<Report, CliError> {
-    let known = match store {
+    let mut known = match store {
         Some(store) => Known::read(store, inputs.catalogue).await?,
         None => Known::default(),
     };
+    if let Some(advice) = &inputs.advice {
+        Arc::make_mut(&mut known.experience.hazards).advise(Arc::new(advice.clone()));
+    }
     let jobs = selected(args, inputs.catalogue)?;
     let enabled = jobs.len();
     let from = args.from.map_or(inputs.now, |from| from.after(inputs.now));
@@ -257,7 +262,13 @@ fn planned(
         cause: LegCause::Scheduled,
         legs: 0,
         progress: SignedDuration::ZERO,
-        lengths: known.durations.lengths(&job.name, stated, percentile, SignedDuration::ZERO),
+        lengths: known.durations.lengths(
+            &job.name,
+            first_size(job, scheduled_for),
+            stated,
+            percentile,
+            SignedDuration::ZERO,
+        ),
         cooldown: inputs.cooldown,
         in_flight: &known.in_flight,
         forced: forced.as_ref(),
@@ -280,6 +291,14 @@ fn planned(
         decision: DecisionView::of(&decision),
         turning_points,
     })
+}
+
+/// How large the input of the first of its runs is.
+fn first_size(job: &Job, scheduled_for: Timestamp) -> RunSize {
+    let portion = Portion { set: job.sets.first().cloned(), indices: None };
+    let group = RunId::from(job.name.as_str());
+    let run = run_of(job, Trigger::Schedule, scheduled_for, &group, portion, scheduled_for);
+    size_of(&run, job)
 }
 
 impl render::Report for Report {

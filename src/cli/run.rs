@@ -73,6 +73,7 @@ mod real {
     async fn start(settings: Settings, mode: Mode) -> Result<(), CliError> {
         let catalogue = open::catalogue(&settings)?;
         let tokens = settings.http.tokens.as_deref().map(open::tokens).transpose()?;
+        let advice = open::spot_advisor(&settings)?;
         let calls = Arc::new(CallLog::default());
         let counting = Arc::clone(&calls);
         let observer = move |call: &ApiCall<'_>| {
@@ -114,6 +115,9 @@ mod real {
             settings,
         }));
         shared.restore().await?;
+        if let Some(advice) = advice {
+            shared.advise(advice);
+        }
         if let Some(tokens) = tokens {
             if !listen.ip().is_loopback() {
                 tracing::warn!(%listen, "tokens travel unencrypted; put TLS in front of the daemon");

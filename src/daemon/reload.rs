@@ -15,7 +15,7 @@ use super::Shared;
 use super::realtime::told_to_stop;
 use super::shared::lock;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::settings::tokens;
+use crate::settings::{spot_advisor, tokens};
 
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,6 +96,23 @@ pub fn reload_tokens(shared: &Shared) {
     }
 }
 
+/// Reads Spot Advisor's table again. One with errors changes nothing.
+pub fn reload_spot_advisor(shared: &Shared) {
+    let Some(path) = &shared.settings.decision.spot_advisor_file else { return };
+    let (advice, findings) = spot_advisor::load(path);
+    let Some(advice) = advice else {
+        let report = crate::diagnostic::render(&findings, false);
+        tracing::error!(
+            "the changed table of Spot Advisor has errors; the old one stays\n{report}"
+        );
+        return;
+    };
+    let regions = advice.regions();
+    if shared.advise(advice) {
+        tracing::info!(regions, "a changed table of Spot Advisor was taken over");
+    }
+}
+
 /// Every error in a sentence. A catalogue is refused for one error at least.
 fn errors_of(diagnostics: &[Diagnostic]) -> Vec<String> {
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
@@ -111,6 +128,7 @@ pub async fn watch_catalogue(
     let told = changed.clone();
     let mut named = shared.settings.catalogue.clone();
     named.extend(shared.settings.http.tokens.clone());
+    named.extend(shared.settings.decision.spot_advisor_file.clone());
     let mut watched: BTreeSet<PathBuf> = directories(&named).into_iter().collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = |event: &notify::Event| {
@@ -151,6 +169,7 @@ pub async fn watch_catalogue(
         let shared = Arc::clone(&shared);
         if let Err(error) = tokio::task::spawn_blocking(move || {
             reload_tokens(&shared);
+            reload_spot_advisor(&shared);
             reload(&shared);
         })
         .await

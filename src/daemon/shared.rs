@@ -12,12 +12,12 @@ use crate::catalogue::{Catalogue, Class};
 use crate::clock::Clock;
 use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
-use crate::experience::durations::{Durations, Lengths};
-use crate::experience::{Experience, InFlight};
+use crate::experience::durations::{Durations, Lengths, RunSize};
+use crate::experience::{Advice, Experience, InFlight};
 use crate::market::Market;
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
-use crate::run::{AttemptRecord, PriceTerms, Run, in_flight};
+use crate::run::{AttemptRecord, PriceTerms, Run, in_flight, size_of};
 use crate::settings::Settings;
 use crate::settings::tokens::Tokens;
 
@@ -213,6 +213,16 @@ impl Shared {
         lock(&self.experience)
     }
 
+    /// From now on types are expected to compare as `advice` says. Whether that is news.
+    pub fn advise(&self, advice: Advice) -> bool {
+        let mut experience = self.experience();
+        let is_news = *experience.hazards.advice() != advice;
+        if is_news {
+            Arc::make_mut(&mut experience.hazards).advise(Arc::new(advice));
+        }
+        is_news
+    }
+
     /// How long jobs took.
     pub fn durations(&self) -> MutexGuard<'_, Durations> {
         lock(&self.durations)
@@ -222,7 +232,14 @@ impl Shared {
     pub fn lengths(&self, run: &Run, class: &Class) -> Lengths {
         let progress = SignedDuration::from_millis(run.progress_millis);
         let (stated, percentile) = (class.expected_duration, class.planning_percentile);
-        self.durations().lengths(&run.job, stated, percentile, progress)
+        let size = self.input_size(run);
+        self.durations().lengths(&run.job, size, stated, percentile, progress)
+    }
+
+    /// How large the input of `run` is.
+    pub fn input_size(&self, run: &Run) -> RunSize {
+        let catalogue = self.catalogue.load();
+        catalogue.jobs.get(&run.job).map_or(RunSize::NotNamed, |job| size_of(run, job))
     }
 
     /// The legs that are out there, of environments whose breaker has opened.

@@ -2,9 +2,11 @@
 //! towards what its type, its region and the prior say, as little was seen of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::{Advice, Relative};
 use super::watched::PoolWatch;
 use crate::domain::{AccountRegion, InstanceType, Pool, Ppm, Window, Zone};
 use crate::policy::Phase;
@@ -22,7 +24,8 @@ pub const FARGATE_SPOT: &str = "fargate-spot";
 /// Kaldor, "Empirical Bayes estimates of age-standardized relative risks", Biometrics 43, 1987) it is 9 for
 /// types, which were all accelerated ones there, and 50 to 140 for the zones of a type.
 pub const REGION_STRENGTH: f64 = 1.0;
-/// As [`REGION_STRENGTH`], of an instance type in all zones, drawn towards its region.
+/// As [`REGION_STRENGTH`], of an instance type in all zones, drawn towards its region times what is advised
+/// of it ([`Advice`]).
 pub const TYPE_STRENGTH: f64 = 4.0;
 /// As [`REGION_STRENGTH`], of a pool, drawn towards its type.
 pub const POOL_STRENGTH: f64 = 50.0;
@@ -36,6 +39,10 @@ pub struct Level {
     pub interruptions: u64,
     /// How long they were watched: attempts ran there.
     pub watched_secs: i64,
+    /// How their types compare with the average type of the region by Spot Advisor's table, which is what
+    /// is expected of them before anything was seen; `None` where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advised: Option<Ppm>,
 }
 
 /// What was seen, and what the prior expects of the same time at the same ages.
@@ -61,6 +68,11 @@ impl Tally {
         }
     }
 
+    /// With so many times as much expected.
+    fn times(self, relative: f64) -> Tally {
+        Tally { expected: self.expected * relative, ..self }
+    }
+
     /// (seen + a · factor above) / (expected + a): the mean of a gamma distribution, a its shape, after what
     /// was seen (Clayton & Kaldor 1987).
     fn factor(self, strength: f64, above: f64) -> f64 {
@@ -73,12 +85,25 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Hazards {
     regions: BTreeMap<AccountRegion, RegionHazards>,
+    advice: Arc<Advice>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 struct RegionHazards {
     types: BTreeMap<InstanceType, TypeHazards>,
+    /// Each type's with what is advised of it: otherwise who uses only types of which many interruptions
+    /// are expected would find the region risky, and then those types twice as much.
     tally: Tally,
+}
+
+impl RegionHazards {
+    fn sum(&mut self, advised: Option<&Relative>) {
+        // Summed in one order, so that what is read from the store is what was learnt, to the last bit.
+        let types = self.types.iter().map(|(name, of_type)| {
+            of_type.tally.times(advised.and_then(|all| all.of(name.as_str())).unwrap_or(1.0))
+        });
+        self.tally = types.fold(Tally::default(), Tally::plus);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -105,11 +130,24 @@ impl Hazards {
         })
     }
 
+    /// From now on types are expected to compare as this says.
+    pub fn advise(&mut self, advice: Arc<Advice>) {
+        for (place, region) in &mut self.regions {
+            region.sum(advice.of(&place.region));
+        }
+        self.advice = advice;
+    }
+
+    /// How types are expected to compare.
+    pub fn advice(&self) -> &Advice {
+        &self.advice
+    }
+
     /// The levels of the pools of one region.
     pub fn levels(&self, place: &AccountRegion) -> Levels<'_> {
         let region = self.regions.get(place);
         let factor = region.map_or(1.0, |region| region.tally.factor(REGION_STRENGTH, 1.0));
-        Levels { region, factor, last: None }
+        Levels { region, advised: self.advice.of(&place.region), factor, last: None }
     }
 
     fn change(&mut self, place: &AccountRegion, pool: &Pool, change: impl FnOnce(&mut PoolWatch)) {
@@ -118,11 +156,9 @@ impl Hazards {
         let (watch, tally) = of_type.zones.entry(pool.zone.clone()).or_default();
         change(watch);
         *tally = Tally::of(watch);
-        // Summed in one order, so that what is read from the store is what was learnt, to the last bit.
         let zones = of_type.zones.values().map(|(_, tally)| *tally);
         of_type.tally = zones.fold(Tally::default(), Tally::plus);
-        let types = region.types.values().map(|of_type| of_type.tally);
-        region.tally = types.fold(Tally::default(), Tally::plus);
+        region.sum(self.advice.of(&place.region));
     }
 }
 
@@ -141,6 +177,7 @@ impl FromIterator<(AccountRegion, Pool, PoolWatch)> for Hazards {
 #[derive(Debug)]
 pub struct Levels<'a> {
     region: Option<&'a RegionHazards>,
+    advised: Option<&'a Relative>,
     factor: f64,
     last: Option<(InstanceType, OfType<'a>)>,
 }
@@ -148,7 +185,14 @@ pub struct Levels<'a> {
 #[derive(Debug, Clone, Copy)]
 struct OfType<'a> {
     seen: Option<&'a TypeHazards>,
+    advised: Option<f64>,
     factor: f64,
+}
+
+impl OfType<'_> {
+    fn level(&self, factor: f64, tally: Tally) -> Level {
+        Level { advised: self.advised.map(Ppm::from_ratio), ..level(factor, tally) }
+    }
 }
 
 impl<'a> Levels<'a> {
@@ -160,12 +204,12 @@ impl<'a> Levels<'a> {
     /// Of a type in all zones.
     pub fn of_type(&self, instance_type: &str) -> Level {
         let of_type = self.find(instance_type);
-        level(of_type.factor, of_type.seen.map_or(Tally::default(), |seen| seen.tally))
+        of_type.level(of_type.factor, of_type.seen.map_or(Tally::default(), |seen| seen.tally))
     }
 
     /// Of a pool.
     pub fn of_pool(&mut self, pool: &Pool) -> Level {
-        if self.region.is_none() {
+        if self.region.is_none() && self.advised.is_none() {
             return self.unknown();
         }
         let of_type = match &self.last {
@@ -176,15 +220,20 @@ impl<'a> Levels<'a> {
             }
         };
         match of_type.seen.and_then(|seen| seen.zones.get(&pool.zone)) {
-            Some((_, tally)) => level(tally.factor(POOL_STRENGTH, of_type.factor), *tally),
-            None => level(of_type.factor, Tally::default()),
+            Some((_, tally)) => of_type.level(tally.factor(POOL_STRENGTH, of_type.factor), *tally),
+            None => of_type.level(of_type.factor, Tally::default()),
         }
     }
 
     fn find(&self, instance_type: &str) -> OfType<'a> {
         let seen = self.region.and_then(|region| region.types.get(instance_type));
-        let factor = seen.map_or(self.factor, |seen| seen.tally.factor(TYPE_STRENGTH, self.factor));
-        OfType { seen, factor }
+        let advised = self.advised.and_then(|all| all.of(instance_type));
+        let tally = seen.map_or(Tally::default(), |seen| seen.tally);
+        let factor = match (seen, advised) {
+            (None, None) => self.factor,
+            _ => tally.factor(TYPE_STRENGTH, self.factor * advised.unwrap_or(1.0)),
+        };
+        OfType { seen, advised, factor }
     }
 }
 
@@ -193,6 +242,7 @@ fn level(factor: f64, tally: Tally) -> Level {
         factor: Ppm::from_ratio(factor),
         interruptions: tally.interruptions,
         watched_secs: tally.watched_secs,
+        advised: None,
     }
 }
 
@@ -203,6 +253,8 @@ pub struct LevelMixture {
     weight: i128,
     interruptions: u64,
     watched_secs: i64,
+    advised: i128,
+    is_advised: bool,
 }
 
 impl LevelMixture {
@@ -211,6 +263,8 @@ impl LevelMixture {
         self.weight += i128::from(weight);
         self.interruptions = self.interruptions.saturating_add(level.interruptions);
         self.watched_secs = self.watched_secs.saturating_add(level.watched_secs);
+        self.advised += i128::from(level.advised.unwrap_or(Ppm::ONE).0) * i128::from(weight);
+        self.is_advised |= level.advised.is_some();
     }
 
     /// `None` of nothing.
@@ -219,6 +273,7 @@ impl LevelMixture {
             factor: Ppm((self.factors / self.weight) as i64),
             interruptions: self.interruptions,
             watched_secs: self.watched_secs,
+            advised: self.is_advised.then(|| Ppm((self.advised / self.weight) as i64)),
         })
     }
 }

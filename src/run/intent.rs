@@ -69,15 +69,20 @@ pub fn batch_job_name(
 /// # Errors
 /// A template names what the run does not have, because the job was edited since.
 pub fn filled(run: &Run, job: &Job) -> Result<Filled, FillError> {
-    let none = BTreeMap::new();
-    job.submission.filled(Facts {
+    job.submission.filled(facts(run, job))
+}
+
+/// What its templates are filled with.
+pub(super) fn facts<'a>(run: &'a Run, job: &'a Job) -> Facts<'a> {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    Facts {
         run: &run.id,
         job: &run.job,
         scheduled_for: run.scheduled_for,
         zone: &job.schedule.time_zone,
         previous_success: run.previous_success,
-        set: run.set.as_ref().map_or(&none, |set| &set.fields),
-    })
+        set: run.set.as_ref().map_or(&NONE, |set| &set.fields),
+    }
 }
 
 /// The call that submits `leg`.

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::Settings;
-use super::raw::{KEYS_BY_TABLE, RawAws, RawHttp, RawLog, RawPeriods, RawSettings};
+use super::raw::{KEYS_BY_TABLE, RawAws, RawDecision, RawHttp, RawLog, RawPeriods, RawSettings};
 use crate::diagnostic::{Diagnostic, Source, has_errors};
 use crate::document::{
     DurationText, FromToml, Located, Parsed, Reader, Whole, is_region, parse, read_file, shown,
@@ -110,9 +110,7 @@ fn resolve(raw: RawSettings, check: &mut Check<'_>) -> Settings {
     if let Some(mode) = value(raw.ledger).price_mode {
         settings.ledger.price_mode = mode.value.0;
     }
-    if let Some(cooldown) = value(raw.decision).cooldown {
-        settings.decision.cooldown = cooldown.value.0;
-    }
+    resolve_decision(value(raw.decision), &folder, &mut settings, check);
     settings
 }
 
@@ -173,6 +171,24 @@ fn resolve_http(raw: RawHttp, folder: &Path, settings: &mut Settings, check: &mu
             let hint = "write an IP address and a port: \"127.0.0.1:9188\" or \"[::1]:9188\"";
             check.error(&span, &message, hint);
         }
+    }
+}
+
+fn resolve_decision(
+    raw: RawDecision,
+    folder: &Path,
+    settings: &mut Settings,
+    check: &mut Check<'_>,
+) {
+    if let Some(cooldown) = raw.cooldown {
+        settings.decision.cooldown = cooldown.value.0;
+    }
+    if let Some(Located { value, span }) = raw.spot_advisor_file {
+        if value.is_empty() {
+            let message = "`decision.spot_advisor_file` is empty";
+            check.error(&span, message, "name the file, or leave the key out");
+        }
+        settings.decision.spot_advisor_file = Some(folder.join(value));
     }
 }
 

@@ -155,6 +155,10 @@ toml_table! {
         /// one leg tries it, and each time that this fails the time doubles, up to eight times as long.
         /// "0s" never keeps one out.
         cooldown: DurationText, default "\"15m\"";
+        /// The table of AWS's Spot Advisor (`spot-advisor-data.json`), as you fetched it: how types compare
+        /// before anything was seen of them. Without it they are expected to be alike. Relative paths
+        /// start at this file's directory.
+        spot_advisor_file: String, optional "\"spot-advisor-data.json\"";
     }
 }
 

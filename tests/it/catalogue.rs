@@ -6,4 +6,5 @@ mod generated;
 mod hostile;
 mod settings;
 mod sharing;
+mod spot_advisor;
 mod tokens;

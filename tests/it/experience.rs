@@ -1,11 +1,13 @@
 //! How long jobs take: the estimate against its definition, what it may never do, and how often a run is
 //! longer than planned.
 
+mod sizes;
+
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spotcron::experience::durations::{Durations, JobDurations, Lengths, Worked};
+use spotcron::experience::durations::{Durations, JobDurations, Lengths, RunSize, Worked};
 
 use crate::samples::at;
 
@@ -18,10 +20,10 @@ fn secs(secs: i64) -> SignedDuration {
 fn seen(finished: &[i64], unfinished: &[i64]) -> JobDurations {
     let mut seen = JobDurations::default();
     for length in finished {
-        seen.record(Worked::Whole(secs(*length)), at(NOW));
+        seen.record(Worked::Whole(secs(*length)), None, at(NOW));
     }
     for length in unfinished {
-        seen.record(Worked::LongerThan(secs(*length)), at(NOW));
+        seen.record(Worked::LongerThan(secs(*length)), None, at(NOW));
     }
     seen
 }
@@ -89,14 +91,16 @@ fn a_run_that_is_under_way_is_one_of_the_longer_ones() {
 fn only_the_last_two_hundred_count_and_jobs_that_are_gone_are_forgotten() {
     let mut durations = Durations::default();
     let (old, new) = ("old".into(), "new".into());
-    (0..200).for_each(|_| durations.record(&old, Worked::Whole(secs(1000)), at(NOW)));
-    (0..200).for_each(|_| durations.record(&old, Worked::Whole(secs(500)), at(NOW)));
-    let of = |durations: &Durations| durations.lengths(&old, secs(500), 95, SignedDuration::ZERO);
+    (0..200).for_each(|_| durations.record(&old, Worked::Whole(secs(1000)), None, at(NOW)));
+    (0..200).for_each(|_| durations.record(&old, Worked::Whole(secs(500)), None, at(NOW)));
+    let of = |durations: &Durations| {
+        durations.lengths(&old, RunSize::NotNamed, secs(500), 95, SignedDuration::ZERO)
+    };
     assert_eq!((of(&durations).planned, of(&durations).finished), (secs(500), 200));
     // What fails at once says nothing, however often.
-    (0..300).for_each(|_| durations.record(&old, Worked::LongerThan(secs(3)), at(NOW)));
+    (0..300).for_each(|_| durations.record(&old, Worked::LongerThan(secs(3)), None, at(NOW)));
     assert_eq!(of(&durations).finished, 200);
-    durations.record(&new, Worked::LongerThan(secs(500)), at("2026-12-21T02:00:00Z"));
+    durations.record(&new, Worked::LongerThan(secs(500)), None, at("2026-12-21T02:00:00Z"));
     let keep_none = |_: &_| false;
     assert!(durations.forget(keep_none, at("2026-12-21T02:00:00Z")).is_empty(), "30 days are kept");
     assert!(durations.forget(|job| *job == old, at("2026-12-21T02:00:01Z")).is_empty());
@@ -156,7 +160,7 @@ proptest! {
     ) {
         let mut known = seen(&finished, &unfinished);
         let before = lengths(&known, stated, percentile);
-        known.record(Worked::LongerThan(secs(more)), at(NOW));
+        known.record(Worked::LongerThan(secs(more)), None, at(NOW));
         let after = lengths(&known, stated, percentile);
         prop_assert!(after.expected >= before.expected, "{before:?} {after:?}");
         prop_assert!(after.planned >= before.planned, "{before:?} {after:?}");
@@ -172,7 +176,8 @@ proptest! {
         let mut seen = JobDurations::default();
         for (length, whole) in lengths {
             let length = secs(length);
-            seen.record(if whole { Worked::Whole(length) } else { Worked::LongerThan(length) }, at(NOW));
+            let worked = if whole { Worked::Whole(length) } else { Worked::LongerThan(length) };
+            seen.record(worked, None, at(NOW));
         }
         let found = seen.lengths(secs(stated), percentile, secs(progress));
         prop_assert!(found.planned >= found.expected);
@@ -217,9 +222,9 @@ fn interrupted_attempts_keep_the_estimate_from_favouring_the_short() {
             let taken_back = (-rng.random::<f64>().ln() * 1800.0) as i64;
             if length <= taken_back {
                 finished.push(length);
-                known.record(Worked::Whole(secs(length)), at(NOW));
+                known.record(Worked::Whole(secs(length)), None, at(NOW));
             } else {
-                known.record(Worked::LongerThan(secs(taken_back)), at(NOW));
+                known.record(Worked::LongerThan(secs(taken_back)), None, at(NOW));
             }
         }
         naive += finished.iter().sum::<i64>() as f64 / 100.0 / 20.0;

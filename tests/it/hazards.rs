@@ -1,5 +1,6 @@
 //! What is learnt of hazards: what is watched of a pool, and the levels that follow from it.
 
+mod advice;
 mod levels;
 mod watched;
 

@@ -2,6 +2,7 @@
 
 mod indices;
 mod returning;
+mod sizes;
 mod worked;
 
 use jiff::{SignedDuration, Timestamp};

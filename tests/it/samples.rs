@@ -84,6 +84,7 @@ pub fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         after: Vec::new(),
         overlap: Overlap::AllowAll,
         enabled: true,
+        input_size_parameter: None,
         sets: Vec::new(),
         submission: Arc::new(Submission {
             definition: "work:1".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::names::check_name;
-use super::{Known, Scope, array, economics, schedule, sets, submission, templates};
+use super::{Known, Scope, array, economics, input_size, schedule, sets, submission, templates};
 use crate::catalogue::raw::RawJob;
 use crate::catalogue::read::Entry;
 use crate::catalogue::{Class, Environment, Job, Submission};
@@ -33,6 +33,8 @@ pub(super) fn check(
         sets.first()
             .map_or_else(BTreeSet::new, |set| set.fields.keys().map(String::as_str).collect())
     });
+    let input_size_parameter =
+        sets.as_deref().and_then(|sets| input_size::check(raw, sets, &mut scope));
     let templates = fields.map(|fields| templates::check(raw, &fields, &mut scope));
     let submission = submission::check(raw, &environments, &mut scope);
     let job = Job {
@@ -50,6 +52,7 @@ pub(super) fn check(
             &mut known.submissions,
         ),
         sets: sets?,
+        input_size_parameter,
     };
     array::check_count(raw, &job, &mut scope);
     sets::check_use(raw, &job, &mut scope);

@@ -10,8 +10,8 @@ use super::files::{self, Points};
 use super::{BacktestArgs, Inputs};
 use crate::backtest::{History, LeftOut, Past, from_ledger, from_schedules};
 use crate::catalogue::Environment;
-use crate::cli::CliError;
 use crate::cli::render::value;
+use crate::cli::{CliError, open};
 use crate::domain::{Capacity, EnvironmentName, InstanceType, JobName, Pool, Resources, Window};
 use crate::market::{EnvironmentMarket, PriceSeries};
 use crate::ports::{RunQuery, Store};
@@ -57,10 +57,13 @@ pub async fn gather(
         return Err(no_runs(window, past.left_out));
     }
     notes.extend(left_out(past.left_out));
-    let experience = match runs_from {
+    let mut experience = match runs_from {
         RunsFrom::Ledger => past.experience,
         RunsFrom::Schedules => store.experience().await?,
     };
+    if let Some(advice) = open::spot_advisor(inputs.settings)? {
+        Arc::make_mut(&mut experience.hazards).advise(Arc::new(advice));
+    }
     let history = History {
         window,
         kinds: past.kinds,

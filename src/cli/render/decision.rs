@@ -7,9 +7,9 @@ use serde_json::Number;
 use super::table::{Grid, Text, Tone, or_dash, plain, toned};
 use super::{Page, sentence, value};
 use crate::decision::{Candidate, Decision, Outlook};
-use crate::domain::{Capacity, EnvironmentName, Ppm, Usd, UsdPerHour};
+use crate::domain::{Capacity, EnvironmentName, InputSize, Ppm, Usd, UsdPerHour};
 use crate::experience::Level;
-use crate::experience::durations::Lengths;
+use crate::experience::durations::{Lengths, Scaling};
 
 /// A decision, ready to be shown.
 #[derive(Debug, Serialize)]
@@ -41,19 +41,32 @@ pub struct LengthsView {
     pub runs_seen: u32,
     /// Attempts that had shown only that it takes longer than they ran.
     pub attempts_cut_short: u32,
+    /// Whether they follow the size of its input, or why not; missing where the job names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<&'static str>,
+    /// The size of its input, where they follow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_size: Option<InputSize>,
     #[serde(skip)]
     text: Option<String>,
 }
 
 impl LengthsView {
     fn of(lengths: &Lengths) -> Self {
+        let scaling = lengths.scaling;
         LengthsView {
             expected_secs: lengths.expected.as_secs(),
             planned_secs: lengths.planned.as_secs(),
             planning_percentile: lengths.percentile,
             runs_seen: lengths.finished,
             attempts_cut_short: lengths.unfinished,
-            text: lengths.is_learnt().then(|| sentence::lengths(lengths)),
+            scaling: (!scaling.is_not_named()).then(|| scaling.label()),
+            input_size: match scaling {
+                Scaling::By(size) => Some(size),
+                _ => None,
+            },
+            text: (lengths.is_learnt() || scaling == Scaling::SizeMissing)
+                .then(|| sentence::lengths(lengths)),
         }
     }
 }
@@ -115,6 +128,9 @@ pub struct LevelView {
     /// Seen in these pools themselves.
     pub interruptions: u64,
     pub watched_secs: i64,
+    /// How their types compare with their region's average one, by Spot Advisor's table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advised_times_the_average: Option<Number>,
     /// `None` where nothing was learnt yet.
     #[serde(skip)]
     text: Option<String>,
@@ -122,16 +138,22 @@ pub struct LevelView {
 
 impl LevelView {
     fn of(name: &EnvironmentName, level: &Level) -> Self {
-        let &Level { factor, interruptions, watched_secs } = level;
+        let &Level { factor, interruptions, watched_secs, advised } = level;
         let seen = value::count(interruptions as usize, "interruption");
         let times = format!("risk {:.2} times the prior's", factor.to_ratio());
+        let said = advised.map_or_else(String::new, |advised| {
+            let times = advised.to_ratio();
+            format!("; Spot Advisor: {times:.2} times its region's average type")
+        });
         let learnt = interruptions > 0 || watched_secs > 0 || factor != Ppm::ONE;
         LevelView {
             times_the_prior: value::ratio_number(factor),
             interruptions,
             watched_secs,
-            text: learnt.then(|| {
-                format!("{name}: {seen} in {} watched, {times}.", value::seconds(watched_secs))
+            advised_times_the_average: advised.map(value::ratio_number),
+            text: (learnt || advised.is_some()).then(|| {
+                let watched = value::seconds(watched_secs);
+                format!("{name}: {seen} in {watched} watched, {times}{said}.")
             }),
         }
     }

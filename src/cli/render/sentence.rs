@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use super::value::{clock, count, duration, price, seconds, time, usd};
 use crate::decision::{Decision, ForcedScope, Guard, Reason};
 use crate::domain::{AttemptEnd, LegCause, RunOutcome, Usd};
-use crate::experience::durations::Lengths;
+use crate::experience::durations::{Lengths, Scaling};
 use crate::ledger::Unpriced;
 use crate::run::{RunEventKind, RunState, StopRequest, Then, Wait, WhySkipped};
 use crate::schedule::StopKind;
@@ -140,8 +140,15 @@ pub fn lengths(lengths: &Lengths) -> String {
         0 => String::new(),
         unfinished => format!("; {} cut short", count(unfinished as usize, "attempt")),
     };
+    let by_size = match lengths.scaling {
+        Scaling::NotNamed => String::new(),
+        Scaling::By(size) => format!(", for an input of size {size}"),
+        Scaling::SizeMissing => "; the size of its input is not known".to_owned(),
+        Scaling::FewSeen => "; too few runs of a known size were seen to tell by it".to_owned(),
+        Scaling::NotProportional => "; lengths do not follow the sizes of inputs".to_owned(),
+    };
     format!(
-        "Its work: expected {} ({} seen{cut_short}), planned with {} ({} %).",
+        "Its work: expected {} ({} seen{cut_short}), planned with {} ({} %){by_size}.",
         duration(lengths.expected),
         count(lengths.finished as usize, "run"),
         duration(lengths.planned),

@@ -23,7 +23,9 @@ use self::looks::Looks;
 use super::dispatch::question::Known;
 use crate::catalogue::Class;
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError, ToSettle};
-use crate::domain::{BatchJobId, BatchStatus, JobName, JobObservation, LegCause, RunId, Site};
+use crate::domain::{
+    BatchJobId, BatchStatus, InputSize, JobName, JobObservation, LegCause, RunId, Site,
+};
 use crate::experience::durations::{Lengths, Worked};
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
@@ -66,7 +68,7 @@ struct Findings {
     revised: Vec<AttemptRecord>,
     starved: Vec<Leg>,
     /// What ended attempts and runs show of how long their jobs take.
-    worked: Vec<(JobName, Worked)>,
+    worked: Vec<(JobName, Worked, Option<InputSize>)>,
     pending: Vec<Pending>,
 }
 
@@ -192,7 +194,7 @@ impl Watch {
         let back = self.returns(run, job, &catalogue, &class, findings.known.as_ref(), now);
         let context = step_context(&self.shared, run, leg, &class, lengths, host, now);
         let stepped = step(run, seen, StepContext { returns: back.as_ref(), ..context });
-        findings.note_worked(run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
+        self.note_worked(findings, run, stepped.run.as_ref(), ended_before, &fresh, class.restart);
         self.plan_next_look(stepped.run.as_ref().unwrap_or(run), &class, &lengths, now);
         if let Some(next) = stepped.run {
             if matches!(next.state, RunState::NeedsLeg { cause: LegCause::Starved, .. }) {

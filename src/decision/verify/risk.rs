@@ -82,28 +82,39 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     fn counts(&self, which: impl Fn(&Pool) -> bool) -> Counts {
+        self.weighed(|pool| which(pool).then_some(1.0))
+    }
+
+    /// Of the pools that have a weight; what is expected of them times that.
+    fn weighed(&self, weight: impl Fn(&Pool) -> Option<f64>) -> Counts {
         let (mut interruptions, mut expected, mut watched) = (0.0, 0.0, 0);
         for (place, pool, watch) in self.question.experience.hazards.pools() {
-            if place != self.place || !which(&pool) {
-                continue;
-            }
+            let weight = weight(&pool).filter(|_| place == self.place);
+            let Some(weight) = weight else { continue };
             for (bucket, age_secs) in AGES_SECS.into_iter().enumerate() {
                 let (secs, exits) = watch.exposure().at(Phase::Up, bucket);
                 interruptions += exits as f64;
-                expected += PRIOR.per_hour(Phase::Up, age_secs) * secs as f64 / 3600.0;
+                expected += PRIOR.per_hour(Phase::Up, age_secs) * weight * secs as f64 / 3600.0;
                 watched += secs;
             }
         }
         (interruptions, expected, watched)
     }
 
+    /// What is advised of a type is expected of the region as well.
     fn of_region(&self) -> f64 {
-        drawn(self.counts(|_| true), STRENGTHS[0], 1.0)
+        let advised = |pool: &Pool| Some(self.advised(pool.instance_type.as_str()));
+        drawn(self.weighed(advised), STRENGTHS[0], 1.0)
     }
 
     fn of_type(&self, name: &str) -> f64 {
         let seen = self.counts(|pool| pool.instance_type.as_str() == name);
-        drawn(seen, STRENGTHS[1], self.of_region())
+        drawn(seen, STRENGTHS[1], self.of_region() * self.advised(name))
+    }
+
+    fn advised(&self, name: &str) -> f64 {
+        let table = self.question.experience.hazards.advice().of(&self.place.region);
+        table.and_then(|table| table.of(name)).unwrap_or(1.0)
     }
 
     fn of_pool(&self, pool: &Pool) -> f64 {

@@ -57,6 +57,7 @@ fn every_key_arrives() {
         catch_up_window = "0s"
         [decision]
         cooldown = "16s"
+        spot_advisor_file = "advisor.json"
         "#,
     );
     assert_eq!(report, "");
@@ -86,6 +87,7 @@ fn every_key_arrives() {
     assert_eq!([s.absent_after, s.unknown_after], [60, 61].map(secs));
     assert_eq!(read.schedule.catch_up_window, SignedDuration::ZERO);
     assert_eq!(read.decision.cooldown, secs(16));
+    assert_eq!(read.decision.spot_advisor_file, Some(PathBuf::from("etc/advisor.json")));
 }
 
 #[test]

@@ -84,6 +84,33 @@ fn explaining_a_job_is_planning_it_with_what_would_change() {
 }
 
 #[test]
+fn plan_reckons_with_spot_advisor_s_table_or_says_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = include_str!("../../../config/catalogue.toml");
+    std::fs::write(folder.path().join("catalogue.toml"), catalogue).unwrap();
+    let settings = "[decision]\nspot_advisor_file = \"advisor.json\"\n";
+    std::fs::write(folder.path().join("spotcron.toml"), settings).unwrap();
+    let said = |table: &str| {
+        std::fs::write(folder.path().join("advisor.json"), table).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_spotcron"))
+            .args(["plan", "--config", "spotcron.toml"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, error) = said("{\"ranges\": [],\n \"spot_advisor\": 7}");
+    assert_eq!(code, Some(2), "{error}");
+    for part in ["the table of Spot Advisor has errors", "advisor.json:2:", "`spot_advisor`"] {
+        assert!(error.contains(part), "{part}\n{error}");
+    }
+    let ranges = "{\"ranges\": [{\"index\": 0, \"max\": 5}], \"spot_advisor\": ";
+    let table =
+        format!("{ranges}{{\"eu-west-1\": {{\"Linux\": {{\"m6i.large\": {{\"r\": 0}}}}}}}}}}");
+    assert_eq!(said(&table), (Some(0), String::new()));
+}
+
+#[test]
 fn a_missing_store_is_the_input_s_fault_and_comes_with_advice() {
     for verb in ["runs", "prices", "savings"] {
         let output = spotcron(&[verb, "--store", "nowhere.db"]);

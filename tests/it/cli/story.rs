@@ -7,9 +7,9 @@ pub mod parts;
 
 use jiff::Timestamp;
 use spotcron::decision::{Candidate, Decision, Guard, Reason};
-use spotcron::domain::{AttemptEnd, Capacity, LegCause, Ppm, RunOutcome, Share, Usd};
+use spotcron::domain::{AttemptEnd, Capacity, InputSize, LegCause, Ppm, RunOutcome, Share, Usd};
 use spotcron::experience::Level;
-use spotcron::experience::durations::Lengths;
+use spotcron::experience::durations::{Lengths, Scaling};
 use spotcron::ledger::{EntryState, Unpriced};
 use spotcron::run::{RunEventKind, RunState};
 use spotcron::schedule::{SkipReason, Skipped};
@@ -77,6 +77,7 @@ fn spot_chosen(clock: &str) -> Decision {
             finished: 17,
             unfinished: 2,
             percentile: 95,
+            scaling: Scaling::By(InputSize::parse("250000").unwrap()),
         }),
     }
 }
@@ -97,6 +98,7 @@ fn fallback_chosen() -> Decision {
                     factor: Ppm(1_700_000),
                     interruptions: 3,
                     watched_secs: 40 * 3600,
+                    advised: Some(Ppm(1_300_000)),
                 }),
                 ..candidate("spot-a", Capacity::Spot, "0.1033", 170_000, "0.1265", guards)
             },

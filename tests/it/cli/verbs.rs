@@ -34,6 +34,7 @@ fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
     let Verb::Plan(args) = verb(line) else { panic!("{line}") };
     let catalogue = story::catalogue();
     let inputs = plan::Inputs {
+        advice: None,
         catalogue: &catalogue,
         cooldown: jiff::SignedDuration::from_mins(15),
         now: story::now(),

@@ -2,11 +2,12 @@
 //! decides with.
 
 use jiff::SignedDuration;
-use spotcron::domain::{AttemptEnd, RunOutcome};
-use spotcron::experience::durations::{JobDurations, Lengths};
+use spotcron::domain::{AttemptEnd, InputSize, RunOutcome};
+use spotcron::experience::durations::{JobDurations, Lengths, Scaling};
 use spotcron::run::{Run, RunEventKind, RunState};
 use spotcron::sim::DefinitionSpec;
 
+use super::operating::tell;
 use super::world::{BEGIN, CATALOGUE, World, check, scenario, wide_array};
 use crate::samples::{at, mins};
 
@@ -126,6 +127,58 @@ async fn of_an_array_twenty_children_teach() {
     let learnt = lengths(&world, "wide", hours(1));
     assert_eq!((learnt.finished, learnt.unfinished), (15, 0), "0, 3, 6, …, 42");
     assert!((3500..3520).contains(&learnt.expected.as_secs()), "{learnt:?}");
+}
+
+/// A job that takes 1150 s whatever is named as the size of its input, with these keys.
+fn sized(name: &str, keys: &str) -> String {
+    format!(
+        "[[jobs]]\nname = \"{name}\"\nclass = \"flexible\"\ncron = \"*/20 * * * *\"\n\
+         definition = \"twenty:1\"\nvcpus = 1\nmemory_mib = 2048\n{keys}\n"
+    )
+}
+
+/// Sizes of sets, of templates and of a trigger: lengths that do not follow them are not scaled, one size
+/// alone is believed, and what is no size is said to be none. All of it also after a restart.
+#[tokio::test]
+async fn sizes_of_inputs_reach_what_is_learnt_and_decided() {
+    let environments = CATALOGUE.split("[[jobs]]").next().unwrap();
+    let jobs = [
+        sized(
+            "sets",
+            "matrix = { rows = [1, 2, 30] }\ninput_size_parameter = \"rows\"\n\
+                       parameters = { n = \"{{ set.rows }}\" }",
+        ),
+        sized(
+            "one",
+            "parameters = { rows = \"5\" }\ninput_size_parameter = \"rows\"\n\
+                      overridable_parameters = [\"rows\"]",
+        ),
+        sized("text", "parameters = { rows = \"many\" }\ninput_size_parameter = \"rows\""),
+    ];
+    let catalogue = format!("{environments}{}", jobs.concat());
+    let mut world = World::of(&catalogue, scenario(0.0), 1).await;
+    world.run_for(mins(70)).await;
+    assert_eq!(decided_with(&world, "one").await.scaling, Scaling::FewSeen);
+    world.run_for(hours(6)).await;
+    let size = |text: &str| InputSize::parse(text).unwrap();
+    for _ in 0..2 {
+        assert_eq!(decided_with(&world, "sets").await.scaling, Scaling::NotProportional);
+        assert_eq!(decided_with(&world, "text").await.scaling, Scaling::SizeMissing);
+        let usual = decided_with(&world, "one").await;
+        assert_eq!((usual.scaling, usual.planned), (Scaling::By(size("5")), mins(20)));
+        world.run_for(mins(30)).await;
+        let stored = world.store.durations().await.unwrap();
+        world.restart().await;
+        assert_eq!(world.shared.durations().jobs, stored);
+    }
+    let asked = serde_json::json!({
+        "command": "trigger", "job": "one", "parameters": { "rows": "10" },
+    });
+    world.run_for(mins(1)).await;
+    tell(&world, asked).await.unwrap();
+    world.run_for(mins(2)).await;
+    let twice = decided_with(&world, "one").await;
+    assert_eq!((twice.scaling, twice.planned), (Scaling::By(size("10")), mins(40)));
 }
 
 /// The part of the runs scheduled from then on that missed their deadline although they would have met it

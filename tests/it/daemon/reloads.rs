@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use spotcron::catalogue::Catalogue;
 use spotcron::daemon::{
-    Shared, Task, all_tasks, metrics_text, reload, status_page, watch_catalogue,
+    Shared, Task, all_tasks, metrics_text, reload, reload_spot_advisor, status_page,
+    watch_catalogue,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -304,4 +305,48 @@ async fn a_changed_file_of_parameter_sets_is_taken_over_or_leaves_the_old_one_in
     let longer = || std::fs::write(&file, "region\neu\nus\n").unwrap();
     noticed_when(&shared, longer, |shared| sets(shared) == 2).await;
     assert_eq!(sets(&shared), 2, "a change is noticed by itself");
+}
+
+/// Spot Advisor's table with `g5.xlarge` in this range of two, and `m6i.large` in the first.
+fn advisor(range: u8) -> String {
+    format!(
+        r#"{{"ranges": [{{"index": 0, "max": 5}}, {{"index": 1, "max": 15}}], "spot_advisor":
+           {{"us-east-1": {{"Linux": {{"m6i.large": {{"r": 0}}, "g5.xlarge": {{"r": {range}}}}}}}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_changed_table_of_spot_advisor_is_taken_over_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("advisor.json");
+    let mut world = World::new(1, 0.0).await;
+    world.settings.decision.spot_advisor_file = Some(path.clone());
+    world.restart().await;
+    let level = |world: &World| {
+        let experience = world.shared.experience();
+        experience.hazards.levels(&"us-east-1".into()).of_type("g5.xlarge").factor.0
+    };
+    assert_eq!(level(&world), 1_000_000);
+    std::fs::write(&path, advisor(1)).unwrap();
+    reload_spot_advisor(&world.shared);
+    // 10 over the mean of 2.5 and 10.
+    assert_eq!(level(&world), 1_600_000);
+    for broken in ["", &advisor(2), &advisor(1)[..50]] {
+        std::fs::write(&path, broken).unwrap();
+        reload_spot_advisor(&world.shared);
+        assert_eq!(level(&world), 1_600_000, "{broken}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    reload_spot_advisor(&world.shared);
+    assert_eq!(level(&world), 1_600_000);
+    std::fs::write(&path, advisor(0)).unwrap();
+    reload_spot_advisor(&world.shared);
+    assert_eq!(level(&world), 1_000_000);
+    // What runs on, and learns, keeps it.
+    std::fs::write(&path, advisor(1)).unwrap();
+    reload_spot_advisor(&world.shared);
+    world.run_for(mins(180)).await;
+    let advised =
+        world.shared.experience().hazards.levels(&"us-east-1".into()).of_type("g5.xlarge");
+    assert_eq!(advised.advised.map(|ratio| ratio.0), Some(1_600_000));
 }

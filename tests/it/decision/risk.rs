@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spotcron::decision::Candidate;
 use spotcron::domain::{Capacity, Pool, Ppm};
-use spotcron::experience::{EnvironmentExperience, Hazards};
+use spotcron::experience::{Advice, EnvironmentExperience, Hazards};
 
 use super::Case;
 use crate::samples;
@@ -86,4 +86,25 @@ fn the_model_expects_more_rework_where_the_level_is_higher() {
     assert!(rough.expected_rework > calm.expected_rework, "{rough:?}");
     let steady = case.decide().candidates.remove(1);
     assert_eq!((steady.level, steady.hazard_per_hour), (None, Ppm::ZERO));
+}
+
+/// What Spot Advisor's table says comes to the decision, and its checker makes the same of it.
+#[test]
+fn what_is_advised_of_its_types_is_in_its_risk() {
+    let mut case = Case::usual();
+    case.experience.hazards = Arc::new(uneven());
+    let before = spot(&case).level.unwrap();
+    let shares = [("m6i.xlarge".into(), 15.0), ("c6i.xlarge".into(), 5.0)];
+    let advice = Advice::of_shares([("us-east-1".into(), shares.into())].into());
+    Arc::make_mut(&mut case.experience.hazards).advise(Arc::new(advice));
+    let level = spot(&case).level.unwrap();
+    assert_eq!(level.advised, Some(Ppm(1_500_000)));
+    let [a, b] = ["us-east-1a", "us-east-1b"].map(|zone| factor(&case.experience.hazards, zone));
+    assert_eq!(level.factor, Ppm((a + b) / 2));
+    assert_eq!((before.advised, before.interruptions), (None, level.interruptions));
+    // The region is less risky for it than it looked, by more than the type is more.
+    let of_fargate = case.experience.hazards.levels(&"us-east-1".into()).of_type("fargate-spot");
+    assert!(
+        of_fargate.factor < uneven().levels(&"us-east-1".into()).of_type("fargate-spot").factor
+    );
 }

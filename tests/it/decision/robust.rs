@@ -63,7 +63,7 @@ impl World {
 
     fn record(&mut self, worked: Worked, at: Timestamp) {
         if self.learns {
-            self.seen.record(worked, at);
+            self.seen.record(worked, None, at);
         }
     }
 

@@ -22,7 +22,7 @@ fn near(is: f64, right: f64) {
 #[test]
 fn nothing_seen_is_the_prior() {
     let none = Hazards::default();
-    let one = Level { factor: Ppm::ONE, interruptions: 0, watched_secs: 0 };
+    let one = Level { factor: Ppm::ONE, interruptions: 0, watched_secs: 0, advised: None };
     let mut levels = none.levels(&place());
     assert_eq!(levels.of_pool(&pool("a", "m6i.large")), one);
     assert_eq!((levels.unknown(), levels.of_type(FARGATE_SPOT)), (one, one));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use spotcron::domain::InputSize;
 use spotcron::experience::durations::{JobDurations, Worked};
 use spotcron::ports::{Store, Write};
 
@@ -11,12 +12,12 @@ use super::samples::at;
 pub async fn durations_are_replaced_by_job_and_forgotten(store: &dyn Store) {
     assert_eq!(store.durations().await.unwrap(), BTreeMap::new());
     let mut seen = JobDurations::default();
-    seen.record(Worked::Whole(SignedDuration::from_mins(42)), at(7));
-    seen.record(Worked::LongerThan(SignedDuration::from_mins(50)), at(9));
+    seen.record(Worked::Whole(SignedDuration::from_mins(42)), InputSize::parse("12.7"), at(7));
+    seen.record(Worked::LongerThan(SignedDuration::from_mins(50)), None, at(9));
     let writes = ["a", "b"].map(|job| Write::Durations(job.into(), Some(seen.clone())));
     store.commit(writes.to_vec()).await.unwrap();
     let mut more = seen.clone();
-    more.record(Worked::Whole(SignedDuration::from_secs(1)), at(10));
+    more.record(Worked::Whole(SignedDuration::from_secs(1)), None, at(10));
     store.commit(vec![Write::Durations("b".into(), Some(more.clone()))]).await.unwrap();
     let expected = BTreeMap::from([("a".into(), seen), ("b".into(), more.clone())]);
     assert_eq!(store.durations().await.unwrap(), expected);

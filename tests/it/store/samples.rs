@@ -206,7 +206,12 @@ pub fn decision() -> Decision {
             price: Some(UsdPerHour::from_units(1)),
             price_age_secs: Some(12),
             on_demand: None,
-            level: Some(Level { factor: Ppm::ONE, interruptions: 2, watched_secs: 7200 }),
+            level: Some(Level {
+                factor: Ppm::ONE,
+                interruptions: 2,
+                watched_secs: 7200,
+                advised: None,
+            }),
             hazard_per_hour: Ppm(100_000),
             expected_rework: Ppm(1),
             data_cost: Usd::from_nanos(3),

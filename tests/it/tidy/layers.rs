@@ -97,7 +97,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     // The shell. It meets the world only through ports; the command line hands it the adapters.
-    ("settings", &["domain", "diagnostic", "document", "cost"]),
+    // What a file of the settings says of risks is evidence like any other.
+    ("settings", &["domain", "diagnostic", "document", "cost", "experience"]),
     ("telemetry", &["settings"]),
     ("metrics", &["domain", "ledger"]),
     (

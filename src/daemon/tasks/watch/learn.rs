@@ -11,11 +11,12 @@ use crate::domain::{AttemptEnd, InstanceType, Pool, Zone};
 use crate::experience::FARGATE_SPOT;
 use crate::run::{AttemptRecord, HostRecord, Run, worked_by_attempt, worked_by_run};
 
-impl Findings {
+impl Watch {
     /// Takes down what a look at the last leg of `run` shows of how long its work takes: by the attempts that
     /// ended since the first `ended_before`, of all its `attempts`, and by the run if `next` is its end.
     pub(super) fn note_worked(
-        &mut self,
+        &self,
+        findings: &mut Findings,
         run: &Run,
         next: Option<&Run>,
         ended_before: usize,
@@ -23,14 +24,14 @@ impl Findings {
         restart: Restart,
     ) {
         let Some(leg) = run.last_leg() else { return };
-        let ended = self.ended.iter().skip(ended_before);
+        let ended = findings.ended.iter().skip(ended_before);
         let by_attempts = ended.filter_map(|end| worked_by_attempt(&end.attempt, leg, restart));
         let by_run = next.and_then(|next| worked_by_run(run, next, attempts, restart));
-        self.worked.extend(by_attempts.chain(by_run).map(|worked| (run.job.clone(), worked)));
+        let worked = by_attempts.chain(by_run);
+        let size = self.shared.input_size(run).known();
+        findings.worked.extend(worked.map(|worked| (run.job.clone(), worked, size)));
     }
-}
 
-impl Watch {
     /// Learns from what is durable now.
     pub(super) fn learn(&self, findings: &mut Findings, now: Timestamp) {
         let ended = std::mem::take(&mut findings.ended);
@@ -58,8 +59,8 @@ impl Watch {
         }
         drop(experience);
         let mut durations = self.shared.durations();
-        for (job, worked) in std::mem::take(&mut findings.worked) {
-            durations.record(&job, worked, now);
+        for (job, worked, size) in std::mem::take(&mut findings.worked) {
+            durations.record(&job, worked, size, now);
         }
         drop(durations);
         let revised = std::mem::take(&mut findings.revised).into_iter();

@@ -69,6 +69,7 @@ fn job(name: &str, class: &str, cron: &str, zone: &str) -> Job {
         after: Vec::new(),
         overlap: Overlap::AllowAll,
         enabled: true,
+        input_size_parameter: None,
         sets: Vec::new(),
         submission: Arc::new(Submission {
             definition: format!("{name}:7"),
