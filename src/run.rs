@@ -2,6 +2,7 @@
 //! that says what it does next.
 
 mod adopt;
+mod asked_now;
 mod attempt;
 mod by_hand;
 mod classify;
@@ -13,6 +14,7 @@ mod in_use;
 mod indices;
 mod intent;
 mod moment;
+mod question;
 mod records;
 mod resend;
 mod step;
@@ -22,6 +24,7 @@ mod wait;
 mod worked;
 
 pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
+pub use asked_now::{AskedNow, NotAsked, Supposing, asked_now};
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
@@ -37,6 +40,7 @@ pub use intent::{
     MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
 };
 pub use moment::must_look_at;
+pub use question::{Around, Load, NextLeg};
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, is_too_risky, saved, step};

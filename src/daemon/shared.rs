@@ -220,9 +220,7 @@ impl Shared {
 
     /// How long the work of `run` takes, as far as its class states it and its job's attempts showed it.
     pub fn lengths(&self, run: &Run, class: &Class) -> Lengths {
-        let progress = SignedDuration::from_millis(run.progress_millis);
-        let (stated, percentile) = (class.expected_duration, class.planning_percentile);
-        self.durations().lengths(&run.job, stated, percentile, progress)
+        run.lengths(class, &self.durations())
     }
 
     /// The legs that are out there, of environments whose breaker has opened.
