@@ -6,8 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::error::CliError;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Environment};
 use crate::control::Controls;
+use crate::decision::advice::{Seen, Work, advise};
+use crate::doctor::Advised;
 use crate::domain::EnvironmentName;
 use crate::experience::durations::Durations;
 use crate::experience::{Experience, InFlight};
@@ -35,6 +37,26 @@ impl Known {
             controls: store.controls().await?,
             open: store.open_runs().await?,
         })
+    }
+
+    /// What advice looks at.
+    pub fn seen<'a>(&'a self, catalogue: &'a Catalogue, now: Timestamp) -> Seen<'a> {
+        Seen { catalogue, market: &self.market, experience: &self.experience, now }
+    }
+
+    /// Advice on every environment of the catalogue, for the longest work that may go there.
+    pub fn advice(
+        &self,
+        catalogue: &Catalogue,
+        now: Timestamp,
+    ) -> BTreeMap<EnvironmentName, Vec<Advised>> {
+        let of_one = |environment: &Environment| {
+            let (job, work) = Work::longest(catalogue, environment, &self.durations)?;
+            let advice = advise(&self.seen(catalogue, now), environment, &work).into_iter();
+            let advised = advice.map(|advice| Advised { job: job.name.clone(), advice });
+            Some((environment.name.clone(), advised.collect()))
+        };
+        catalogue.environments.values().filter_map(|environment| of_one(environment)).collect()
     }
 }
 

@@ -10,10 +10,12 @@ use super::args::{FormatArg, Source, When, duration, when};
 use super::error::CliError;
 use super::explain::nearest;
 use super::known::{AllRuns, Known};
+use super::render::advice::AdviceView;
 use super::render::decision::DecisionView;
 use super::render::{self, FAINT, Page, STRONG, sentence, value};
 use crate::catalogue::{Catalogue, Job};
 use crate::control::Pause;
+use crate::decision::advice::Work;
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
 use crate::domain::{ClassName, JobName, LegCause, RunId, Usd};
 use crate::ports::Store;
@@ -123,6 +125,9 @@ pub struct PlannedRun {
     /// What would change the decision, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turning_points: Option<Vec<TurningPoint>>,
+    /// What had better be changed of its environments, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<AdviceView>,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -225,6 +230,9 @@ fn planned(
     let decision = (inputs.decide)(&question);
     let turning_points =
         what_would_change.then(|| turning_points(&question, &decision, inputs.decide));
+    let work = Work::of(job, class, &known.durations);
+    let seen = known.seen(inputs.catalogue, inputs.now);
+    let advice = if what_would_change { AdviceView::of(&seen, &work) } else { Vec::new() };
     let local = scheduled_for.to_zoned(job.schedule.time_zone.clone());
     Ok(PlannedRun {
         job: job.name.clone(),
@@ -239,6 +247,7 @@ fn planned(
         paused: known.controls.pause_of(&job.name).cloned(),
         decision: DecisionView::of(&decision),
         turning_points,
+        advice,
     })
 }
 
@@ -305,6 +314,7 @@ impl PlannedRun {
                 page.line(format!("  {line}"));
             }
         }
+        AdviceView::write(&self.advice, page);
         if self.resources_assumed {
             page.styled(FAINT, format!("  {}", sentence::RESOURCES_ASSUMED));
         }

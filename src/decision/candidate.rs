@@ -178,7 +178,7 @@ pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
 /// From zero: billed time to success is (e^(λL) − 1)/λ for exponential lifetimes, so the rework is
 /// (e^x − 1)/x − 1 with x = λL. Checkpointed every τ with restore r: each interruption loses τ/2 + r
 /// on average (Young 1974), so λ(τ/2 + r).
-fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
+pub(super) fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
     let hazard = hazard_per_hour.to_ratio();
     match class.restart {
         Restart::FromZero => {

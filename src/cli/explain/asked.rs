@@ -7,8 +7,10 @@ use super::LegDecision;
 use crate::cli::error::CliError;
 use crate::cli::known::{AllRuns, Known};
 use crate::cli::plan;
+use crate::cli::render::advice::AdviceView;
 use crate::cli::render::decision::DecisionView;
 use crate::cli::render::{FAINT, Page, sentence, value};
+use crate::decision::advice::Work;
 use crate::decision::{TurningPoint, turning_points};
 use crate::domain::{EnvironmentName, Usd};
 use crate::ledger::{Entry, spent_by_run};
@@ -47,6 +49,9 @@ pub struct Asked {
     pub second_best: Option<SecondBest>,
     /// `null` where no price is known.
     pub turning_points: Option<Vec<TurningPoint>>,
+    /// What had better be changed of its environments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<AdviceView>,
     /// Whether what the job reserves was assumed rather than known.
     pub resources_assumed: bool,
 }
@@ -151,6 +156,10 @@ fn ask(
         second_best: SecondBest::of(&decision),
         decision,
         turning_points,
+        advice: AdviceView::of(
+            &known.seen(catalogue, now),
+            &Work::of(asked.job, asked.class, &known.durations),
+        ),
         resources_assumed: asked.job.submission.resources.is_none(),
     })
 }
@@ -172,6 +181,7 @@ impl Asked {
                  cannot be told.",
             ),
         }
+        AdviceView::write(&self.advice, page);
         if self.resources_assumed {
             page.styled(FAINT, format!("  {}", sentence::RESOURCES_ASSUMED));
         }

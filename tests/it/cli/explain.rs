@@ -1,14 +1,23 @@
 //! What `explain` says of a run that has not ended: where it would go now, and what would change that.
 
 use spotcron::catalogue::Catalogue;
+use spotcron::cli::args::Format;
+use spotcron::cli::doctor::look_at_store;
 use spotcron::cli::explain::{AskedNow, Report};
+use spotcron::cli::open;
+use spotcron::cli::render::text_of;
+use spotcron::doctor::Advised;
 use spotcron::domain::{AttemptEnd, BatchStatus, Capacity, LegCause, RunOutcome};
+use spotcron::experience::Trips;
+use spotcron::ports::{Store, StoreIdentity, Write};
 use spotcron::run::{RunEventKind, RunState};
+use spotcron::settings::Settings;
+use spotcron::store::SqliteStore;
 
 use super::memory::MemoryStore;
 use super::story::parts::{AttemptPart, Teller};
 use super::story::{self, at};
-use super::verbs::{explained, golden};
+use super::verbs::{explained, golden, planned_with, wait};
 
 /// One run of `extract`, decided for spot at four o'clock.
 fn decided() -> Teller {
@@ -142,4 +151,55 @@ fn what_others_have_under_way_counts_and_the_run_s_own_leg_does_not() {
     let asked = asked(&store);
     assert_eq!(asked.decision.chosen, Some("on-demand-a".into()));
     assert_eq!(asked.decision.candidates[0].guards[0].label, "probe-under-way");
+}
+
+/// The story's spot environment has three pools, and had no capacity three times in a row.
+fn starving() -> MemoryStore {
+    let mut store = waits();
+    let seen = store.experience.environments.entry("spot-a".into()).or_default();
+    seen.starved_at = Some(at("02:00:00"));
+    seen.trips = Trips { opened_at: Some(at("02:00:00")), in_a_row: 3 };
+    store
+}
+
+const ADVICE: &str = "Advice on spot-a: its 2 types and 2 zones had no capacity, 3 times in a row. \
+                      Add zones and instance types to its compute environments.";
+
+#[test]
+fn advice_on_its_environments_is_given_of_a_run_and_of_a_job() {
+    let catalogue = story::catalogue();
+    let of_run = text_of(&of(&starving(), Ok(&catalogue)), Format::Table, None).unwrap();
+    assert!(of_run.contains(ADVICE), "{of_run}");
+    let of_job = planned_with("plan --job extract --what-would-change", &starving()).unwrap();
+    assert_eq!(of_job.runs[0].advice.len(), 1);
+    let text = text_of(&of_job, Format::Table, None).unwrap();
+    assert!(text.contains(ADVICE), "{text}");
+    let plain = planned_with("plan --job extract", &starving()).unwrap();
+    assert!(plain.runs[0].advice.is_empty(), "only where it was asked for");
+    assert!(
+        !text_of(&of(&waits(), Ok(&catalogue)), Format::Table, None).unwrap().contains("Advice")
+    );
+}
+
+#[test]
+fn doctor_takes_its_advice_from_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spotcron.db");
+    let identity = StoreIdentity::Account { account_id: "123456789012".to_owned() };
+    let store = SqliteStore::open(&path, identity).unwrap();
+    let starving = starving();
+    let writes = starving.markets.into_values().map(Write::EnvironmentMarket);
+    let writes = writes.chain([Write::Experience(starving.experience)]);
+    wait(store.commit(writes.collect())).unwrap();
+    drop(store);
+    let mut local = look_at_store(&path);
+    let settings = Settings { store_path: path, ..Settings::default() };
+    wait(open::add_from_store(&mut local, &settings, &story::catalogue(), story::now()));
+    let advised = &local.advice["spot-a"][..];
+    assert!(
+        matches!(advised, [Advised { job, advice }]
+        if job.as_str() == "audit" && advice.label() == "widen-environment"),
+        "{advised:?}"
+    );
+    assert!(local.breakers.contains_key("spot-a"));
 }

@@ -33,6 +33,14 @@ fn failure(error: &CliError) -> String {
 }
 
 fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
+    planned_by(line, store.then(story::store).as_ref())
+}
+
+pub fn planned_with(line: &str, store: &MemoryStore) -> Result<plan::Report, CliError> {
+    planned_by(line, Some(store))
+}
+
+fn planned_by(line: &str, store: Option<&MemoryStore>) -> Result<plan::Report, CliError> {
     let Verb::Plan(args) = verb(line) else { panic!("{line}") };
     let catalogue = story::catalogue();
     let inputs = plan::Inputs {
@@ -41,8 +49,7 @@ fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
         now: story::now(),
         decide: spotcron::decision::decide,
     };
-    let memory = story::store();
-    wait(plan::run(&args, store.then_some(&memory as _), inputs))
+    wait(plan::run(&args, store.map(|store| store as _), inputs))
 }
 
 fn saved(line: &str) -> Result<savings::Report, CliError> {
