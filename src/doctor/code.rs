@@ -221,7 +221,7 @@ codes! {
         fix "It closes by itself. If it keeps opening, add zones and instance types, or raise `maxvCpus`.";
     SplitEnvironment "split-environment" Note
         means "Some instance types of the environment make what a vCPU hour costs there more than 10 % dearer, \
-               by the store's prices, by where Batch placed its last attempts (30 at the least), and by how \
+               by the store's prices, by where Batch placed its attempts (30 at the least), and by how \
                often each pool is taken back; without them half of its pools, three types and two zones \
                are left."
         why "Batch picks the pool inside an environment: what a decision chooses, and pays, is the mixture."
