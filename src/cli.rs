@@ -11,6 +11,7 @@ mod dispatch;
 pub mod doctor;
 pub mod error;
 pub mod explain;
+mod known;
 pub mod live;
 pub mod open;
 pub mod operate;

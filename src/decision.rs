@@ -1,6 +1,7 @@
 //! Which environment a run's next leg goes to, and why. A pure function of plain values; the answer
 //! carries every candidate with its numbers, so that a person can check it.
 
+pub mod advice;
 mod budget;
 mod candidate;
 mod choose;

@@ -1,6 +1,7 @@
 //! What is wrong with a set-up: the catalogue and the settings, held against what a look at the AWS
 //! account and at this machine showed. Facts go in, findings come out, each with its fix.
 
+mod advice;
 mod breadth;
 mod breakers;
 mod code;
@@ -19,6 +20,7 @@ mod retries;
 mod roles;
 mod stuck;
 
+pub use advice::{Advised, advice_text};
 pub use code::{Code, Severity};
 pub use facts::{
     Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, LocalFacts, Look,
@@ -68,6 +70,7 @@ pub fn examine(
             of_one.extend(breadth::check(&seen, &examined));
             of_one.extend(stuck::check(&seen, now));
             of_one.extend(breakers::check(&seen, &examined));
+            of_one.extend(advice::check(&seen, &examined));
             let site = &seen.environment.site;
             findings.extend(of_one.into_iter().map(|finding| finding.in_account_of(site)));
         }

@@ -1,18 +1,18 @@
 //! What the past teaches: how often pools are taken back, where an environment's attempts land, when it had
 //! trouble, how long a job's work takes ([`durations`]). Estimates carry their evidence.
 
-mod advice;
 mod breaker;
 pub mod durations;
 mod hazards;
+mod spot_advisor;
 mod watched;
 
-pub use advice::{Advice, Relative};
 pub use breaker::{Breaker, InFlight, Sent, Trips};
 pub use hazards::{
     FARGATE_SPOT, Hazards, Level, LevelMixture, Levels, POOL_STRENGTH, REGION_STRENGTH,
     TYPE_STRENGTH,
 };
+pub use spot_advisor::{Relative, SpotAdvisor};
 pub use watched::{ONE_INTERRUPTION_SECS, PoolWatch};
 
 use std::collections::BTreeMap;

@@ -18,5 +18,5 @@ pub use deltas::counter_deltas;
 pub use entry::{Entry, EntryState, Priced, Unpriced};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};
 pub use settle::{Evidence, settle};
-pub use spent::spent;
+pub use spent::{spent, spent_by_run};
 pub use summary::{GroupBy, Summary, UnknownGroup, summarise};

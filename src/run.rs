@@ -2,6 +2,7 @@
 //! that says what it does next.
 
 mod adopt;
+mod asked_now;
 mod attempt;
 mod by_hand;
 mod classify;
@@ -14,6 +15,7 @@ mod indices;
 mod input_size;
 mod intent;
 mod moment;
+mod question;
 mod records;
 mod resend;
 mod step;
@@ -23,6 +25,7 @@ mod wait;
 mod worked;
 
 pub use adopt::{AdoptFacts, Adopted, Adoption, LeftAlone, NotOurs, Sighting, WhyLeft, adopt};
+pub use asked_now::{AskedNow, NotAsked, Supposing, asked_now};
 pub use attempt::{AttemptKey, AttemptRecord, HostRecord};
 pub use by_hand::ByHand;
 pub use classify::{STOP_PREFIX, classify, depends_on_instance_end};
@@ -39,6 +42,7 @@ pub use intent::{
     MANAGED_BY_TAG, RUN_TAG, RUN_VARIABLE, SubmitRequest, batch_job_name, filled, submit_request,
 };
 pub use moment::must_look_at;
+pub use question::{Around, Load, NextLeg};
 pub use records::{LegFacts, array_as_one, array_as_placed, attempt_records, worst_end};
 pub use resend::{REMEMBERED, Resend, Standing, job_to_keep};
 pub use step::{Action, Observation, Step, StepContext, is_too_risky, saved, step, useful};

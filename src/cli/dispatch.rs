@@ -107,7 +107,27 @@ fn explain(show: &Shower, args: &explain::ExplainArgs) -> Result<u8, CliError> {
         return plan(show, &plan::PlanArgs::of_job(&args.run, &args.source, &args.format));
     }
     let store = open::store(&args.source)?;
-    show.report(&wait(explain::run(args, &*store))??, args.format.format)
+    let settings = open::settings(args.source.config.as_deref()).map_err(not_at_hand);
+    let catalogue = settings.as_ref().map_err(String::clone).and_then(|settings| {
+        let catalogue = open::catalogue(settings).map_err(not_at_hand)?;
+        wait(open::belongs_to(&catalogue, &*store, &args.source))
+            .and_then(|belongs| belongs)
+            .map_err(not_at_hand)?;
+        let advisor = open::spot_advisor(settings).map_err(not_at_hand)?;
+        Ok((catalogue, settings.decision.cooldown, advisor))
+    });
+    let now = wait(open::time_of(&args.source, &*store))??;
+    let ground = catalogue.as_ref().map_err(String::clone).map(|(catalogue, cooldown, advisor)| {
+        let advice = advisor.clone();
+        plan::Inputs { catalogue, cooldown: *cooldown, advice, now, decide: decision::decide }
+    });
+    show.report(&wait(explain::run(args, &*store, &ground))??, args.format.format)
+}
+
+/// What a run is told by is told all the same.
+fn not_at_hand(error: CliError) -> String {
+    let first = error.message.lines().next().unwrap_or_default();
+    format!("What it would be decided by is not at hand: {first}.")
 }
 
 fn backtest(args: &backtest::BacktestArgs) -> Result<backtest::Report, CliError> {

@@ -231,7 +231,7 @@ mod real {
     async fn look(settings: &Settings, catalogue: &Catalogue) -> Result<Report, CliError> {
         let aws = connect(settings).await?;
         let mut local = look_at_store(&settings.store_path);
-        local.breakers = open::breakers(settings, WallClock.now()).await;
+        open::add_from_store(&mut local, settings, catalogue, WallClock.now()).await;
         let facts = gather(&aws, catalogue, local).await;
         let findings = examine(&facts, catalogue, settings, WallClock.now());
         Ok(Report::new(facts.account.ok(), findings))

@@ -1,5 +1,6 @@
-//! `spotcron explain`: one run's story, from the decision to the cent.
+//! `spotcron explain`: one run's story, from the decision to the cent, and what would be decided of it now.
 
+mod asked;
 mod ledger_line;
 mod page;
 
@@ -19,12 +20,14 @@ use crate::domain::{ClassName, InstanceId, InstanceType, JobName, LegCause, RunI
 use crate::ledger::Entry;
 use crate::ports::{RunQuery, Store};
 use crate::run::{AttemptRecord, Indices, Run, RunEvent, RunEventKind, RunState};
+pub use asked::{Asked, AskedNow, Ground, LastChoice, Refused, SecondBest};
 pub use ledger_line::LedgerLine;
 
 const HELP: &str = "\
 A run's id is its job's name and its scheduled time in UTC; `spotcron runs` lists them. The
-beginning of an id is enough where only one run has it. Of a job it is said where its next run
-would go, and at which prices and deadline it would go elsewhere.
+beginning of an id is enough where only one run has it. Of a run that has not ended it is also
+said where it would go if that were decided now, and at which prices and deadline it would go
+elsewhere; of a job, the same of its next run.
 
 Examples:
   spotcron explain nightly-report-20261121T020000Z
@@ -69,6 +72,12 @@ pub struct Report {
     pub attempts: Vec<AttemptDetail>,
     /// The sums over the ledger's lines.
     pub total: Group,
+    /// Of a run that has not ended: what would be chosen now, and what would change that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_now: Option<AskedNow>,
+    /// Of a run that has ended, where a decision is on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_choice: Option<LastChoice>,
 }
 
 /// One event.
@@ -103,13 +112,22 @@ pub struct AttemptDetail {
     pub ledger: Option<LedgerLine>,
 }
 
-/// The story of the run that `args` names.
-pub async fn run(args: &ExplainArgs, store: &dyn Store) -> Result<Report, CliError> {
+/// The story of the run that `args` names; an open one is asked with what `ground` gives.
+pub async fn run(
+    args: &ExplainArgs,
+    store: &dyn Store,
+    ground: &Ground<'_>,
+) -> Result<Report, CliError> {
     let run = find(&args.run, store).await?;
     let events = store.events(&run.id).await?;
     let attempts = store.attempts(&run.id).await?;
     let entries = store.entries(&run.id).await?;
-    Ok(Report::of(&run, &events, &attempts, &entries))
+    let mut report = Report::of(&run, &events, &attempts, &entries);
+    if run.state.is_open() {
+        let asked = AskedNow::of(&run, &attempts, &entries, store, ground).await?;
+        report.asked_now = Some(asked);
+    }
+    Ok(report)
 }
 
 /// Ids that are compared with one that does not exist.
@@ -173,6 +191,7 @@ impl Report {
             event: sentence::event_label(&event.kind),
             text: sentence::event(&event.kind),
         });
+        let decisions: Vec<LegDecision> = decisions.collect();
         // Nothing here counts a running attempt's time: the last event stands for now.
         let now = events.last().map_or(run.created_at, |event| event.at);
         Report {
@@ -189,7 +208,9 @@ impl Report {
             deadline_at: run.deadline_at,
             deadline_missed: run.deadline_missed,
             timeline: timeline.collect(),
-            decisions: decisions.collect(),
+            asked_now: None,
+            last_choice: ended_at.and_then(|_| LastChoice::of(&decisions)),
+            decisions,
             attempts: attempts.iter().map(|one| AttemptDetail::of(one, entries, now)).collect(),
             total: Group::of("total", &entries.iter().collect::<Vec<_>>()),
         }

@@ -1,7 +1,6 @@
 //! Where the verbs meet the world: the settings, the catalogue and the store that a command line
 //! names.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,15 +8,14 @@ use jiff::Timestamp;
 use super::args::{self, DEFAULT_CONFIG, Source};
 use super::check::Findings;
 use super::error::CliError;
+use super::known::{Known, newest_price};
 use super::live::LiveModel;
-use super::plan::newest_price;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::demo;
 use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
-use crate::doctor::StoreFacts;
-use crate::domain::EnvironmentName;
-use crate::experience::{Advice, Breaker};
+use crate::doctor::{LocalFacts, StoreFacts};
+use crate::experience::SpotAdvisor;
 use crate::ports::{RunQuery, Store, StoreIdentity};
 use crate::run::in_flight;
 use crate::settings::tokens::{self, Tokens};
@@ -51,7 +49,7 @@ pub fn tokens(path: &Path) -> Result<Tokens, CliError> {
 }
 
 /// Spot Advisor's table, whole and valid, where the settings name one.
-pub fn spot_advisor(settings: &Settings) -> Result<Option<Advice>, CliError> {
+pub fn spot_advisor(settings: &Settings) -> Result<Option<SpotAdvisor>, CliError> {
     let Some(path) = &settings.decision.spot_advisor_file else { return Ok(None) };
     let (advice, diagnostics) = spot_advisor::load(path);
     let message = "the table of Spot Advisor has errors";
@@ -128,20 +126,20 @@ pub fn store_facts(path: &Path) -> StoreFacts {
     }
 }
 
-/// Breakers that are not closed, as the store has them; none where it cannot be read, which others tell.
-pub async fn breakers(settings: &Settings, now: Timestamp) -> BTreeMap<EnvironmentName, Breaker> {
+/// Adds what the store knows of the catalogue's environments: breakers that are not closed, and advice.
+/// Nothing where it cannot be read, which others tell.
+pub async fn add_from_store(
+    local: &mut LocalFacts,
+    settings: &Settings,
+    catalogue: &Catalogue,
+    now: Timestamp,
+) {
     let path = &settings.store_path;
-    let Some(store) = path.exists().then(|| SqliteStore::open_read_only(path)) else {
-        return BTreeMap::new();
-    };
-    let Ok(store) = store else { return BTreeMap::new() };
-    match (store.experience().await, store.open_runs().await) {
-        (Ok(experience), Ok(runs)) => {
-            let legs = in_flight(&runs, |name| experience.has_tripped(name));
-            experience.breakers(&legs, settings.decision.cooldown, now)
-        }
-        _ => BTreeMap::new(),
-    }
+    let Some(Ok(store)) = path.exists().then(|| SqliteStore::open_read_only(path)) else { return };
+    let Ok(known) = Known::read(&store).await else { return };
+    let legs = in_flight(&known.open, |name| known.experience.has_tripped(name));
+    local.breakers = known.experience.breakers(&legs, settings.decision.cooldown, now);
+    local.advice = known.advice(catalogue, now);
 }
 
 fn existing_store(path: &Path) -> Result<(), CliError> {

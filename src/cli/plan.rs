@@ -1,8 +1,6 @@
 //! `spotcron plan`: the next runs, and where each would go if it were due now.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -11,17 +9,19 @@ use serde::Serialize;
 use super::args::{FormatArg, Source, When, duration, when};
 use super::error::CliError;
 use super::explain::nearest;
+use super::known::{AllRuns, Known};
+use super::render::advice::AdviceView;
 use super::render::decision::DecisionView;
 use super::render::{self, FAINT, Page, STRONG, sentence, value};
 use crate::catalogue::{Catalogue, Job, Portion};
-use crate::control::{Controls, Pause};
+use crate::control::Pause;
+use crate::decision::advice::Work;
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
-use crate::domain::{ClassName, EnvironmentName, JobName, LegCause, Resources, RunId, Usd};
-use crate::experience::durations::{Durations, RunSize};
-use crate::experience::{Advice, Experience, InFlight};
-use crate::market::{EnvironmentMarket, Market};
+use crate::domain::{ClassName, JobName, LegCause, RunId, Usd};
+use crate::experience::SpotAdvisor;
+use crate::experience::durations::RunSize;
 use crate::ports::Store;
-use crate::run::{InUse, Trigger, in_flight, run_of, size_of};
+use crate::run::{Around, NextLeg, Run, Trigger, run_of, size_of};
 
 const HELP: &str = "\
 Each run is decided as if it were due now, on the prices that the store holds now: a run of
@@ -90,7 +90,7 @@ pub struct Inputs<'a> {
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
     /// Spot Advisor's table, where the settings name one.
-    pub advice: Option<Advice>,
+    pub advice: Option<SpotAdvisor>,
     pub now: Timestamp,
     /// [`crate::decision::decide`], or a test's.
     pub decide: fn(&Question<'_>) -> Decision,
@@ -129,31 +129,9 @@ pub struct PlannedRun {
     /// What would change the decision, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turning_points: Option<Vec<TurningPoint>>,
-}
-
-/// What the store knows.
-#[derive(Default)]
-struct Known {
-    market: Market,
-    experience: Experience,
-    durations: Durations,
-    controls: Controls,
-    in_use: InUse,
-    in_flight: InFlight,
-}
-
-impl Known {
-    async fn read(store: &dyn Store, catalogue: &Catalogue) -> Result<Self, CliError> {
-        let (experience, open) = (store.experience().await?, store.open_runs().await?);
-        Ok(Known {
-            market: market_of(store).await?,
-            durations: Durations { jobs: store.durations().await? },
-            controls: store.controls().await?,
-            in_use: InUse::of(catalogue, &open),
-            in_flight: in_flight(&open, |name| experience.has_tripped(name)),
-            experience,
-        })
-    }
+    /// What had better be changed of its environments, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<AdviceView>,
 }
 
 /// The next runs. Without a store no price is known, and the plan says so.
@@ -163,12 +141,10 @@ pub async fn run(
     inputs: Inputs<'_>,
 ) -> Result<Report, CliError> {
     let mut known = match store {
-        Some(store) => Known::read(store, inputs.catalogue).await?,
+        Some(store) => Known::read(store).await?,
         None => Known::default(),
     };
-    if let Some(advice) = &inputs.advice {
-        Arc::make_mut(&mut known.experience.hazards).advise(Arc::new(advice.clone()));
-    }
+    known.advise(inputs.advice.as_ref());
     let jobs = selected(args, inputs.catalogue)?;
     let enabled = jobs.len();
     let from = args.from.map_or(inputs.now, |from| from.after(inputs.now));
@@ -182,33 +158,14 @@ pub async fn run(
     upcoming.truncate(if args.job.is_some() { 1 } else { args.jobs });
     let jobs_not_shown = enabled - upcoming.len();
     let mut runs = Vec::new();
+    let all = AllRuns::of(&known.open, &known.experience, inputs.catalogue);
     for (times, job) in upcoming {
         for at in times {
-            runs.push(planned(job, at, args.what_would_change, &inputs, &known)?);
+            runs.push(planned(job, at, args.what_would_change, &inputs, (&known, &all))?);
         }
     }
     runs.sort_by(|a, b| (a.scheduled_for, &a.job).cmp(&(b.scheduled_for, &b.job)));
     Ok(Report { now: inputs.now, prices_at: known.market.refreshed_at, runs, jobs_not_shown })
-}
-
-/// The market as the store last saw it; refreshed when its newest price was seen.
-async fn market_of(store: &dyn Store) -> Result<Market, CliError> {
-    let environments = store.environment_markets().await?;
-    let refreshed_at = newest_price(&environments);
-    let environments = environments.into_iter().map(|(name, market)| (name, Arc::new(market)));
-    Ok(Market { environments: environments.collect(), refreshed_at })
-}
-
-/// When a price of `markets` was last seen.
-pub(super) fn newest_price(
-    markets: &BTreeMap<EnvironmentName, EnvironmentMarket>,
-) -> Option<Timestamp> {
-    let seen = markets.values().flat_map(|market| {
-        let pools = market.pools.iter();
-        let pools = pools.flat_map(|pool| pool.seen_at.into_iter().chain(pool.on_demand_seen_at));
-        pools.chain(market.fargate.as_ref().map(|price| price.seen_at))
-    });
-    seen.max()
 }
 
 fn selected<'a>(args: &PlanArgs, catalogue: &'a Catalogue) -> Result<Vec<&'a Job>, CliError> {
@@ -239,43 +196,48 @@ fn planned(
     scheduled_for: Timestamp,
     what_would_change: bool,
     inputs: &Inputs<'_>,
-    known: &Known,
+    (known, all): (&Known, &AllRuns),
 ) -> Result<PlannedRun, CliError> {
     let Some(class) = inputs.catalogue.class_of(job) else {
         return Err(CliError::input(format!("job {} names no class of the catalogue", job.name)));
     };
     let after = |from: Timestamp| class.deadline.and_then(|span| from.checked_add(span).ok());
-    let (stated, percentile) = (class.expected_duration, class.planning_percentile);
-    let forced = known.controls.forced(&class.name, inputs.now);
-    let question = Question {
+    let id = RunId::of(&job.name, scheduled_for);
+    let due_now = Run::new(
+        id,
+        job.name.clone(),
+        class.name.clone(),
+        Trigger::Schedule,
+        inputs.now,
+        inputs.now,
+    );
+    let run = Run { deadline_at: after(inputs.now), ..due_now };
+    let leg = NextLeg {
+        catalogue: inputs.catalogue,
+        run: &run,
         class,
-        environments: inputs.catalogue.environments_of(class).map(|env| &**env).collect(),
-        resources: job.submission.resources.unwrap_or(Resources::ASSUMED),
+        job,
+        cause: LegCause::Scheduled,
         containers: job.containers(),
-        vcpu_millis_in_use: known.in_use.vcpu_millis().clone(),
+    };
+    let forced = known.controls.forced(&class.name, inputs.now);
+    let question = leg.question(Around {
         market: &known.market,
         experience: &known.experience,
-        now: inputs.now,
-        deadline_at: after(inputs.now),
-        starts_by: class.start_within.and_then(|within| inputs.now.checked_add(within).ok()),
-        spent: Usd::ZERO,
-        cause: LegCause::Scheduled,
-        legs: 0,
-        progress: SignedDuration::ZERO,
-        lengths: known.durations.lengths(
-            &job.name,
-            first_size(job, scheduled_for),
-            stated,
-            percentile,
-            SignedDuration::ZERO,
-        ),
-        cooldown: inputs.cooldown,
-        in_flight: &known.in_flight,
+        in_flight: &all.in_flight,
+        in_use: Some(&all.in_use),
         forced: forced.as_ref(),
-    };
+        spent: Usd::ZERO,
+        lengths: run.lengths_of(class, first_size(job, scheduled_for), &known.durations),
+        cooldown: inputs.cooldown,
+        now: inputs.now,
+    });
     let decision = (inputs.decide)(&question);
     let turning_points =
         what_would_change.then(|| turning_points(&question, &decision, inputs.decide));
+    let work = Work::of(job, class, &known.durations);
+    let seen = known.seen(inputs.catalogue, inputs.now);
+    let advice = if what_would_change { AdviceView::of(&seen, &work) } else { Vec::new() };
     let local = scheduled_for.to_zoned(job.schedule.time_zone.clone());
     Ok(PlannedRun {
         job: job.name.clone(),
@@ -290,6 +252,7 @@ fn planned(
         paused: known.controls.pause_of(&job.name).cloned(),
         decision: DecisionView::of(&decision),
         turning_points,
+        advice,
     })
 }
 
@@ -364,11 +327,9 @@ impl PlannedRun {
                 page.line(format!("  {line}"));
             }
         }
+        AdviceView::write(&self.advice, page);
         if self.resources_assumed {
-            page.styled(
-                FAINT,
-                "  What it reserves is not in the catalogue; 1 vCPU and 2 GiB assumed.",
-            );
+            page.styled(FAINT, format!("  {}", sentence::RESOURCES_ASSUMED));
         }
     }
 }

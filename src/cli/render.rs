@@ -1,6 +1,7 @@
 //! The only place that prints. A verb's answer is a value that can write itself on a page for
 //! people, or serialise itself as one JSON document; this file chooses and sends it out.
 
+pub mod advice;
 pub mod decision;
 pub mod sentence;
 pub mod table;

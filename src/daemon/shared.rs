@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::control::Controls;
 use crate::domain::{InstanceFacts, InstanceId, InstanceType, Site};
 use crate::experience::durations::{Durations, Lengths, RunSize};
-use crate::experience::{Advice, Experience, InFlight};
+use crate::experience::{Experience, InFlight, SpotAdvisor};
 use crate::market::Market;
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, BatchService, InstanceDirectory, ListPriceSource, SpotPriceSource};
@@ -214,7 +214,7 @@ impl Shared {
     }
 
     /// From now on types are expected to compare as `advice` says. Whether that is news.
-    pub fn advise(&self, advice: Advice) -> bool {
+    pub fn advise(&self, advice: SpotAdvisor) -> bool {
         let mut experience = self.experience();
         let is_news = *experience.hazards.advice() != advice;
         if is_news {
@@ -230,10 +230,8 @@ impl Shared {
 
     /// How long the work of `run` takes, as far as its class states it and its job's attempts showed it.
     pub fn lengths(&self, run: &Run, class: &Class) -> Lengths {
-        let progress = SignedDuration::from_millis(run.progress_millis);
-        let (stated, percentile) = (class.expected_duration, class.planning_percentile);
-        let size = self.input_size(run);
-        self.durations().lengths(&run.job, size, stated, percentile, progress)
+        let catalogue = self.catalogue.load();
+        run.lengths(class, catalogue.jobs.get(&run.job).map(|job| &**job), &self.durations())
     }
 
     /// How large the input of `run` is.

@@ -182,7 +182,7 @@ pub(super) fn time_needed(question: &Question<'_>) -> SignedDuration {
 /// From zero: billed time to success is (e^(λL) − 1)/λ for exponential lifetimes, so the rework is
 /// (e^x − 1)/x − 1 with x = λL. Checkpointed every τ with restore r: each interruption loses τ/2 + r
 /// on average (Young 1974), so λ(τ/2 + r). Greedy and Uniform Progress know no risk.
-fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
+pub(super) fn expected_rework(class: &Class, work: SignedDuration, hazard_per_hour: Ppm) -> Ppm {
     if matches!(class.policy, Policy::Greedy | Policy::UniformProgress) {
         return Ppm::ZERO;
     }

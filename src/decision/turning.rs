@@ -39,9 +39,16 @@ const FURTHEST: f64 = 20.0;
 const LATEST: SignedDuration = SignedDuration::from_hours(24);
 /// Halvings of what is between the same answer and another one.
 const HALVINGS: u32 = 12;
+/// The model tells prices apart by 5 %: near one at which an answer turns it may turn back, and further on turn
+/// again. So these parts of the way further it must still be the other one: of a price about 0.1, 0.5, 1, 2, 3,
+/// 4, 5 and 10 %.
+const FURTHER: [f64; 8] = [0.000_334, 0.001_67, 0.003_34, 0.006_6, 0.01, 0.013_3, 0.016_7, 0.033];
+/// So often a point at which it did not stay is left behind.
+const ATTEMPTS: u32 = 6;
 
 /// Turning points of `decision`, which `decide` gave to `question`: of the price of what was
-/// chosen, of each other environment's, and of the deadline. At each of them `decide` does answer otherwise.
+/// chosen, of each other environment's, and of the deadline. At each of them, and a little further, `decide` does
+/// answer otherwise.
 pub fn turning_points(
     question: &Question<'_>,
     decision: &Decision,
@@ -53,9 +60,9 @@ pub fn turning_points(
         let Some(price) = candidate.price else { continue };
         let name = &candidate.environment;
         let is_chosen = decision.chosen.as_ref() == Some(name);
-        let furthest = if is_chosen { FURTHEST } else { 1.0 / FURTHEST };
+        let furthest: f64 = if is_chosen { FURTHEST } else { 1.0 / FURTHEST };
         let found = asker.search(|part| {
-            let factor = Ppm::from_ratio(1.0 + (furthest - 1.0) * part);
+            let factor = Ppm::from_ratio(furthest.powf(part));
             (factor, asker.at_price(name, factor))
         });
         let Some((factor, then)) = found else { continue };
@@ -121,22 +128,31 @@ impl Asker<'_> {
         towards(-left).or_else(|| towards(LATEST))
     }
 
-    /// The part of the way, from 0 to 1, at which the answer becomes another, and that answer: the nearest
-    /// one where it turns but once. `None` where it is the same at the end of the way.
+    /// The part of the way, from 0 to 1, at which the answer becomes another and stays it, and that answer:
+    /// the nearest one where it turns but once. `None` where it is the same at the end of the way, or turns
+    /// back again and again.
     fn search<T>(
         &self,
         ask: impl Fn(f64) -> (T, Option<EnvironmentName>),
     ) -> Option<(T, Option<EnvironmentName>)> {
         let turned = |part| Some(ask(part)).filter(|(_, then)| *then != self.decision.chosen);
-        let mut found = turned(1.0)?;
-        let (mut same, mut other) = (0.0, 1.0);
-        for _ in 0..HALVINGS {
-            let middle = (same + other) / 2.0;
-            match turned(middle) {
-                Some(nearer) => (found, other) = (nearer, middle),
-                None => same = middle,
+        let mut same = 0.0;
+        for _ in 0..ATTEMPTS {
+            let mut found = turned(1.0)?;
+            let mut other = 1.0;
+            for _ in 0..HALVINGS {
+                let middle = (same + other) / 2.0;
+                match turned(middle) {
+                    Some(nearer) => (found, other) = (nearer, middle),
+                    None => same = middle,
+                }
+            }
+            let further = FURTHER.iter().map(|step| other + step);
+            match further.rev().find(|part| turned(*part).is_none()) {
+                None => return Some(found),
+                Some(back) => same = back.min(1.0),
             }
         }
-        Some(found)
+        None
     }
 }

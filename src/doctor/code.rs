@@ -219,6 +219,21 @@ codes! {
                was taken back again and again."
         why "Its runs go elsewhere, on demand as a rule, until one leg has tried it and found capacity."
         fix "It closes by itself. If it keeps opening, add zones and instance types, or raise `maxvCpus`.";
+    SplitEnvironment "split-environment" Note
+        means "Some instance types of the environment make what a vCPU hour costs there more than 10 % dearer, \
+               by the store's prices, by where Batch placed its attempts (30 at the least), and by how \
+               often each pool is taken back; without them half of its pools, three types and two zones \
+               are left."
+        why "Batch picks the pool inside an environment: what a decision chooses, and pays, is the mixture."
+        fix "Leave the types that are named out of its compute environments, or give them an environment of \
+             their own.";
+    WidenEnvironment "widen-environment" Note
+        means "The environment has few pools, and these are taken back half as often again as the region's \
+               (ten interruptions at the least) or had no capacity three times in a row; or other \
+               environments of its region have types of its architecture and sizes that are more than 10 % \
+               cheaper and, watched for 100 hours, taken back less often."
+        why "Runs wait, are interrupted, or cost more than capacity does that is at hand."
+        fix "Add the types that are named to its compute environments; where none is, zones and types.";
     IdleVcpus "idle-vcpus" Warning
         means "The compute environment keeps vCPUs although nothing runs (`minvCpus` above 0)."
         why "They are paid for around the clock, in no run's cost."

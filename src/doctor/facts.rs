@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Operation;
+use super::{Advised, Operation};
 use crate::catalogue::RetryStrategy;
 use crate::domain::{
     Architecture, Capacity, EnvironmentName, InstanceShape, InstanceType, Resources, Role, Site,
@@ -168,6 +168,8 @@ pub struct LocalFacts {
     pub free_bytes: Option<u64>,
     /// Of the store's environments, those whose breaker is not closed.
     pub breakers: BTreeMap<EnvironmentName, Breaker>,
+    /// What the store's prices and experience advise, of the catalogue's environments.
+    pub advice: BTreeMap<EnvironmentName, Vec<Advised>>,
 }
 
 /// What is at the store's path.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::advice::{Advice, Relative};
+use super::spot_advisor::{Relative, SpotAdvisor};
 use super::watched::PoolWatch;
 use crate::domain::{AccountRegion, InstanceType, Pool, Ppm, Window, Zone};
 use crate::policy::Phase;
@@ -25,7 +25,7 @@ pub const FARGATE_SPOT: &str = "fargate-spot";
 /// types, which were all accelerated ones there, and 50 to 140 for the zones of a type.
 pub const REGION_STRENGTH: f64 = 1.0;
 /// As [`REGION_STRENGTH`], of an instance type in all zones, drawn towards its region times what is advised
-/// of it ([`Advice`]).
+/// of it ([`SpotAdvisor`]).
 pub const TYPE_STRENGTH: f64 = 4.0;
 /// As [`REGION_STRENGTH`], of a pool, drawn towards its type.
 pub const POOL_STRENGTH: f64 = 50.0;
@@ -85,7 +85,7 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Hazards {
     regions: BTreeMap<AccountRegion, RegionHazards>,
-    advice: Arc<Advice>,
+    advice: Arc<SpotAdvisor>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -131,7 +131,7 @@ impl Hazards {
     }
 
     /// From now on types are expected to compare as this says.
-    pub fn advise(&mut self, advice: Arc<Advice>) {
+    pub fn advise(&mut self, advice: Arc<SpotAdvisor>) {
         for (place, region) in &mut self.regions {
             region.sum(advice.of(&place.region));
         }
@@ -139,7 +139,7 @@ impl Hazards {
     }
 
     /// How types are expected to compare.
-    pub fn advice(&self) -> &Advice {
+    pub fn advice(&self) -> &SpotAdvisor {
         &self.advice
     }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::diagnostic::{Diagnostic, LineIndex, Source};
 use crate::document::{read_file, shown, unread};
 use crate::domain::{InstanceType, Region};
-use crate::experience::Advice;
+use crate::experience::SpotAdvisor;
 
 /// Larger files are refused; AWS's has less than two.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -49,7 +49,7 @@ struct Entry {
 
 /// What the table at `path` says of how types compare, and everything that is wrong with it. `None` when
 /// any finding is an error.
-pub fn load(path: &Path) -> (Option<Advice>, Vec<Diagnostic>) {
+pub fn load(path: &Path) -> (Option<SpotAdvisor>, Vec<Diagnostic>) {
     match read_file(path) {
         Ok(source) => load_source(source),
         Err(finding) => {
@@ -63,10 +63,10 @@ pub fn load(path: &Path) -> (Option<Advice>, Vec<Diagnostic>) {
 }
 
 /// The table in a text that is already read.
-pub fn load_source(source: Source) -> (Option<Advice>, Vec<Diagnostic>) {
+pub fn load_source(source: Source) -> (Option<SpotAdvisor>, Vec<Diagnostic>) {
     let source = Arc::new(source);
     match parse(&source).and_then(|table| shares(&source.path, table)) {
-        Ok(shares) => (Some(Advice::of_shares(shares)), Vec::new()),
+        Ok(shares) => (Some(SpotAdvisor::of_shares(shares)), Vec::new()),
         Err(findings) => (None, findings),
     }
 }

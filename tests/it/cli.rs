@@ -3,6 +3,7 @@
 
 mod backtest;
 mod binary;
+mod explain;
 pub mod golden;
 mod live;
 mod memory;

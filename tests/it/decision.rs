@@ -1,6 +1,7 @@
 //! The decision: worked examples, and the independent verifier over random questions.
 
 mod absurd;
+mod advice;
 mod breaker;
 mod budget;
 mod keep;

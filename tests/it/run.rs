@@ -1,5 +1,6 @@
 //! The state machine of a run at Batch, case by case.
 
+mod asked_now;
 mod indices;
 mod returning;
 mod sizes;

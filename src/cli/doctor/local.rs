@@ -24,6 +24,7 @@ pub fn look_at_store(path: &Path) -> LocalFacts {
         file_system: real.zip(mounts).and_then(|(real, mounts)| file_system_of(&real, &mounts)),
         free_bytes: free_bytes(&folder),
         breakers: BTreeMap::new(),
+        advice: BTreeMap::new(),
     }
 }
 

@@ -34,6 +34,12 @@ impl render::Report for Report {
             self.attempts.iter().for_each(|attempt| ledger(page, attempt));
             self.sum(page);
         }
+        if let Some(asked) = &self.asked_now {
+            asked.write(page);
+        }
+        if let Some(choice) = &self.last_choice {
+            choice.write(page);
+        }
     }
 }
 

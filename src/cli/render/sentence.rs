@@ -1,10 +1,12 @@
 //! Reasons, guards, causes and events as English. The table, the live view and `explain` all say
 //! the same thing in the same words.
 
+mod asked;
 mod price;
 mod turning;
 mod unknown;
 
+pub use asked::{RESOURCES_ASSUMED, not_asked, supposing};
 pub use price::absurd;
 pub use turning::turning_points;
 use unknown::{adopted, looked_up, runs_again};

@@ -16,18 +16,18 @@ use self::answers::becomes_uncertain;
 use self::outcome::{
     expected_price, goes_over_budget, held_until, is_wanted_now, leg_terms, put_off,
 };
-use self::question::{Known, Next};
+use self::question::Known;
 use self::refusals::Refusals;
 use super::lookup;
 use crate::catalogue::{Environment, Job};
 use crate::daemon::{Activation, Change, Mode, Shared, Task, TaskError};
 use crate::decision::decide;
-use crate::domain::{IndexSet, LegCause, RunOutcome};
+use crate::domain::{LegCause, RunOutcome};
 use crate::mutation::{self, Mutation};
 use crate::ports::Activator;
 use crate::run::{
-    Indices, Leg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, Then, batch_job_name,
-    children_for, filled, note_deadline, note_unreachable, submit_request,
+    Leg, Load, NextLeg, PriceTerms, Run, RunEventKind, RunState, SubmitRequest, batch_job_name,
+    filled, note_deadline, note_unreachable, submit_request,
 };
 
 /// Intents made durable in one transaction, at most.
@@ -98,10 +98,7 @@ impl Dispatch {
     }
 
     fn decide_one(&self, run: &Run, now: Timestamp, known: &mut Known, change: &mut Change) {
-        let RunState::NeedsLeg { mut cause, .. } = run.state else { return };
-        if run.stop.as_ref().is_some_and(|stop| stop.then == Then::MoveOnDemand) {
-            cause = LegCause::Moved;
-        }
+        let Some(cause) = run.next_cause() else { return };
         let mut next = run.clone();
         next.version += 1;
         let mut late = Vec::new();
@@ -116,15 +113,15 @@ impl Dispatch {
             late.push(RunEventKind::Ended { outcome: RunOutcome::Cancelled });
             return tell(change, next, now, late);
         };
-        let load = match Load::of(&mut next, job) {
+        let load = match load(&mut next, job) {
             Ok(load) => load,
             Err(error) => {
                 late.extend(reject(&mut next, &error, now));
                 return tell(change, next, now, late);
             }
         };
-        let containers = load.array_size.map_or(1, u32::from);
-        let leg = Next { catalogue: &catalogue, run, class, job, cause, containers };
+        let containers = load.containers();
+        let leg = NextLeg { catalogue: &catalogue, run, class, job, cause, containers };
         let decision = known.ask(&self.shared, &leg, now, decide);
         note_unreachable(&mut next, decision.late_secs(), &mut late);
         let leg_index = next.legs.len() as u16;
@@ -138,7 +135,8 @@ impl Dispatch {
                 let leg = self.new_leg(run, cause, environment, decision.wait_until, now);
                 let expected_price = expected_price(&decision, environment);
                 let terms = PriceTerms { expected_price, ..leg_terms(run, class, environment) };
-                next.legs.push(Leg { terms: Some(terms), ..load.on(leg) });
+                let Load { array_size, indices } = load;
+                next.legs.push(Leg { terms: Some(terms), array_size, indices, ..leg });
                 known.sent(&class.name, &environment.name, now);
                 next.state = RunState::Submitting { uncertain_since: None };
                 // Moved, if it was to move.
@@ -225,36 +223,13 @@ impl Dispatch {
     }
 }
 
-/// What a leg carries.
-struct Load {
-    /// Its children, where it is an array.
-    array_size: Option<u16>,
-    /// With mapped indices, those that are not done.
-    indices: Option<IndexSet>,
-}
-
-impl Load {
-    /// That of `run`'s next leg.
-    ///
-    /// # Errors
-    /// Its values cannot be filled in, or no leg can carry what is left of it.
-    fn of(run: &mut Run, job: &Job) -> Result<Load, String> {
-        filled(run, job).map_err(|error| error.to_string())?;
-        if run.indices.is_none() {
-            // A run from before the job had its map has all of it to do.
-            let map = job.submission.index_map;
-            run.indices = map.map(|map| Indices::new(map.count, map.all()));
-        }
-        let Some(indices) = &run.indices else {
-            return Ok(Load { array_size: job.submission.array_size, indices: None });
-        };
-        let left = indices.left();
-        Ok(Load { array_size: children_for(&left)?, indices: Some(left) })
-    }
-
-    fn on(self, leg: Leg) -> Leg {
-        Leg { array_size: self.array_size, indices: self.indices, ..leg }
-    }
+/// What `run`'s next leg carries.
+///
+/// # Errors
+/// Its values cannot be filled in, or no leg can carry what is left of it.
+fn load(run: &mut Run, job: &Job) -> Result<Load, String> {
+    filled(run, job).map_err(|error| error.to_string())?;
+    Load::of(run, job)
 }
 
 /// Ends a run whose submission cannot be made.

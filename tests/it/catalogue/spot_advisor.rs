@@ -3,20 +3,20 @@
 use std::fs;
 
 use spotcron::diagnostic::{self, Source};
-use spotcron::experience::Advice;
+use spotcron::experience::SpotAdvisor;
 use spotcron::settings::spot_advisor::{self, MAX_BYTES};
 
 /// As AWS writes it, in one line, with much that is not looked at.
 const TABLE: &str = r#"{"global_rate":"<10%","instance_types":{"m5.large":{"emr":true,"cores":2,"ram_gb":8.0}},"ranges":[{"index":0,"label":"<5%","dots":0,"max":5},{"index":1,"label":"5-10%","dots":1,"max":11},{"index":2,"label":"10-15%","dots":2,"max":16},{"index":3,"label":"15-20%","dots":3,"max":22},{"index":4,"label":">20%","dots":4,"max":100}],"spot_advisor":{"us-east-1":{"Linux":{"m5.large":{"s":70,"r":0},"c5.large":{"s":60,"r":1},"g5.xlarge":{"s":50,"r":4},"x1.large":{"s":50,"r":2}},"Windows":{"m5.large":{"s":70,"r":4}}},"eu-west-1":{"Windows":{"m5.large":{"s":70,"r":4}}}}}"#;
 
-fn read(text: &str) -> (Option<Advice>, String) {
+fn read(text: &str) -> (Option<SpotAdvisor>, String) {
     let source = Source::new("advisor.json", text);
     let (advice, findings) = spot_advisor::load_source(source);
     assert_eq!(advice.is_none(), diagnostic::has_errors(&findings));
     (advice, diagnostic::render(&findings, false))
 }
 
-fn said(advice: &Advice, region: &str, of_type: &str) -> Option<f64> {
+fn said(advice: &SpotAdvisor, region: &str, of_type: &str) -> Option<f64> {
     advice.of(&region.into()).and_then(|types| types.of(of_type))
 }
 
@@ -42,7 +42,7 @@ fn types_compare_by_the_middles_of_their_ranges() {
         let said = said(&advice, "us-east-1", name).unwrap();
         assert!((said - middle / 12.25).abs() < 1e-12, "{name}: {said}");
     }
-    assert_eq!(said(&advice, "us-east-1", "m5.large"), Some(Advice::LEAST));
+    assert_eq!(said(&advice, "us-east-1", "m5.large"), Some(SpotAdvisor::LEAST));
     assert_eq!(said(&advice, "us-east-1", "p5.48xlarge"), None);
     assert_eq!(said(&advice, "eu-west-1", "m5.large"), None);
 }

@@ -58,7 +58,7 @@ fn usd(text: &str) -> Usd {
     text.parse().unwrap()
 }
 
-fn spot_chosen(clock: &str) -> Decision {
+pub fn spot_chosen(clock: &str) -> Decision {
     Decision {
         at: at(clock),
         chosen: Some("spot-a".into()),

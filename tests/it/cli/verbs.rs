@@ -2,11 +2,13 @@
 
 use anstream::adapter::strip_str;
 use clap::Parser;
+use spotcron::catalogue::Catalogue;
 use spotcron::cli::args::Format;
 use spotcron::cli::render::{self, Report, failure_text};
 use spotcron::cli::{Cli, CliError, Verb, explain, plan, prices, runs, savings, skipped};
 
 use super::golden::assert_golden;
+use super::memory::MemoryStore;
 use super::story;
 
 /// The verb that a command line parses to.
@@ -31,6 +33,14 @@ fn failure(error: &CliError) -> String {
 }
 
 fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
+    planned_by(line, store.then(story::store).as_ref())
+}
+
+pub fn planned_with(line: &str, store: &MemoryStore) -> Result<plan::Report, CliError> {
+    planned_by(line, Some(store))
+}
+
+fn planned_by(line: &str, store: Option<&MemoryStore>) -> Result<plan::Report, CliError> {
     let Verb::Plan(args) = verb(line) else { panic!("{line}") };
     let catalogue = story::catalogue();
     let inputs = plan::Inputs {
@@ -40,8 +50,7 @@ fn planned(line: &str, store: bool) -> Result<plan::Report, CliError> {
         now: story::now(),
         decide: spotcron::decision::decide,
     };
-    let memory = story::store();
-    wait(plan::run(&args, store.then_some(&memory as _), inputs))
+    wait(plan::run(&args, store.map(|store| store as _), inputs))
 }
 
 fn saved(line: &str) -> Result<savings::Report, CliError> {
@@ -62,9 +71,20 @@ fn skipped_times_are_listed_with_their_reasons() {
     golden("skipped", &report);
 }
 
-fn explained(run: &str) -> Result<explain::Report, CliError> {
+pub fn explained(
+    run: &str,
+    store: &MemoryStore,
+    catalogue: Result<&Catalogue, String>,
+) -> Result<explain::Report, CliError> {
     let Verb::Explain(args) = verb(&format!("explain {run}")) else { panic!("{run}") };
-    wait(explain::run(&args, &story::store()))
+    let ground = catalogue.map(|catalogue| plan::Inputs {
+        advice: None,
+        catalogue,
+        cooldown: jiff::SignedDuration::from_mins(15),
+        now: story::now(),
+        decide: spotcron::decision::decide,
+    });
+    wait(explain::run(&args, store, &ground))
 }
 
 #[test]
@@ -179,6 +199,8 @@ fn savings_of_no_time_are_refused() {
 
 #[test]
 fn explain_tells_the_story_from_the_decision_to_the_cent() {
+    let (store, catalogue) = (story::store(), story::catalogue());
+    let explained = |run| explained(run, &store, Ok(&catalogue));
     golden("explain", &explained(story::EXTRACT).unwrap());
     golden("explain-cheap", &explained(story::THUMBS).unwrap());
     golden("explain-provisional", &explained("report").unwrap());
@@ -189,6 +211,8 @@ fn explain_tells_the_story_from_the_decision_to_the_cent() {
 
 #[test]
 fn explain_helps_with_ids_that_are_not_quite_right() {
+    let (store, catalogue) = (story::store(), story::catalogue());
+    let explained = |run| explained(run, &store, Ok(&catalogue));
     assert_eq!(
         failure(&explained("extract-20261121T020001Z").unwrap_err()),
         "error: there is no run extract-20261121T020001Z\n\

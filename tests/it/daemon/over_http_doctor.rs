@@ -41,6 +41,7 @@ pub fn local() -> LocalFacts {
         file_system: None,
         free_bytes: Some(1 << 40),
         breakers: Default::default(),
+        advice: Default::default(),
     }
 }
 

@@ -59,7 +59,7 @@ pub async fn check(world: &World, run: &Run) {
     else {
         panic!("explain is a verb")
     };
-    let report = explain::run(&args, &*world.store).await.unwrap();
+    let report = explain::run(&args, &*world.store, &Err(String::new())).await.unwrap();
     assert_eq!(report.attempts.len(), 2, "nothing ran where nothing was placed");
     assert_eq!(report.attempts[0].attempt.end, Some(AttemptEnd::Interrupted));
     let text = render::text_of(&report, Format::Table, None).unwrap();

@@ -276,7 +276,7 @@ async fn lists_show_the_sets_of_a_time_as_one_line() {
     else {
         panic!("explain is a verb")
     };
-    let report = explain::run(&args, &*world.store).await.unwrap();
+    let report = explain::run(&args, &*world.store, &Err(String::new())).await.unwrap();
     let text = render::text_of(&report, Format::Table, None).unwrap();
     assert!(text.contains("indices    0-1 of 2, 2 of 2 done"), "{text}");
 }

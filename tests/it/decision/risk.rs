@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spotcron::decision::Candidate;
 use spotcron::domain::{Capacity, Pool, Ppm};
-use spotcron::experience::{Advice, EnvironmentExperience, Hazards};
+use spotcron::experience::{EnvironmentExperience, Hazards, SpotAdvisor};
 
 use super::Case;
 use crate::samples;
@@ -95,7 +95,7 @@ fn what_is_advised_of_its_types_is_in_its_risk() {
     case.experience.hazards = Arc::new(uneven());
     let before = spot(&case).level.unwrap();
     let shares = [("m6i.xlarge".into(), 15.0), ("c6i.xlarge".into(), 5.0)];
-    let advice = Advice::of_shares([("us-east-1".into(), shares.into())].into());
+    let advice = SpotAdvisor::of_shares([("us-east-1".into(), shares.into())].into());
     Arc::make_mut(&mut case.experience.hazards).advise(Arc::new(advice));
     let level = spot(&case).level.unwrap();
     assert_eq!(level.advised, Some(Ppm(1_500_000)));

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use spotcron::catalogue::EvaluateOnExit;
+use spotcron::decision::advice::{Addition, Advice, Split, WhyWiden, Widen};
 use spotcron::doctor::{Access, Code, Operation, Platform, StoreFacts, Unseen};
-use spotcron::domain::{Architecture, Capacity, Resources, Site};
+use spotcron::domain::{Architecture, Capacity, Ppm, Resources, Site};
 use spotcron::experience::Breaker;
 
 use super::sample::{World, compute, definition, healthy, host_lost, rest, retries, shape, site};
@@ -189,6 +190,8 @@ const COMPUTE_ENVIRONMENTS: &[Case] = &[
         w.breaker("spot-a", Breaker::Open { until, trips: 3 });
     }),
     ("breaker-open", |w| w.breaker("spot-a", Breaker::HalfOpen { since: None, trips: 1 })),
+    ("split-environment", |w| w.advise("spot-a", split())),
+    ("widen-environment", |w| w.advise("spot-a", widen())),
     ("few-types", |w| {
         w.compute("spot-a").shapes.as_mut().unwrap().pop_first();
     }),
@@ -197,6 +200,80 @@ const COMPUTE_ENVIRONMENTS: &[Case] = &[
     ("max-vcpus-too-small", |w| w.compute("spot-a").max_vcpus = Some(1)),
     ("max-vcpus-too-small", |w| w.compute("demand-a").max_vcpus = Some(-1)),
 ];
+
+fn split() -> Advice {
+    Advice::Split(Split {
+        leave_out: vec!["m6i.4xlarge".into(), "r6i.large".into()],
+        types_left: 4,
+        zones_left: 3,
+        pools_left: 12,
+        pools: 16,
+        placements: 120,
+        vcpu_hour_usd: "0.0312".parse().unwrap(),
+        vcpu_hour_left_usd: "0.0251".parse().unwrap(),
+    })
+}
+
+fn widen() -> Advice {
+    Advice::Widen(Widen {
+        why: WhyWiden::Starves { trips: 3 },
+        types: 1,
+        zones: 2,
+        add: vec![Addition {
+            instance_type: "m5.large".into(),
+            vcpu_hour_usd: "0.0251".parse().unwrap(),
+            times_the_prior: Ppm(850_000),
+            interruptions: 12,
+            watched_secs: 800_000,
+        }],
+    })
+}
+
+/// What is said of it: what is wrong, and what to do.
+fn said(advice: Advice) -> (String, String) {
+    let mut world = healthy();
+    world.advise("spot-a", advice);
+    let [finding] = &world.findings()[..] else { panic!() };
+    (finding.problem.clone(), finding.fix.clone())
+}
+
+#[test]
+fn advice_names_types_and_says_what_a_vcpu_hour_costs() {
+    let (problem, fix) = said(split());
+    assert_eq!(
+        problem,
+        "for work like that of job rebuild, a vCPU hour of useful work costs $0.03120 in the mixture of \
+         its 16 pools, by 120 attempts placed there, and $0.02510 without m6i.4xlarge, r6i.large"
+    );
+    assert_eq!(
+        fix,
+        "Leave m6i.4xlarge, r6i.large out of its compute environments, or give them an environment of \
+         their own: 12 pools of 4 types in 3 zones are left"
+    );
+    let (problem, fix) = said(widen());
+    assert!(
+        problem.ends_with("its 1 type and 2 zones had no capacity, 3 times in a row"),
+        "{problem}"
+    );
+    assert_eq!(
+        fix,
+        "Add to its compute environments, as others of the region have: m5.large ($0.02510, risk 0.85)"
+    );
+    let mut nowhere = widen();
+    let Advice::Widen(of) = &mut nowhere else { panic!() };
+    of.add.clear();
+    of.why = WhyWiden::Risky {
+        times_the_prior: Ppm(1_800_000),
+        region_times_the_prior: Ppm(1_000_000),
+        interruptions: 12,
+        watched_secs: 360_000,
+    };
+    let (problem, fix) = said(nowhere);
+    assert!(
+        problem.contains("risk 1.80 times the prior's for 1.00 times (12 interruptions in 100 h")
+    );
+    assert_eq!(fix, "Add zones and instance types to its compute environments");
+}
 
 fn invalid(world: &mut World, reason: &str) {
     world.compute("spot-a").status = "INVALID".to_owned();

@@ -178,6 +178,7 @@ fn local() -> impl Strategy<Value = LocalFacts> {
             file_system,
             free_bytes,
             breakers: Default::default(),
+            advice: Default::default(),
         },
     )
 }

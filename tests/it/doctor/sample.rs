@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use spotcron::catalogue::{
     Catalogue, Class, Environment, EvaluateOnExit, Job, RetryOwner, RetryStrategy, Submission,
 };
+use spotcron::decision::advice::Advice;
 use spotcron::doctor::{
-    Access, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, Finding, LocalFacts,
-    Operation, Platform, QueueFacts, StoreFacts, WaitingJob, examine,
+    Access, Advised, ComputeEnvironmentFacts, DefinitionFacts, EnvironmentFacts, Facts, Finding,
+    LocalFacts, Operation, Platform, QueueFacts, StoreFacts, WaitingJob, examine,
 };
 use spotcron::domain::{Capacity, InstanceShape, Resources, Role, RoleArn, Site};
 use spotcron::experience::Breaker;
@@ -36,6 +37,11 @@ impl World {
 
     pub fn breaker(&mut self, name: &str, breaker: Breaker) {
         self.facts.local.breakers.insert(name.into(), breaker);
+    }
+
+    pub fn advise(&mut self, name: &str, advice: Advice) {
+        let advised = Advised { job: "rebuild".into(), advice };
+        self.facts.local.advice.entry(name.into()).or_default().push(advised);
     }
 
     pub fn queue(&mut self, name: &str) -> &mut QueueFacts {
@@ -124,6 +130,7 @@ pub fn healthy() -> World {
             file_system: Some("ext4".to_owned()),
             free_bytes: Some(50 << 30),
             breakers: Default::default(),
+            advice: Default::default(),
         },
     };
     World { catalogue, settings: Settings::default(), facts }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use spotcron::domain::{InstanceType, Ppm, Region};
-use spotcron::experience::{Advice, FARGATE_SPOT, Hazards, LevelMixture};
+use spotcron::experience::{FARGATE_SPOT, Hazards, LevelMixture, SpotAdvisor};
 
 use super::{place, pool};
 use crate::samples;
@@ -14,10 +14,10 @@ use crate::samples;
 const TYPES: [&str; 4] = ["c6i.large", "g5.xlarge", "m6i.large", "r6i.large"];
 
 /// Shares in percent, of types in the region of [`place`].
-fn table(shares: &[(&str, f64)]) -> Arc<Advice> {
+fn table(shares: &[(&str, f64)]) -> Arc<SpotAdvisor> {
     let types: BTreeMap<InstanceType, f64> =
         shares.iter().map(|(name, share)| ((*name).into(), *share)).collect();
-    Arc::new(Advice::of_shares([(Region::from("us-east-1"), types)].into()))
+    Arc::new(SpotAdvisor::of_shares([(Region::from("us-east-1"), types)].into()))
 }
 
 fn advised(mut hazards: Hazards, shares: &[(&str, f64)]) -> Hazards {
@@ -53,8 +53,8 @@ fn with_nothing_seen_a_type_is_what_is_said_of_it_within_bounds() {
     assert_eq!(other.factor, Ppm(2_000_000));
     let wide = [("a", 0.1), ("b", 0.1), ("c", 0.1), ("d", 0.1), ("e", 0.1), ("f", 25.0)];
     let hazards = advised(Hazards::default(), &wide);
-    near(of(&hazards, "a"), Advice::LEAST);
-    near(of(&hazards, "f"), Advice::MOST);
+    near(of(&hazards, "a"), SpotAdvisor::LEAST);
+    near(of(&hazards, "f"), SpotAdvisor::MOST);
 }
 
 /// The prior expects 0.08 an hour of what is settled.
@@ -89,10 +89,10 @@ fn an_environment_says_what_is_said_of_its_pools() {
 #[test]
 fn a_table_with_nothing_to_compare_says_nothing() {
     let region = || Region::from("us-east-1");
-    let none = Advice::of_shares([(region(), BTreeMap::new())].into());
-    assert_eq!(none, Advice::default());
-    assert_eq!(*table(&[("a", 0.0), ("b", 0.0)]), Advice::default());
-    assert_eq!(*table(&[("a", f64::NAN), ("b", 5.0)]), Advice::default());
+    let none = SpotAdvisor::of_shares([(region(), BTreeMap::new())].into());
+    assert_eq!(none, SpotAdvisor::default());
+    assert_eq!(*table(&[("a", 0.0), ("b", 0.0)]), SpotAdvisor::default());
+    assert_eq!(*table(&[("a", f64::NAN), ("b", 5.0)]), SpotAdvisor::default());
 }
 
 prop_compose! {
@@ -147,7 +147,7 @@ proptest! {
         prop_assert_eq!(&none, &before);
         let mut elsewhere = before.clone();
         let far = [(InstanceType::from("m6i.large"), 5.0), ("c6i.large".into(), 25.0)];
-        let far = Advice::of_shares([(Region::from("eu-west-1"), far.into())].into());
+        let far = SpotAdvisor::of_shares([(Region::from("eu-west-1"), far.into())].into());
         elsewhere.advise(Arc::new(far));
         let alike = advised(before.clone(), &shares([3; 4]));
         for hazards in [&elsewhere, &alike] {

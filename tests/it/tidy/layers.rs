@@ -56,10 +56,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
-    // is a run like any other, with a price.
+    // is a run like any other, with a price, and it hands on what decisions advise.
     (
         "doctor",
-        &["domain", "catalogue", "market", "cost", "experience", "run", "ledger", "settings"],
+        &[
+            "domain",
+            "catalogue",
+            "market",
+            "cost",
+            "experience",
+            "decision",
+            "run",
+            "ledger",
+            "settings",
+        ],
     ),
     // What the core needs of the world.
     (

@@ -25,12 +25,7 @@ pub(super) fn put_off(decision: &Decision) -> Option<PutOff> {
 /// Whether a person has had to do with a run that is put off: what they want of it does not wait for
 /// money to be saved.
 pub(super) fn is_wanted_now(run: &Run) -> bool {
-    run.waits_for_better().is_some() && has_to_do_with_people(run)
-}
-
-/// Whether somebody asked something of the run.
-pub(super) fn has_to_do_with_people(run: &Run) -> bool {
-    run.stop.is_some() || !run.by_hand.is_untouched()
+    run.waits_for_better().is_some() && run.has_to_do_with_people()
 }
 
 /// What an hour of a container is expected to cost where the leg goes.

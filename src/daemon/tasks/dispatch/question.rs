@@ -1,19 +1,18 @@
-//! What a decision is asked, from what the daemon knows.
+//! What decisions are asked with: what the daemon knows of all runs together.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::outcome::has_to_do_with_people;
-use crate::catalogue::{Catalogue, Class, Job};
+use crate::catalogue::Catalogue;
 use crate::daemon::Shared;
 use crate::decision::Question;
-use crate::domain::{ClassName, EnvironmentName, LegCause, Resources, RunId, Usd};
+use crate::domain::{ClassName, EnvironmentName, RunId, Usd};
 use crate::experience::{InFlight, Sent};
-use crate::ledger::spent;
+use crate::ledger::spent_by_run;
 use crate::ports::StoreError;
-use crate::run::{InUse, Run, Trigger};
+use crate::run::{Around, InUse, NextLeg, Run};
 
 /// What is known of all runs together while several are decided.
 pub(in crate::daemon::tasks) struct Known {
@@ -74,73 +73,30 @@ impl Known {
     pub(in crate::daemon::tasks) fn ask<T>(
         &self,
         shared: &Shared,
-        next: &Next<'_>,
+        next: &NextLeg<'_>,
         now: Timestamp,
         answer: impl FnOnce(&Question<'_>) -> T,
     ) -> T {
-        let Next { catalogue, run, class, job, cause, containers } = *next;
-        let market = shared.market.load();
-        let of_class = shared.controls.load().forced(&class.name, now);
+        let NextLeg { run, class, .. } = *next;
         // A copy: a decision may solve a table, and who learns does not wait for that.
         let experience = shared.experience().of(&class.name, &class.environments);
-        answer(&Question {
-            class,
-            environments: catalogue
-                .environments_of(class)
-                .map(Arc::as_ref)
-                .filter(|environment| !run.was_refused_by(&environment.name))
-                .collect(),
-            resources: job.submission.resources.unwrap_or(Resources::ASSUMED),
-            containers,
-            vcpu_millis_in_use: self.in_use_by_others(catalogue, run),
-            market: &market,
+        answer(&next.question(Around {
+            market: &shared.market.load(),
             experience: &experience,
-            now,
-            deadline_at: run.deadline_at,
-            starts_by: starts_by(run, class),
+            in_flight: &self.in_flight,
+            in_use: self.in_use.as_ref(),
+            forced: shared.controls.load().forced(&class.name, now).as_ref(),
             spent: self.spent.get(&run.id).copied().unwrap_or(Usd::ZERO),
-            cause,
-            legs: run.counted_legs().len() as u16,
-            progress: SignedDuration::from_millis(run.progress_millis),
             lengths: shared.lengths(run, class),
             cooldown: shared.settings.decision.cooldown,
-            in_flight: &self.in_flight,
-            forced: run.by_hand.forced.as_ref().or(of_class.as_ref()),
-        })
-    }
-
-    fn in_use_by_others(&self, catalogue: &Catalogue, run: &Run) -> BTreeMap<EnvironmentName, u64> {
-        let mut others = self.in_use.clone().unwrap_or_default();
-        others.remove(catalogue, run);
-        others.into_vcpu_millis()
+            now,
+        }))
     }
 }
 
-/// A leg that is to be decided.
-#[derive(Clone, Copy)]
-pub(in crate::daemon::tasks) struct Next<'a> {
-    pub catalogue: &'a Catalogue,
-    pub run: &'a Run,
-    pub class: &'a Class,
-    pub job: &'a Job,
-    pub cause: LegCause,
-    pub containers: u32,
-}
-
-/// Until when a run may be put off. What somebody asked for by hand begins at once, and what has begun
-/// goes on.
-fn starts_by(run: &Run, class: &Class) -> Option<Timestamp> {
-    let is_free = run.trigger == Trigger::Schedule && !has_to_do_with_people(run);
-    let within = class.start_within.filter(|_| is_free && run.legs.is_empty())?;
-    run.scheduled_for.checked_add(within).ok()
-}
-
-/// What the run's attempts cost so far, and its data in each environment where it began.
+/// What the run cost so far.
 async fn spent_by(shared: &Shared, catalogue: &Catalogue, run: &Run) -> Result<Usd, StoreError> {
     let store = shared.book.store();
     let attempts = store.attempts(&run.id).await?;
-    let capacity = spent(&attempts, &store.entries(&run.id).await?);
-    let begun = run.legs.iter().filter(|leg| leg.started_at.is_some());
-    let data = begun.filter_map(|leg| catalogue.environments.get(&leg.environment));
-    Ok(data.fold(capacity, |sum, environment| sum + environment.data_cost))
+    Ok(spent_by_run(catalogue, run, &attempts, &store.entries(&run.id).await?))
 }

@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Watch;
 use crate::catalogue::{Catalogue, Class, Restart};
-use crate::daemon::tasks::dispatch::question::{Known, Next};
+use crate::daemon::tasks::dispatch::question::Known;
 use crate::daemon::{Mode, TaskError};
 use crate::decision::{Return, Running, better_elsewhere, may_return};
 use crate::domain::{BatchStatus, JobObservation, LegCause};
-use crate::run::{Leg, Run, saved, useful};
+use crate::run::{Leg, NextLeg, Run, saved, useful};
 
 impl Watch {
     /// What is known of all runs together, where some of `runs` may go back.
@@ -48,7 +48,7 @@ impl Watch {
         let ran = now.duration_since(started_at);
         let mut stopped = run.clone();
         stopped.progress_millis += saved(ran, interval, restore, restored);
-        let next = Next {
+        let next = NextLeg {
             catalogue,
             run: &stopped,
             class,

@@ -11,21 +11,21 @@ use crate::domain::{InstanceType, Region};
 
 /// How the types of each region compare. Nothing in it changes nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Advice(BTreeMap<Region, Relative>);
+pub struct SpotAdvisor(BTreeMap<Region, Relative>);
 
 /// How the types of one region compare: 1 is the average one, also of what is not in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Relative(BTreeMap<InstanceType, f64>);
 
-impl Advice {
+impl SpotAdvisor {
     /// No type is expected to be safer than this times the average one of its region: ranges are wide, and
     /// the table says nothing of one's own zones and times.
     pub const LEAST: f64 = 0.25;
-    /// As [`Advice::LEAST`], of riskier.
+    /// As [`SpotAdvisor::LEAST`], of riskier.
     pub const MOST: f64 = 4.0;
 
     /// Of the share of each type's instances that is reclaimed in some time, the same for all.
-    pub fn of_shares(shares: BTreeMap<Region, BTreeMap<InstanceType, f64>>) -> Advice {
+    pub fn of_shares(shares: BTreeMap<Region, BTreeMap<InstanceType, f64>>) -> SpotAdvisor {
         let regions = shares.into_iter().filter_map(|(region, types)| {
             let mean = types.values().sum::<f64>() / types.len() as f64;
             let compared = |share: f64| (share / mean).clamp(Self::LEAST, Self::MOST);
@@ -33,7 +33,7 @@ impl Advice {
             // Without types, or where nothing is ever reclaimed, there is nothing to compare with.
             (mean.is_finite() && mean > 0.0).then(|| (region, Relative(types.collect())))
         });
-        Advice(regions.collect())
+        SpotAdvisor(regions.collect())
     }
 
     /// How the types of `region` compare, where that is known.
