@@ -4,6 +4,7 @@
 //!
 //! `cargo bench --no-default-features --bench cloud`; `DAYS` (4) and `SEEDS` (2) make it longer.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -129,6 +130,8 @@ fn catalogue(policies: Option<[&str; 2]>) -> Catalogue {
 
 struct Outcome {
     summary: Summary,
+    by_kind: BTreeMap<String, Summary>,
+    legs: BTreeMap<String, usize>,
     runs: usize,
     missed: usize,
     failed: usize,
@@ -174,7 +177,17 @@ async fn play(market: (f64, f64), policies: Option<[&str; 2]>, seed: u64, days: 
         all.iter().filter(|run| run.deadline_at.is_some_and(|at| at <= until)).collect();
     let ids: std::collections::BTreeSet<_> = runs.iter().map(|run| &run.id).collect();
     let succeeded = |state| matches!(state, RunState::Ended { outcome: RunOutcome::Succeeded, .. });
+    let mut legs = BTreeMap::new();
+    for run in &runs {
+        for leg in &run.legs {
+            let what = format!("{} {:?} {}", run.class, leg.cause, leg.capacity.label());
+            *legs.entry(what).or_default() += 1;
+        }
+    }
+    let of_runs = entries.iter().filter(|entry| ids.contains(&entry.key.run));
     Outcome {
+        by_kind: spotcron::ledger::summarise(of_runs, |entry| entry.class.to_string()),
+        legs,
         summary: Summary::of(entries.iter().filter(|entry| ids.contains(&entry.key.run))),
         runs: runs.len(),
         missed: runs.iter().filter(|run| run.deadline_missed).count(),
@@ -193,6 +206,9 @@ fn main() {
     let runtime = runtime.expect("a runtime");
     println!("{} jobs, {days} days, {seeds} seeds", KINDS.len() * JOBS);
     for (market, reclaim, recovery) in MARKETS {
+        if std::env::var("ONLY").is_ok_and(|only| !market.starts_with(&only)) {
+            continue;
+        }
         println!("\n{market}");
         println!(
             "policy            cost/on demand  missed   runs  interrupted  waste  not done  s"
@@ -203,6 +219,18 @@ fn main() {
                 let played = play((reclaim, recovery), policies, seed as u64, days);
                 let outcome = runtime.block_on(played);
                 summary.absorb(&outcome.summary);
+                if std::env::var("DETAIL").is_ok() {
+                    for (kind, sum) in &outcome.by_kind {
+                        println!(
+                            "   {kind} {:.3} {}",
+                            sum.cost.ratio_to(sum.on_demand).unwrap_or_default().to_ratio(),
+                            sum.on_demand
+                        );
+                    }
+                    for (what, count) in &outcome.legs {
+                        println!("     {what} {count}");
+                    }
+                }
                 let all = [outcome.runs, outcome.missed, outcome.failed];
                 (0..3).for_each(|index| counts[index] += all[index]);
                 seconds += outcome.seconds;

@@ -118,6 +118,7 @@ fn seen_everywhere(market: &Market) -> Experience {
         last_trouble: None,
         starved_at: None,
         troubles_in_a_row: 0,
+        lost: Default::default(),
         ..EnvironmentExperience::default()
     };
     let environments = &market.environments;

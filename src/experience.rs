@@ -15,7 +15,7 @@ pub use hazards::{
 pub use spot_advisor::{Relative, SpotAdvisor};
 pub use watched::{ONE_INTERRUPTION_SECS, PoolWatch};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,10 @@ pub struct EnvironmentExperience {
     pub last_trouble: Option<Timestamp>,
     /// Troubles since the last attempt that ended well.
     pub troubles_in_a_row: u32,
+    /// The pools that were lost in that row: many attempts may have run in one. It is not kept over a restart,
+    /// nor known of Fargate.
+    #[serde(skip)]
+    pub lost: BTreeSet<Pool>,
     /// What the troubles did to its breaker.
     #[serde(default)]
     pub trips: Trips,
@@ -129,16 +133,18 @@ impl EnvironmentExperience {
         // What started since then found capacity.
         self.starved_at = self.starved_at.filter(|starved| *starved > ran.start);
         self.running_millis += ran.duration().as_millis() as i64;
-        if let Some(pool) = pool {
-            *self.placements.entry(pool).or_default() += 1;
+        if let Some(pool) = &pool {
+            *self.placements.entry(pool.clone()).or_default() += 1;
         }
         if interrupted {
             self.interruptions += 1;
+            self.lost.extend(pool);
             self.record_trouble(at);
             let trips = self.troubles_in_a_row >= breaker::RECLAIMS_THAT_TRIP;
             self.trips.note_trouble(ran.start, at, trips);
         } else {
             self.troubles_in_a_row = 0;
+            self.lost.clear();
             self.trips.note_success(ran.start);
         }
     }
@@ -149,6 +155,14 @@ impl EnvironmentExperience {
         self.record_trouble(at);
         let sent = at.checked_sub(waited).unwrap_or(Timestamp::MIN);
         self.trips.note_trouble(sent, at, true);
+    }
+
+    /// Losses in a row, where those of one pool are one.
+    pub fn losses_in_a_row(&self) -> u32 {
+        match self.lost.len() {
+            0 => self.troubles_in_a_row,
+            pools => pools as u32,
+        }
     }
 
     fn record_trouble(&mut self, at: Timestamp) {

@@ -45,7 +45,7 @@ pub(super) fn of(
     let ratio = if price == UsdPerHour::ZERO { Ppm::from_ratio(20.0) } else { ratio };
     let ago = |at| question.now.duration_since(at).as_secs();
     let trouble = experience.last_trouble.map(ago);
-    let in_a_row = experience.troubles_in_a_row;
+    let in_a_row = experience.losses_in_a_row();
     let seen = match (experience.starved_at.map(ago), trouble) {
         (Some(age_secs), _) => Seen::Starvation { age_secs },
         (None, Some(age_secs)) => Seen::Interruption { age_secs, pools, in_a_row },

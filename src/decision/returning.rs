@@ -26,6 +26,9 @@ pub struct Return {
     pub staying: Usd,
     /// What it is expected to cost there, the changeover included.
     pub going: Usd,
+    /// Its leg would be the probe of that environment, of which there is one at a time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probes: bool,
 }
 
 /// Whether runs of the class can go back at all.
@@ -76,5 +79,6 @@ pub fn better_elsewhere(question: &Question<'_>, running: Running<'_>) -> Option
             && costs(pace::changeover(question)).is_some_and(|once| saving >= once)
     };
     let goes = class.policy == Policy::UniformProgress || is_worth_it();
-    goes.then(|| Return { environment: chosen.clone(), staying, going })
+    let probes = !next.breaker.is_closed();
+    goes.then(|| Return { environment: chosen.clone(), staying, going, probes })
 }

@@ -42,8 +42,8 @@ pub struct Ask {
 pub enum Seen {
     /// Nothing went wrong there, ever.
     Nothing,
-    /// Capacity was taken back so long ago; what ran before and since did so well, or, where it was not the
-    /// first in a row, did not.
+    /// Capacity was taken back so long ago, as the last of so many losses in a row between which nothing
+    /// ended well.
     Interruption { age_secs: i64, pools: u32, in_a_row: u32 },
     /// There was no capacity so long ago, and nothing ran since.
     Starvation { age_secs: i64 },
@@ -224,14 +224,17 @@ fn mean(belief: &Belief, value: impl Fn(Phase, i64) -> Option<f64>) -> Option<f6
 }
 
 impl Seen {
-    /// An interruption is one pool's, and Batch goes to another: there is capacity, young in that pool, or,
-    /// after several in a row, in all. Where there was none, the environment is down, until that is
+    /// An interruption is one pool's, and Batch goes to another: there is capacity, young in the pools that
+    /// were lost in a row, or, where those are many, in all. Where there was none, the environment is down, until that is
     /// forgotten.
     fn belief(self, lifetimes: &Lifetimes, tick_secs: i64) -> Belief {
         match self {
             Seen::Nothing => Belief::settled(),
             Seen::Interruption { age_secs, pools, in_a_row } => {
-                let share = if in_a_row > 1 { 1.0 } else { 1.0 / f64::from(pools.max(1)) };
+                let share = match in_a_row {
+                    lost if lost >= losses_that_tell(pools as usize) => 1.0,
+                    lost => f64::from(lost.max(1)) / f64::from(pools.max(1)),
+                };
                 Belief::of(Phase::Up, age_secs).or(share, &Belief::settled())
             }
             Seen::Starvation { age_secs } => {
@@ -242,6 +245,14 @@ impl Seen {
             }
         }
     }
+}
+
+/// So many pools lost in a row say something of all of an environment's: two of up to sixteen, or an
+/// eighth of them. Of forty independent pools on which
+/// hundreds of attempts run, two are lost without a success between them now and then.
+pub const fn losses_that_tell(pools: usize) -> u32 {
+    let eighth = pools.div_ceil(8);
+    if eighth > 2 { eighth as u32 } else { 2 }
 }
 
 /// That there was no capacity says nothing any more after a day, in which nobody tried: somebody has to

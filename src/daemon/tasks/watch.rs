@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
-use self::context::{no_more_legs, step_context, waits_for_instance_end};
+use self::context::{no_more_legs, step_context, waits_for_instance_end, with_children};
 use self::hosts::Hosts;
 use self::late_looks::LateLooks;
 use self::looks::Looks;
@@ -30,7 +30,7 @@ use crate::experience::durations::{Lengths, Worked};
 use crate::ports::{Activator, DESCRIBED_PER_CALL, ServiceError, Write};
 use crate::run::{
     Action, AttemptKey, AttemptRecord, Leg, LegFacts, Observation, Run, RunEventKind, RunState,
-    StepContext, array_as_one, array_as_placed, attempt_records, progress, step, worst_end,
+    StepContext, attempt_records, progress, step, worst_end,
 };
 use crate::schedule::StopKind;
 
@@ -63,6 +63,8 @@ struct Findings {
     change: Change,
     /// Where some run may go back to capacity that is taken back.
     known: Option<Known>,
+    /// One of them goes to try an environment.
+    a_probe_goes: bool,
     ended: Vec<ToSettle>,
     /// Attempts that had ended before, and of which something else is known now.
     revised: Vec<AttemptRecord>,
@@ -77,16 +79,6 @@ struct Pending {
     site: Site,
     job_id: BatchJobId,
     action: Action,
-}
-
-/// The job as one, with what its children show; of mapped indices also while some wait.
-fn with_children(
-    job: &JobObservation,
-    is_mapped: bool,
-    children: &[Option<&JobObservation>],
-) -> JobObservation {
-    let children = children.iter().copied().flatten();
-    if is_mapped { array_as_placed(job, children) } else { array_as_one(job, children) }
 }
 
 impl Watch {
@@ -191,7 +183,8 @@ impl Watch {
             host: host.map(|host| (&host.instance_type, &host.zone)),
         };
         let lengths = self.shared.lengths(run, &class);
-        let back = self.returns(run, job, &catalogue, &class, findings.known.as_ref(), now);
+        let back = self.returns(run, job, &catalogue, &class, findings, now);
+        findings.a_probe_goes |= back.as_ref().is_some_and(|back| back.probes);
         let context = step_context(&self.shared, run, leg, &class, lengths, host, now);
         let stepped = step(run, seen, StepContext { returns: back.as_ref(), ..context });
         self.note_worked(findings, run, stepped.run.as_ref(), ended_before, &fresh, class.restart);

@@ -166,6 +166,7 @@ fn events() -> Vec<RunEventKind> {
         environment: "spot".into(),
         staying: usd(3_210_000_000),
         going: usd(1_080_000_000),
+        probes: false,
     };
     events.push(RunEventKind::GoesBack { leg: 1, to });
     events.extend(causes.map(|cause| RunEventKind::StopRequested { leg: 1, cause }));

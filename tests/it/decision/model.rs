@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use spotcron::catalogue::{Policy, Restart};
 use spotcron::decision::{Candidate, Decision, Guard, Outlook, Reason, decide, verify};
-use spotcron::domain::Ppm;
+use spotcron::domain::{Pool, Ppm};
 use spotcron::experience::EnvironmentExperience;
 
 use super::{Case, NOW, chosen};
@@ -167,4 +167,26 @@ fn the_verifier_objects_to_what_the_model_was_not_told_and_cannot_expect() {
     candidate.expected_rework = rework;
     let said: Vec<String> = verify(&question, &decision).into_iter().map(|v| v.0).collect();
     assert!(said.iter().any(|text| text.contains("no more than a run on demand")), "{said:?}");
+}
+
+/// Ten attempts that ran beside each other in one pool say no more of the others than one.
+#[test]
+fn what_one_pool_loses_at_once_is_one_loss() {
+    let pool = |zone: &str| Some(Pool { zone: zone.into(), instance_type: "m6i.xlarge".into() });
+    let cost = |lost: &[&str]| {
+        let mut case = Case::usual();
+        case.class.policy = Policy::Model;
+        let mut seen = EnvironmentExperience::default();
+        for zone in lost {
+            let ran = samples::ran(samples::mins(60), case.now - samples::mins(200));
+            seen.record(ran, pool(zone), true, case.now - samples::mins(200));
+        }
+        assert_eq!(seen.troubles_in_a_row as usize, lost.len(), "for the breaker each counts");
+        // Where attempts ran decides the price.
+        seen.placements.clear();
+        case.experience.environments.insert("spot".into(), seen);
+        case.decide().candidates[0].outlook.clone().unwrap().rework
+    };
+    assert_eq!(cost(&["us-east-1a"; 10]), cost(&["us-east-1a"]));
+    assert!(cost(&["us-east-1a", "us-east-1b"]) > cost(&["us-east-1a"; 10]));
 }

@@ -73,7 +73,7 @@ fn a_starvation_fades_within_a_day() {
     }
 }
 
-/// One pool of many matters less than one of one, and several in a row are all of them.
+/// One pool of many matters less than one of one, and many in a row are all of them.
 #[test]
 fn an_interruption_counts_by_its_share_of_the_pools() {
     let cost = |age_secs, pools, in_a_row| {
@@ -84,6 +84,8 @@ fn an_interruption_counts_by_its_share_of_the_pools() {
     assert!(cost(0, 1, 1) > cost(0, 2, 1) && cost(0, 2, 1) > cost(0, 10, 1));
     assert!(cost(0, 10, 1) > settled);
     assert_eq!(cost(0, 10, 2), cost(0, 1, 1));
+    assert!(cost(0, 40, 4) > cost(0, 40, 3) && cost(0, 40, 3) > cost(0, 40, 1));
+    assert_eq!(cost(0, 40, 5), cost(0, 1, 1), "an eighth of them is all of them");
     assert_eq!(cost(0, 0, 1), cost(0, 1, 1), "no pools are one");
     assert_eq!(cost(i64::MAX, 1, 1), settled);
     assert_eq!(cost(i64::MIN, 1, 1), cost(0, 1, 1));

@@ -27,7 +27,7 @@ fn told(run: &Run, status: BatchStatus, end: Option<AttemptEnd>, back: Option<&R
 
 fn back() -> Return {
     let usd = |nanos| Usd::from_nanos(nanos);
-    Return { environment: "spot".into(), staying: usd(3_000), going: usd(1_000) }
+    Return { environment: "spot".into(), staying: usd(3_000), going: usd(1_000), probes: false }
 }
 
 #[test]

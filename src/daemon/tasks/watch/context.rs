@@ -10,7 +10,9 @@ use crate::daemon::{Mode, Shared};
 use crate::domain::{BatchStatus, Capacity, JobObservation, Ppm};
 use crate::experience::FARGATE_SPOT;
 use crate::experience::durations::Lengths;
-use crate::run::{HostRecord, Leg, Run, StepContext, depends_on_instance_end};
+use crate::run::{
+    HostRecord, Leg, Run, StepContext, array_as_one, array_as_placed, depends_on_instance_end,
+};
 
 /// How an instance ended is waited for so long, where an attempt's end depends on it: the two minutes
 /// from EC2's notice to the end, and one for EC2 to show it.
@@ -76,6 +78,16 @@ pub(super) fn waits_for_instance_end(
         && depends_on_instance_end(last, capacity)
         && hosts.end_may_come(&last.container)
         && job.stopped_at.is_some_and(|at| now.duration_since(at) < INSTANCE_END_MAY_COME)
+}
+
+/// The job as one, with what its children show; of mapped indices also while some wait.
+pub(super) fn with_children(
+    job: &JobObservation,
+    is_mapped: bool,
+    children: &[Option<&JobObservation>],
+) -> JobObservation {
+    let children = children.iter().copied().flatten();
+    if is_mapped { array_as_placed(job, children) } else { array_as_one(job, children) }
 }
 
 /// Stands for a class that left the catalogue: the leg that runs comes to its end, and is the last.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Watch;
+use super::{Findings, Watch};
 use crate::catalogue::{Catalogue, Class, Restart};
 use crate::daemon::tasks::dispatch::question::Known;
 use crate::daemon::{Mode, TaskError};
 use crate::decision::{Return, Running, better_elsewhere, may_return};
 use crate::domain::{BatchStatus, JobObservation, LegCause};
-use crate::run::{Leg, NextLeg, Run, saved, useful};
+use crate::run::{Leg, NextLeg, Run, RunState, saved, useful};
 
 impl Watch {
     /// What is known of all runs together, where some of `runs` may go back.
@@ -34,10 +34,10 @@ impl Watch {
         job: Option<&JobObservation>,
         catalogue: &Catalogue,
         class: &Class,
-        known: Option<&Known>,
+        findings: &Findings,
         now: Timestamp,
     ) -> Option<Return> {
-        let (known, leg) = (known?, steady_leg(run)?);
+        let (known, leg) = (findings.known.as_ref()?, steady_leg(run)?);
         job.filter(|job| job.status == BatchStatus::Running)?;
         let (Restart::Checkpoint { interval, restore }, Some(started_at)) =
             (class.restart, leg.started_at)
@@ -59,7 +59,19 @@ impl Watch {
         let before = SignedDuration::from_millis(run.progress_millis);
         let done = before + useful(ran, restore, restored);
         let running = Running { environment: &leg.environment, started_at, done };
-        known.ask(&self.shared, &next, now, |question| better_elsewhere(question, running))
+        let back =
+            known.ask(&self.shared, &next, now, |question| better_elsewhere(question, running))?;
+        // Whoever is on the way there may be the probe: a second one would find that and have moved in vain.
+        let others_go = || {
+            let goes = |run: &Run| match run.state {
+                RunState::Stopping { cause, .. } | RunState::NeedsLeg { cause, .. } => {
+                    cause == LegCause::Returned
+                }
+                _ => false,
+            };
+            findings.a_probe_goes || !self.shared.book.open_where(goes).is_empty()
+        };
+        Some(back).filter(|back| !back.probes || !others_go())
     }
 }
 

@@ -189,6 +189,7 @@ pub(in crate::store) fn experience(db: &Connection) -> Reading<Experience> {
                 starved_at: moment(7)?,
                 last_trouble: moment(4)?,
                 troubles_in_a_row: row.get(5)?,
+                lost: Default::default(),
                 trips: Trips { opened_at: moment(8)?, in_a_row: row.get(9)? },
             };
             Ok((name(row, 0)?, seen))

@@ -19,6 +19,7 @@ pub async fn experience_is_replaced_whole(store: &dyn Store) {
         starved_at: Some(at(4)),
         last_trouble: Some(at(5)),
         troubles_in_a_row: 1,
+        lost: Default::default(),
         trips: Trips { opened_at: Some(at(3)), in_a_row: 2 },
     };
     let mut experience = Experience::default();
