@@ -5,6 +5,7 @@ mod account;
 mod counter;
 mod deltas;
 mod entry;
+mod part;
 mod reconcile;
 mod settle;
 mod spent;
@@ -16,6 +17,7 @@ pub use account::{
 pub use counter::{CorrectedAmount, Counter, Direction, Tally};
 pub use deltas::counter_deltas;
 pub use entry::{Entry, EntryState, Priced, Unpriced};
+pub use part::{BilledPart, instance_part, spread, task_part};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};
 pub use settle::{Evidence, settle};
 pub use spent::spent;

@@ -1,0 +1,20 @@
+//! AWS's own bill, read from the files that it delivers, and compared with the ledger: the spot data
+//! feed, and the Cost and Usage Report (CUR 2.0, by Data Exports) with split cost allocation.
+
+mod charge;
+mod compare;
+mod cur;
+mod feed;
+mod intake;
+mod parquet;
+mod problem;
+mod text;
+mod unpack;
+
+pub use charge::{Charge, ParseChargeError};
+pub use compare::{
+    Comparison, Covered, DayDrift, Known, KnownTask, Missing, Sums, Unknown, compare,
+};
+pub use intake::{Bill, BilledLine, Counts, FileKind, Intake, Part};
+pub use problem::Problem;
+pub use unpack::{LIMITS, Limits};
