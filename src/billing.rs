@@ -12,9 +12,7 @@ mod text;
 mod unpack;
 
 pub use charge::{Charge, ParseChargeError};
-pub use compare::{
-    Comparison, Covered, DayDrift, Known, KnownTask, Missing, Sums, Unknown, compare,
-};
+pub use compare::{Comparison, Covered, Known, KnownTask, Missing, Unknown, compare};
 pub use intake::{Bill, BilledLine, Counts, FileKind, Intake, Part};
 pub use problem::Problem;
 pub use unpack::{LIMITS, Limits};

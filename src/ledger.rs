@@ -4,6 +4,7 @@
 mod account;
 mod counter;
 mod deltas;
+mod drift;
 mod entry;
 mod part;
 mod reconcile;
@@ -16,6 +17,7 @@ pub use account::{
 };
 pub use counter::{CorrectedAmount, Counter, Direction, Tally};
 pub use deltas::counter_deltas;
+pub use drift::{DayDrift, Reconciled, Sums};
 pub use entry::{Entry, EntryState, Priced, Unpriced};
 pub use part::{BilledPart, instance_part, spread, task_part};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};

@@ -137,7 +137,12 @@ fn reconcile(args: &reconcile::ReconcileArgs) -> Result<reconcile::Report, CliEr
         price_mode: settings.ledger.price_mode,
         now: wait(open::time_of(&args.source, &*store))??,
     };
-    wait(reconcile::run(args, &*store, inputs))?
+    let mut report = wait(reconcile::run(args, &*store, inputs))??;
+    drop(store);
+    if args.keep {
+        wait(report.keep(open::store_for_writing(&args.source)?, inputs.now))??;
+    }
+    Ok(report)
 }
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {

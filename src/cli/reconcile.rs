@@ -7,6 +7,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -17,10 +18,11 @@ use serde_json::Number;
 use super::args::{FormatArg, Source, When, when};
 use super::error::CliError;
 use super::render::value;
-use crate::billing::{self, Comparison, Counts, Covered, DayDrift, Missing, Sums, Unknown};
+use crate::billing::{self, Comparison, Counts, Covered, Missing, Unknown};
 use crate::cost::PriceMode;
 use crate::domain::{EnvironmentName, Usd, Window};
-use crate::ports::Store;
+use crate::ledger::{DayDrift, Sums};
+use crate::ports::{Store, StoreError, Write};
 
 const HELP: &str = "\
 The files are those that AWS delivers to S3: the spot data feed, or a Cost and Usage Report
@@ -30,7 +32,8 @@ The files are those that AWS delivers to S3: the spot data feed, or a Cost and U
 Examples:
   spotcron reconcile bill/*.gz                            each day and environment
   spotcron reconcile bill/*.gz --by environment --since 7d
-  spotcron reconcile cur/*.parquet --by day --all --format json";
+  spotcron reconcile cur/*.parquet --by day --all --format json
+  spotcron reconcile bill/*.gz --keep                     for the daemon's metrics";
 
 /// So many of what could not be matched are listed.
 const LISTED: usize = 10;
@@ -56,6 +59,11 @@ pub struct ReconcileArgs {
     /// List all that could not be matched, not only the ten dearest
     #[arg(long)]
     pub all: bool,
+    /// Keep the result in the store: the daemon's metrics show the newest day's drift from its next start
+    ///
+    /// The daemon must not run meanwhile. Where it does, the report is printed and not kept.
+    #[arg(long)]
+    pub keep: bool,
     #[command(flatten)]
     pub format: FormatArg,
 }
@@ -102,8 +110,14 @@ pub struct Report {
     pub unknown_tasks: Unmatched<Unknown>,
     /// Known to the ledger, and in none of the files.
     pub missing: Unmatched<Missing>,
+    /// Whether it was kept; `null` where nobody asked for that.
+    pub kept: Option<bool>,
+    /// Why it was not kept.
+    pub not_kept: Option<String>,
     #[serde(skip)]
     by: By,
+    #[serde(skip)]
+    days: Vec<DayDrift>,
 }
 
 /// One line of the report.
@@ -205,25 +219,52 @@ impl Report {
             counts,
             total: total(&found.days),
             tasks_total: total(&found.tasks),
-            groups: grouped(args.by, found.days),
-            tasks: grouped(args.by, found.tasks),
+            groups: grouped(args.by, &found.days),
+            tasks: grouped(args.by, &found.tasks),
             unknown: Unmatched::of(found.unknown, args.all, |unknown| unknown.billed),
             unknown_tasks: Unmatched::of(found.unknown_tasks, args.all, |unknown| unknown.billed),
             missing: Unmatched::of(found.missing, args.all, |missing| missing.cost),
+            kept: None,
+            not_kept: None,
             by: args.by,
+            days: found.days,
         }
+    }
+
+    /// Keeps the result of each day and environment in `store`, in the place of what was known of it; or
+    /// notes why that cannot be.
+    pub async fn keep(
+        &mut self,
+        store: Result<Arc<dyn Store>, StoreError>,
+        now: Timestamp,
+    ) -> Result<(), CliError> {
+        let store = match store {
+            Ok(store) => store,
+            Err(StoreError::Refused(why)) => {
+                (self.kept, self.not_kept) = (Some(false), Some(why));
+                return Ok(());
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let write = Write::Reconciled(now, self.days.clone());
+        store
+            .commit(vec![write])
+            .await
+            .map_err(|error| CliError::failed("the result could not be kept").caused_by(error))?;
+        self.kept = Some(true);
+        Ok(())
     }
 }
 
-fn grouped(by: By, days: Vec<DayDrift>) -> Vec<Group> {
+fn grouped(by: By, days: &[DayDrift]) -> Vec<Group> {
     let mut groups: BTreeMap<_, Sums> = BTreeMap::new();
     for DayDrift { day, environment, sums } in days {
         let key = match by {
-            By::Day => (Some(day), None),
-            By::Environment => (None, environment),
-            By::Both => (Some(day), environment),
+            By::Day => (Some(*day), None),
+            By::Environment => (None, environment.clone()),
+            By::Both => (Some(*day), environment.clone()),
         };
-        groups.entry(key).or_default().add(&sums);
+        groups.entry(key).or_default().add(sums);
     }
     groups.into_iter().map(|((day, environment), sums)| Group::of(day, environment, sums)).collect()
 }

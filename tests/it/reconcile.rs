@@ -1,6 +1,7 @@
 //! AWS's own bill beside the ledger: the files, the comparison, and both through the whole daemon on the
 //! simulated cloud.
 
+mod command;
 mod compare;
 mod files;
 mod parquet;

@@ -34,6 +34,14 @@ impl render::Report for Report {
             page.table(2, &self.grid(&self.tasks, &self.tasks_total));
         }
         self.unmatched(page);
+        if let Some(why) = &self.not_kept {
+            page.gap();
+            page.line(format!("Not kept: {why}"));
+            page.line("Then run this again with --keep, and start the daemon.");
+        } else if self.kept == Some(true) {
+            page.gap();
+            page.line("Kept: the daemon's metrics have it from its next start.");
+        }
         page.gap();
         MEANING.lines().for_each(|line| page.styled(FAINT, line));
     }

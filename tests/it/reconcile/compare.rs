@@ -101,8 +101,8 @@ fn on_demand(
     compare(bill, &[known], tasks)
 }
 
-fn shown(days: &[spotcron::billing::DayDrift]) -> Vec<String> {
-    let day = |day: &spotcron::billing::DayDrift| {
+fn shown(days: &[spotcron::ledger::DayDrift]) -> Vec<String> {
+    let day = |day: &spotcron::ledger::DayDrift| {
         let sums = &day.sums;
         let parts = [sums.billed, sums.ledger, sums.idle, sums.unpriced, sums.drift];
         let parts: Vec<String> = parts.iter().map(|part| part.rounded(4)).collect();

@@ -11,7 +11,8 @@ use spotcron::cli::error::Blame;
 use spotcron::cli::reconcile::{By, Inputs, ReconcileArgs, Report, run};
 use spotcron::clock::Clock;
 use spotcron::cost::PriceMode;
-use spotcron::domain::{Capacity, InstanceEnd, InstanceId, Usd};
+use spotcron::daemon::metrics_text;
+use spotcron::domain::{Capacity, InstanceEnd, InstanceId, Ppm, Usd};
 use spotcron::sim;
 
 use super::gzip;
@@ -25,6 +26,7 @@ fn args(files: &[PathBuf]) -> ReconcileArgs {
         until: None,
         by: By::Both,
         all: true,
+        keep: false,
         format: FormatArg { format: Format::Table },
     }
 }
@@ -174,6 +176,53 @@ async fn an_altered_charge_is_found_to_the_nano_on_its_day() {
     // What was rounded before is in the drift now: together nothing is lost.
     let of = |report: &Report| report.total.rounding_usd + report.total.drift_usd;
     assert_eq!(of(&report) - of(&honest), extra);
+}
+
+/// Kept twice, as by somebody who is not sure: the daemon's next life shows the newest day once.
+#[tokio::test]
+async fn what_is_kept_is_in_the_metrics_of_the_daemons_next_life() {
+    let mut world = world(1, sim::PriceMode::Continuous).await;
+    let shown = |world: &World| {
+        let text = metrics_text(&world.shared).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("spotcron_billing"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let feed = world.cloud.data_feed(world.clock.now());
+    // Each charge of the newest day once more.
+    let doubled: String = feed.lines().fold(String::new(), |all, line| {
+        let Some(charge) = line.split('\t').nth(7).filter(|_| line.starts_with("2026-06-03"))
+        else {
+            return all + line + "\n";
+        };
+        let nanos: Usd = charge.trim_end_matches(" USD").trim_end_matches('0').parse().unwrap();
+        let at = line.rfind(charge).unwrap();
+        all + &format!("{}{} USD\t1\n", &line[..at], nanos + nanos)
+    });
+    let path = file(&folder, "1", doubled.as_bytes());
+    let now = world.clock.now();
+    for _ in 0..2 {
+        let mut report = reconciled(&world, &args(std::slice::from_ref(&path))).await;
+        report.keep(Ok(world.store.clone()), now).await.unwrap();
+        assert_eq!((report.kept, report.not_kept), (Some(true), None));
+    }
+    assert_eq!(shown(&world), Vec::<String>::new(), "the daemon began before");
+    world.restart().await;
+    let found = world.store.reconciled().await.unwrap();
+    let [newest] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (newest.day.to_string(), newest.environment.as_str()),
+        ("2026-06-03".into(), "spot")
+    );
+    let ratio = newest.sums.ratio().unwrap();
+    // What vanished may have lived longer, and is not called drift.
+    assert!(ratio > Ppm::from_percent(20) && ratio <= Ppm::from_percent(50), "{ratio}");
+    let expected = [
+        // The day is not over.
+        "spotcron_billing_age_seconds{environment=\"spot\"} 0".to_owned(),
+        format!("spotcron_billing_drift_ratio{{environment=\"spot\"}} {}", ratio.to_ratio()),
+    ];
+    assert_eq!(shown(&world), expected);
 }
 
 #[tokio::test]
