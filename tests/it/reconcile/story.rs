@@ -16,6 +16,7 @@ use spotcron::domain::{Capacity, InstanceEnd, InstanceId, Ppm, Usd};
 use spotcron::sim;
 
 use super::gzip;
+use crate::daemon::fargate;
 use crate::daemon::world::{CATALOGUE, World, scenario};
 
 fn args(files: &[PathBuf]) -> ReconcileArgs {
@@ -135,6 +136,28 @@ async fn ends_known(world: &World) -> Vec<InstanceId> {
     let all = world.store.all_instances().await.unwrap().into_iter();
     let known = all.filter(|it| it.end.is_some_and(|end| end != InstanceEnd::Unknown));
     known.map(|instance| instance.id).filter(|id| used.contains(id)).collect()
+}
+
+#[tokio::test]
+async fn fargate_tasks_agree_and_a_discount_that_the_bill_lacks_is_drift() {
+    let report = async |catalogue: &str| {
+        let mut world = World::of(catalogue, fargate::scenario(), 1).await;
+        world.run_for(SignedDuration::from_hours(30)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let cur = world.cloud.cost_and_usage_report(world.clock.now());
+        let report = reconciled(&world, &args(&[file(&folder, "1", cur.as_bytes())])).await;
+        (report, billed(&world, |_| true))
+    };
+    // Fargate Spot, at the stated discount: no other comes off it.
+    let (spot, bill) = report(fargate::CATALOGUE).await;
+    check_whole(&spot, bill);
+    // Fargate at a stated discount of 20 %, where the simulated bill is at the list price.
+    let (from, to) = fargate::ONLY_STEADY;
+    let (steady, _) = report(&fargate::CATALOGUE.replace(from, to)).await;
+    let off = steady.total.billed_usd.scaled(Ppm::from_percent(20)) - steady.total.drift_usd;
+    assert!(steady.total.drift_usd > Usd::ZERO);
+    assert!(off.nanos().abs() < 1_000, "{off} of {}", steady.total.drift_usd);
+    assert_eq!(drifts(&steady).len(), 2, "on both days");
 }
 
 /// Adds `amount` to the charge of the `n`th line of data that `of` says yes to; the line as it was.
