@@ -137,6 +137,7 @@ fn render_metrics_of_ten_thousand_jobs(bencher: Bencher<'_, '_>) {
         provisional: Summary::default(),
         markets: vec![],
         breakers: Vec::new(),
+        billing: Vec::new(),
         tasks: vec![],
         reload: None,
         api_calls: vec![],

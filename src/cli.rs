@@ -18,6 +18,7 @@ pub mod operate;
 pub mod plan;
 pub mod plan_diff;
 pub mod prices;
+pub mod reconcile;
 pub mod reference;
 pub mod render;
 pub mod run;
@@ -84,6 +85,8 @@ pub enum Verb {
     Skipped(skipped::SkippedArgs),
     /// Show what was spent and what was saved
     Savings(savings::SavingsArgs),
+    /// Lay AWS's own bill beside the ledger, and show what is left over
+    Reconcile(reconcile::ReconcileArgs),
     /// Show what each policy would have cost: past runs, played again on past prices
     Backtest(backtest::BacktestArgs),
     /// Tell one run's story: every decision, attempt and cent; or where a job's next run would go

@@ -4,7 +4,9 @@
 mod account;
 mod counter;
 mod deltas;
+mod drift;
 mod entry;
+mod part;
 mod reconcile;
 mod settle;
 mod spent;
@@ -15,7 +17,9 @@ pub use account::{
 };
 pub use counter::{CorrectedAmount, Counter, Direction, Tally};
 pub use deltas::counter_deltas;
+pub use drift::{DayDrift, Reconciled, Sums};
 pub use entry::{Entry, EntryState, Priced, Unpriced};
+pub use part::{BilledPart, instance_part, spread, task_part};
 pub use reconcile::{ReconciledLine, Reconciliation, reconcile};
 pub use settle::{Evidence, settle};
 pub use spent::{spent, spent_by_run};

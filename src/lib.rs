@@ -10,6 +10,7 @@ pub mod mutation;
 
 // Layer 1: the pure core. No I/O, no async, no clock: values in, values and reasons out.
 pub mod backtest;
+pub mod billing;
 pub mod catalogue;
 pub mod control;
 pub mod cost;

@@ -10,7 +10,8 @@ mod totals;
 
 pub use descriptors::{DESCRIPTORS, Descriptor, Kind};
 pub use gauges::{
-    ApiCalls, BreakerGauges, MarketGauges, OpenRuns, OptionalPermission, ReloadGauges, TaskGauges,
+    ApiCalls, BillingGauges, BreakerGauges, MarketGauges, OpenRuns, OptionalPermission,
+    ReloadGauges, TaskGauges,
 };
 pub use reference::reference_page;
 
@@ -35,6 +36,8 @@ pub struct Snapshot<'a> {
     pub markets: Vec<MarketGauges>,
     /// Of capacity that may be taken back.
     pub breakers: Vec<BreakerGauges>,
+    /// Of environments that were reconciled with a bill.
+    pub billing: Vec<BillingGauges>,
     pub tasks: Vec<TaskGauges>,
     /// `None` until a reload was tried.
     pub reload: Option<ReloadGauges>,

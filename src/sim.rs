@@ -5,6 +5,7 @@
 
 mod agenda;
 mod bill;
+mod bill_files;
 mod change;
 mod definitions;
 mod dependencies;
@@ -134,6 +135,16 @@ impl SimCloud {
     pub fn bill(&self, until: Timestamp) -> Bill {
         let state = self.at_now();
         bill::bill(&state.usages, &state.market, state.scenario.market.price_mode, until)
+    }
+
+    /// The bill of its Spot Instances up to `until`, as the spot data feed tells it.
+    pub fn data_feed(&self, until: Timestamp) -> String {
+        bill_files::data_feed(&self.at_now(), until)
+    }
+
+    /// The bill up to `until`, an hour, as a Cost and Usage Report in CSV tells it.
+    pub fn cost_and_usage_report(&self, until: Timestamp) -> String {
+        bill_files::report(&self.at_now(), until)
     }
 
     /// Replaces the faults; calls are counted anew.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice};
 use jiff::SignedDuration;
 
+mod delivery;
 mod pace;
 pub mod reckoning;
 mod session;
@@ -59,6 +60,10 @@ pub struct DemoArgs {
     /// Let whoever has a token of this file operate the demo (see `spotcron token new`)
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Write the simulated account's bill up to the last full hour into this folder, as AWS delivers
+    /// bills: for `spotcron reconcile`
+    #[arg(long, value_name = "FOLDER")]
+    pub bill: Option<PathBuf>,
     /// Run these jobs instead of the built-in ones: a file, or a directory of *.toml
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
@@ -135,6 +140,7 @@ pub fn picture() -> Result<super::live::LiveModel, CliError> {
         store: None,
         listen: None,
         tokens: None,
+        bill: None,
         catalogue: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

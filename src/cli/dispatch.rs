@@ -8,7 +8,7 @@ use clap::ColorChoice;
 use super::render::{self, Report};
 use super::{
     Cli, CliError, Verb, adopt, args, backtest, check, demo, doctor, explain, open, plan,
-    plan_diff, prices, reference,
+    plan_diff, prices, reconcile, reference,
 };
 use super::{audit, operate, run, runs, savings, simulate_aws, skipped, store, token};
 use crate::clock::{Clock, WallClock};
@@ -53,6 +53,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let store = open::store(&args.source)?;
             show.report(&savings(&args, &*store)?, args.format.format)?
         }
+        Verb::Reconcile(args) => show.report(&reconcile(&args)?, args.format.format)?,
         Verb::Explain(args) => explain(&show, &args)?,
         Verb::Backtest(args) => show.report(&backtest(&args)?, args.format.format)?,
         Verb::Pause(args) => show.sent(&args.remote, &args.key, &args.command())?,
@@ -147,6 +148,21 @@ fn backtest(args: &backtest::BacktestArgs) -> Result<backtest::Report, CliError>
         now: wait(open::time_of(&args.source, &*store))??,
     };
     wait(backtest::run(args, &*store, &inputs))?
+}
+
+fn reconcile(args: &reconcile::ReconcileArgs) -> Result<reconcile::Report, CliError> {
+    let settings = open::settings(args.source.config.as_deref())?;
+    let store = open::store(&args.source)?;
+    let inputs = reconcile::Inputs {
+        price_mode: settings.ledger.price_mode,
+        now: wait(open::time_of(&args.source, &*store))??,
+    };
+    let mut report = wait(reconcile::run(args, &*store, inputs))??;
+    drop(store);
+    if args.keep {
+        wait(report.keep(open::store_for_writing(&args.source)?, inputs.now))??;
+    }
+    Ok(report)
 }
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {

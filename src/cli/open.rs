@@ -2,6 +2,7 @@
 //! names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -16,7 +17,7 @@ use crate::clock::{Clock, WallClock};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::doctor::{LocalFacts, StoreFacts};
 use crate::experience::SpotAdvisor;
-use crate::ports::{RunQuery, Store, StoreIdentity};
+use crate::ports::{RunQuery, Store, StoreError, StoreIdentity};
 use crate::run::in_flight;
 use crate::settings::tokens::{self, Tokens};
 use crate::settings::{self, Settings, spot_advisor};
@@ -79,6 +80,15 @@ pub fn store(source: &Source) -> Result<Box<dyn Store>, CliError> {
     let path = store_path(source)?;
     existing_store(&path)?;
     Ok(Box::new(SqliteStore::open_read_only(&path)?))
+}
+
+/// The same store for a verb that writes, or why it cannot be written to: while a daemon has it open,
+/// nobody else may.
+pub fn store_for_writing(source: &Source) -> Result<Result<Arc<dyn Store>, StoreError>, CliError> {
+    let path = store_path(source)?;
+    existing_store(&path)?;
+    let opened = store::describe(&path).and_then(|found| SqliteStore::open(&path, found.identity));
+    Ok(opened.map(|store| Arc::new(store) as Arc<dyn Store>))
 }
 
 /// What time it is for whoever reads the store: a simulation's time stands still at its end, and

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::counts_of;
 use super::shared::lock;
 use crate::domain::{BatchJobName, InstanceId, RunId};
-use crate::ledger::{Counter, Entry, Tally};
+use crate::ledger::{Counter, Entry, Reconciled, Tally};
 use crate::mutation::{self, Mutation};
 use crate::ports::{Activator, Store, StoreError, Write};
 use crate::run::{AttemptKey, Resend, Run, RunEvent, RunEventKind, RunState};
@@ -103,6 +103,8 @@ pub struct Book {
     store: Arc<dyn Store>,
     /// Rung when a run has ended.
     ended: Activator,
+    /// As it was when the process began: nobody else writes meanwhile.
+    reconciled: Vec<Reconciled>,
     pages: Mutex<Pages>,
 }
 
@@ -143,11 +145,17 @@ impl Book {
                 .collect(),
             ..Pages::default()
         };
-        Ok(Book { store, ended: Activator::default(), pages: Mutex::new(pages) })
+        let reconciled = store.reconciled().await?;
+        Ok(Book { store, ended: Activator::default(), reconciled, pages: Mutex::new(pages) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The newest day of each environment that was reconciled with a bill.
+    pub fn reconciled(&self) -> &[Reconciled] {
+        &self.reconciled
     }
 
     /// What rings when a run has ended.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -10,10 +11,11 @@ use super::{LastReload, Shared, TaskStatus};
 use crate::control::Controls;
 use crate::domain::{Capacity, ClassName, UsdPerHour};
 use crate::experience::Breaker;
-use crate::ledger::Summary;
+use crate::ledger::{Reconciled, Summary};
 use crate::market::{EnvironmentMarket, PoolQuote};
 use crate::metrics::{
-    self, BreakerGauges, MarketGauges, OpenRuns, ReloadGauges, RenderError, Snapshot, TaskGauges,
+    self, BillingGauges, BreakerGauges, MarketGauges, OpenRuns, ReloadGauges, RenderError,
+    Snapshot, TaskGauges,
 };
 
 /// A task that is so long overdue is stuck.
@@ -31,6 +33,7 @@ pub fn metrics_text(shared: &Shared) -> Result<String, RenderError> {
         provisional: Summary::of(&shared.book.provisional_entries()),
         markets: market.environments.values().map(|quotes| market_gauges(quotes, now)).collect(),
         breakers: breakers(shared, now),
+        billing: shared.book.reconciled().iter().map(|day| billing_gauges(day, now)).collect(),
         tasks: tasks
             .iter()
             .map(|(task, status)| TaskGauges {
@@ -72,6 +75,18 @@ fn breakers(shared: &Shared, now: Timestamp) -> Vec<BreakerGauges> {
         BreakerGauges { environment: known.name.clone(), states }
     });
     gauges.collect()
+}
+
+/// A day is as old as its end is past.
+fn billing_gauges(reconciled: &Reconciled, now: Timestamp) -> BillingGauges {
+    let ended = reconciled.day.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC));
+    let age = ended.map_or(SignedDuration::ZERO, |ended| now.duration_since(ended.timestamp()));
+    BillingGauges {
+        environment: reconciled.environment.clone(),
+        drift: reconciled.sums.ratio(),
+        // The newest day may not be over.
+        age: age.max(SignedDuration::ZERO),
+    }
 }
 
 fn forced_on_demand(shared: &Shared, now: Timestamp) -> Vec<ClassName> {

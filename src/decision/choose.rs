@@ -209,9 +209,19 @@ fn least_bad_spot(
         Guard::ProbeUnderWay { .. } => question.now.checked_add(HOLD).ok(),
         _ => None,
     });
+    // What cannot take it now, a queue that is disabled say, may at any moment; a cooldown of two hours is
+    // not waited out for that.
+    let may_take_over = candidates.iter().any(|candidate| {
+        let fits = !candidate.guards.iter().any(|guard| matches!(guard, Guard::DoesNotFit));
+        !candidate.capacity.is_interruptible() && fits
+    });
+    let (held, reasons) = hold(question.now);
     match cooled.flatten().min() {
-        Some(until) => (None, vec![Reason::Hold { until }]),
-        None => hold(question.now),
+        Some(until) if !may_take_over => (None, vec![Reason::Hold { until }]),
+        Some(until) if until < question.now.checked_add(HOLD).unwrap_or(until) => {
+            (None, vec![Reason::Hold { until }])
+        }
+        _ => (held, reasons),
     }
 }
 

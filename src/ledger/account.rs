@@ -151,7 +151,7 @@ pub fn instance_account(
 }
 
 /// Up to when an instance surely lived: its last sighting may be older than what ran on it.
-fn last_charged(hosted: &[Hosted<'_>]) -> Timestamp {
+pub(super) fn last_charged(hosted: &[Hosted<'_>]) -> Timestamp {
     let priced = hosted.iter().filter_map(|line| line.entry.priced());
     priced.map(|priced| priced.charged.end).max().unwrap_or(Timestamp::MIN)
 }
@@ -182,7 +182,7 @@ impl Account {
 
 /// ∫ price × (1 − Σ share) over `billed`, rounded once. Between two changes of what is reserved the
 /// sum of shares is constant, so each such stretch counts at once.
-fn idle_cost(
+pub(super) fn idle_cost(
     billed: Window,
     hosted: &[Hosted<'_>],
     accrue: impl Fn(Window) -> Option<Accrual>,

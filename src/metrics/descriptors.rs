@@ -99,6 +99,11 @@ descriptors! {
     PRICE_AGE = Gauge "spotcron_price_age_seconds" ["environment", "price"]
         "Time since a refresh last confirmed the environment's prices (spot, on-demand), of the instance type where that is longest ago.";
 
+    BILLING_DRIFT = Gauge "spotcron_billing_drift_ratio" ["environment"]
+        "What of the newest reconciled day's bill nothing explains, as a part of what was billed; negative where the ledger has more. From `spotcron reconcile FILE --keep`.";
+    BILLING_AGE = Gauge "spotcron_billing_age_seconds" ["environment"]
+        "Time since the end of the newest day (UTC) that was reconciled with AWS's bill.";
+
     BREAKER = Gauge "spotcron_breaker_state" ["environment", "state"]
         "1 for the state of the environment's breaker: closed, open (trouble; nothing is sent there), half-open (one leg may try it).";
 

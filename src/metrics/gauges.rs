@@ -48,6 +48,16 @@ pub struct BreakerGauges {
     pub states: [(&'static str, bool); 3],
 }
 
+/// One environment's newest day that was reconciled with a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillingGauges {
+    pub environment: EnvironmentName,
+    /// `None` where nothing was billed.
+    pub drift: Option<Ppm>,
+    /// Since that day ended.
+    pub age: SignedDuration,
+}
+
 /// One of the daemon's own tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskGauges {
@@ -97,6 +107,13 @@ pub(super) fn collect<'a>(snapshot: &'a Snapshot<'_>, to: &mut Families<'a>) -> 
         for (state, is_in) in states {
             to.add(&metric::BREAKER, &[environment.as_str(), state], flag(*is_in))?;
         }
+    }
+    for day in &snapshot.billing {
+        let labels = [day.environment.as_str()];
+        if let Some(drift) = day.drift {
+            to.add(&metric::BILLING_DRIFT, &labels, drift.to_ratio())?;
+        }
+        to.add(&metric::BILLING_AGE, &labels, day.age.as_millis() as f64 / 1e3)?;
     }
     for calls in &snapshot.api_calls {
         to.add(&metric::API_CALLS, &[&calls.operation, calls.outcome], calls.count as f64)?;

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::experience::Experience;
 use crate::experience::durations::JobDurations;
-use crate::ledger::{Counter, Entry};
+use crate::ledger::{Counter, DayDrift, Entry, Reconciled};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -65,6 +65,9 @@ pub enum Write {
     Experience(Experience),
     /// How long one job took, or with `None` that it is forgotten.
     Durations(JobName, Option<JobDurations>),
+    /// What days' bills said beside the ledger, and when that was looked at. Replaces what is known of each
+    /// day and environment; days without an environment are left out.
+    Reconciled(Timestamp, Vec<DayDrift>),
     /// Begins a pause, or with `None` ends it.
     Pause(Jobs, Option<Pause>),
     /// Keeps a class on capacity that is not taken back, or with `None` no longer.
@@ -194,6 +197,8 @@ pub trait Store: Send + Sync {
     async fn experience(&self) -> Result<Experience, StoreError>;
     /// How long jobs took.
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError>;
+    /// The newest day that was reconciled with a bill, of each environment, in order of name.
+    async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError>;
     /// What commands left in force.
     async fn controls(&self) -> Result<Controls, StoreError>;
     /// Commands and what came of them, newest first.

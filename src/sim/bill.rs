@@ -104,6 +104,27 @@ fn line(usage: &Usage, market: &SpotMarket, mode: PriceMode, until: Millis) -> B
     }
 }
 
+/// Nano-USD for `usage` up to `to`, as far as it is known at `until`; `None` where it is free. A first
+/// minute that is cut costs its part of the minute.
+pub(super) fn charge_until(
+    usage: &Usage,
+    market: &SpotMarket,
+    mode: PriceMode,
+    to: Millis,
+    until: Millis,
+) -> Option<i128> {
+    let whole = line(usage, market, mode, until);
+    let age = to - usage.from;
+    match age < MINUTE {
+        _ if whole.free => None,
+        true => {
+            let minute = charge(usage, market, mode, usage.from + MINUTE);
+            Some(round_half_even(minute * i128::from(age), i128::from(MINUTE)))
+        }
+        false => Some(charge(usage, market, mode, to)),
+    }
+}
+
 /// Nano-USD for `usage` up to `to`: per second, at least a minute.
 fn charge(usage: &Usage, market: &SpotMarket, mode: PriceMode, to: Millis) -> i128 {
     let seconds = i128::from((to - usage.from).max(MINUTE) / SECOND);

@@ -34,7 +34,7 @@ use crate::domain::{
 };
 use crate::experience::Experience;
 use crate::experience::durations::JobDurations;
-use crate::ledger::{Counter, Entry};
+use crate::ledger::{Counter, Entry, Reconciled};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -349,5 +349,9 @@ impl Store for SqliteStore {
     }
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
         self.read("reading how long jobs took", queries::durations).await
+    }
+
+    async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError> {
+        self.read("reading what was reconciled", queries::reconciled).await
     }
 }

@@ -12,7 +12,7 @@ mod dependencies;
 mod durations;
 mod edges;
 mod exactly_once;
-mod fargate;
+pub mod fargate;
 mod going_back;
 mod http;
 mod kill;

@@ -13,6 +13,7 @@ mod experience;
 mod hazards;
 mod ledger;
 mod policy;
+mod reconcile;
 mod run;
 mod samples;
 mod schedule;

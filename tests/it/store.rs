@@ -76,6 +76,7 @@ on_both_modes!(
     conformance::experience_is_replaced_whole,
     hazards::what_was_watched_of_pools_is_replaced_whole,
     learnt::durations_are_replaced_by_job_and_forgotten,
+    learnt::a_day_that_is_reconciled_again_is_replaced,
     groups::sets_of_one_time_are_counted_and_folded,
     groups::the_previous_success_is_that_of_the_same_set,
 );

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::delivery;
 use super::pace::{Headless, Live};
 use super::reckoning::reckon;
 use super::{DemoArgs, Speed};
@@ -120,6 +121,9 @@ impl Session {
             }
         }
         let summary = self.summary().await;
+        if let Some(folder) = &args.bill {
+            delivery::write(&self.cloud, self.clock.now(), folder)?;
+        }
         let _ = stop.send(true);
         summary
     }

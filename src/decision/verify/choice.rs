@@ -232,6 +232,19 @@ fn check_hold(question: &Question<'_>, decision: &Decision, found: &mut Findings
         for_a_price || cooled.min().is_none_or(|first| until <= first),
         "a hold ends when the first cooldown does",
     );
+    let comes_back = |candidate: &&Candidate| {
+        let is_too_small = candidate.guards.iter().any(|guard| guard.label() == "does-not-fit");
+        !candidate.capacity.is_interruptible() && !is_too_small
+    };
+    found.rule(
+        for_a_price
+            || decision
+                .candidates
+                .iter()
+                .find(comes_back)
+                .is_none_or(|_| until <= question.now + SHORT),
+        "what cannot take the run now, and is not taken back, is asked for again soon",
+    );
 }
 
 /// Whether a run that is started at `at` still has room for an interruption.

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0008_watched_pools.sql"),
     include_str!("../../../migrations/0009_durations.sql"),
     include_str!("../../../migrations/0010_breakers_and_choices.sql"),
+    include_str!("../../../migrations/0011_reconciled.sql"),
 ];
 
 /// The version of the tables that this program works with.

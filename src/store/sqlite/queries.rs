@@ -6,7 +6,7 @@ mod market;
 pub(super) use control::{audit, audited, controls};
 pub(super) use market::{
     durations, environment_markets, experience, fargate_prices, latest_prices, list_prices,
-    price_coverage, price_series, shapes,
+    price_coverage, price_series, reconciled, shapes,
 };
 
 use std::collections::BTreeMap;

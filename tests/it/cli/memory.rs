@@ -11,7 +11,7 @@ use spotcron::domain::{
 };
 use spotcron::experience::Experience;
 use spotcron::experience::durations::JobDurations;
-use spotcron::ledger::{Counter, Entry};
+use spotcron::ledger::{Counter, Entry, Reconciled};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -165,6 +165,9 @@ impl Store for MemoryStore {
     }
     async fn audited(&self, _: &str, _: &str) -> Result<Option<AuditRecord>, StoreError> {
         not_asked("the audit")
+    }
+    async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError> {
+        not_asked("what was reconciled")
     }
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
         Ok(self.durations.clone())

@@ -1,4 +1,5 @@
-//! The examples of the README and of the guide to backtests, run: what it says that they print is what they print.
+//! The examples of the README and of the guides to backtests and reconciliation, run: what it says that they
+//! print is what they print.
 
 use std::path::Path;
 use std::process::Command;
@@ -56,6 +57,11 @@ fn the_examples_of_the_readme_print_what_it_says() {
 #[test]
 fn the_examples_of_the_guide_to_backtests_print_what_it_says() {
     assert!(run_examples("docs/guide/backtest.md") >= 1, "its examples were not understood");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_reconciliation_print_what_it_says() {
+    assert!(run_examples("docs/guide/reconcile.md") >= 1, "its examples were not understood");
 }
 
 /// Runs the examples of a page in order, in a folder with the demo's configuration; how many there were.

@@ -14,7 +14,7 @@ use spotcron::domain::{
 };
 use spotcron::experience::Experience;
 use spotcron::experience::durations::JobDurations;
-use spotcron::ledger::{Counter, Entry};
+use spotcron::ledger::{Counter, Entry, Reconciled};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -193,6 +193,9 @@ impl Store for FailingStore {
     }
     async fn audited(&self, by: &str, key: &str) -> Result<Option<AuditRecord>, StoreError> {
         self.inner.audited(by, key).await
+    }
+    async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError> {
+        self.inner.reconciled().await
     }
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
         self.inner.durations().await

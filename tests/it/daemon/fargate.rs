@@ -19,7 +19,7 @@ use super::world::{BEGIN, World, parse};
 use crate::samples::{at, mins};
 
 /// The simulated cloud sells Fargate Spot 70 % below the list price.
-const CATALOGUE: &str = r#"
+pub const CATALOGUE: &str = r#"
 [[environments]]
 name = "spot"
 queue = "fargate-spot"
@@ -49,11 +49,11 @@ vcpus = 1
 memory_mib = 2048
 "#;
 
-const ONLY_STEADY: (&str, &str) = ("[\"spot\", \"steady\"]", "[\"steady\"]");
+pub const ONLY_STEADY: (&str, &str) = ("[\"spot\", \"steady\"]", "[\"steady\"]");
 /// 1 vCPU and 2 GiB of x86_64 for an hour, at the list price in nano-dollars.
 const HOUR: i128 = 40_480_000 + 2 * 4_445_000;
 
-fn scenario() -> Scenario {
+pub fn scenario() -> Scenario {
     let mut scenario = Scenario::empty("us-east-1", "ab")
         .with_queue("fargate-spot", Capacity::FargateSpot, &[], 256)
         .with_queue("fargate", Capacity::Fargate, &[], 256)

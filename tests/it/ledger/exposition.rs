@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
-use spotcron::domain::{AttemptEnd, Capacity, LegCause, RunOutcome, Usd};
+use spotcron::domain::{AttemptEnd, Capacity, LegCause, Ppm, RunOutcome, Usd};
 use spotcron::ledger::{CorrectedAmount, Counter, Direction, Summary, Tally};
 use spotcron::metrics::{
-    ApiCalls, BreakerGauges, DESCRIPTORS, Kind, MarketGauges, OpenRuns, OptionalPermission,
-    ReloadGauges, Snapshot, TaskGauges, reference_page, render,
+    ApiCalls, BillingGauges, BreakerGauges, DESCRIPTORS, Kind, MarketGauges, OpenRuns,
+    OptionalPermission, ReloadGauges, Snapshot, TaskGauges, reference_page, render,
 };
 use spotcron::schedule::SkipReason;
 
@@ -112,6 +112,11 @@ fn snapshot(tally: &Tally) -> Snapshot<'_> {
         breakers: vec![BreakerGauges {
             environment: "spot-a".into(),
             states: [("closed", false), ("half-open", true), ("open", false)],
+        }],
+        billing: vec![BillingGauges {
+            environment: "spot-a".into(),
+            drift: Some(Ppm(-12_500)),
+            age: SignedDuration::from_hours(30),
         }],
         markets: vec![
             MarketGauges {

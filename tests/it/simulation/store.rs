@@ -14,7 +14,7 @@ use spotcron::domain::{
 };
 use spotcron::experience::Experience;
 use spotcron::experience::durations::JobDurations;
-use spotcron::ledger::{Counter, Entry};
+use spotcron::ledger::{Counter, Entry, Reconciled};
 use spotcron::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -186,6 +186,11 @@ impl Store for FatedStore {
         &self,
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         self.ask(self.inner.environment_markets()).await
+    }
+    /// Asked once at a start, among reads that are all places to die: one more would only make other stories
+    /// of the same seeds.
+    async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError> {
+        self.inner.reconciled().await
     }
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
         self.ask(self.inner.durations()).await

@@ -54,6 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "ledger",
         ],
     ),
+    ("billing", &["domain", "market", "run", "ledger"]),
     ("control", &["domain", "catalogue", "schedule", "decision", "run"]),
     // What is wrong with a set-up is also told by its settings, which are plain values. Its test job
     // is a run like any other, with a price, and it hands on what decisions advise.
@@ -139,6 +140,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "backtest",
+            "billing",
             "domain",
             "clock",
             "diagnostic",
@@ -189,6 +191,7 @@ const CORE: &[&str] = &[
     "run",
     "ledger",
     "backtest",
+    "billing",
     "control",
     "doctor",
 ];
@@ -328,7 +331,7 @@ fn only_the_aws_adapter_names_the_sdk() {
 fn money_is_never_a_float() {
     let exact = |path: &str| {
         path == "src/domain/amount.rs"
-            || ["src/ledger", "src/cost"].iter().any(|room| path.starts_with(room))
+            || ["src/ledger", "src/cost", "src/billing"].iter().any(|room| path.starts_with(room))
     };
     let mut found = Vec::new();
     for file in sources().iter().filter(|file| exact(&file.path)) {

@@ -12,6 +12,7 @@ use crate::domain::{
 };
 use crate::experience::durations::JobDurations;
 use crate::experience::{EnvironmentExperience, Experience, Hazards, LastChoice, Trips};
+use crate::ledger::{DayDrift, Reconciled};
 use crate::market::{
     EnvironmentMarket, FargatePrice, ListPrice, PriceCoverage, PricePoint, PriceSeries,
 };
@@ -217,4 +218,14 @@ pub(in crate::store) fn durations(db: &Connection) -> Reading<BTreeMap<JobName, 
         Ok((name(row, 0)?, from_json(row, 1)?))
     })?;
     Ok(all.into_iter().collect())
+}
+
+pub(in crate::store) fn reconciled(db: &Connection) -> Reading<Vec<Reconciled>> {
+    // With max() SQLite takes the other columns from the row that has it.
+    let newest = "SELECT environment, max(day), at, doc FROM reconciled GROUP BY environment \
+                  ORDER BY environment";
+    rows(db, newest, [], |row| {
+        let DayDrift { day, sums, .. } = from_json(row, 3)?;
+        Ok(Reconciled { environment: name(row, 0)?, day, at: timestamp(row, 2)?, sums })
+    })
 }

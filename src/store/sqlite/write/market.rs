@@ -1,10 +1,12 @@
 //! What was learnt of the market: prices, instance types, experience.
 
+use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::domain::{AccountRegion, InstanceShape, InstanceType, JobName};
 use crate::experience::durations::JobDurations;
 use crate::experience::{Experience, Hazards};
+use crate::ledger::DayDrift;
 use crate::market::{FargatePrice, ListPrice, PriceCoverage, PricePoint};
 
 use super::super::rows::{integer, nanos, to_json};
@@ -191,4 +193,21 @@ pub(super) fn put_durations(
             params![job.as_str(), to_json(seen)?],
         ),
     }
+}
+
+pub(super) fn put_reconciled(
+    db: &Connection,
+    at: Timestamp,
+    days: &[DayDrift],
+) -> rusqlite::Result<()> {
+    for drift in days {
+        let Some(environment) = &drift.environment else { continue };
+        run_cached(
+            db,
+            "INSERT INTO reconciled (environment, day, at, doc) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET at = excluded.at, doc = excluded.doc",
+            params![environment.as_str(), drift.day.to_string(), nanos(at)?, to_json(drift)?],
+        )?;
+    }
+    Ok(())
 }
