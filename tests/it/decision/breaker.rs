@@ -1,5 +1,7 @@
 //! The breaker of an environment: what opens it, who tries it, what closes it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::decision::{Guard, Reason, verify};
@@ -148,6 +150,33 @@ fn a_burst_that_is_seen_in_two_parts_is_one_trip() {
     assert_eq!((seen.trips.opened_at, seen.trips.in_a_row), (Some(ago(20)), 1));
     seen.record(ran(mins(3), ago(19)), None, false, ago(15));
     assert_eq!(seen.trips.in_a_row, 1, "what ended well began before it opened");
+}
+
+/// The queue on demand is disabled, and spot is left alone for two hours: who knows when the queue is back.
+/// (Story 44 within the bound: a run was held beyond its deadline.)
+#[test]
+fn a_cooldown_is_not_waited_out_where_something_else_may_take_the_run_before() {
+    let mut case = Case::usual();
+    case.cooldown = mins(120);
+    case.experience.environments.insert("spot".into(), starved(1));
+    let held = |case: &Case| {
+        let decision = case.decide();
+        let [Reason::Hold { until }] = decision.reasons[..] else { panic!("{decision:?}") };
+        until.duration_since(case.now)
+    };
+    let steady = Arc::make_mut(case.market.environments.get_mut("steady").unwrap());
+    steady.unusable = Some("the queue is disabled".to_owned());
+    assert_eq!(held(&case), mins(5));
+    let mut soon = case.clone();
+    soon.cooldown = mins(3);
+    assert_eq!(held(&soon), mins(2));
+    let mut alone = case.clone();
+    alone.environments.pop();
+    assert_eq!(held(&alone), mins(119));
+    let mut later = case.decide();
+    later.reasons = vec![Reason::Hold { until: case.now + mins(119) }];
+    let found = verify(&case.question(), &later);
+    assert!(found.iter().any(|it| it.0.contains("asked for again soon")), "{found:?}");
 }
 
 /// A trouble in the future was before the clock was put back: nobody can say how long ago.

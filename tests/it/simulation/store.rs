@@ -187,10 +187,8 @@ impl Store for FatedStore {
     ) -> Result<BTreeMap<EnvironmentName, EnvironmentMarket>, StoreError> {
         self.ask(self.inner.environment_markets()).await
     }
-    /// Asked once at a start, among reads that are all places to die: one more would only make other stories
-    /// of the same seeds.
     async fn reconciled(&self) -> Result<Vec<Reconciled>, StoreError> {
-        self.inner.reconciled().await
+        self.ask(self.inner.reconciled()).await
     }
     async fn durations(&self) -> Result<BTreeMap<JobName, JobDurations>, StoreError> {
         self.ask(self.inner.durations()).await
