@@ -167,15 +167,19 @@ fn reconcile(args: &reconcile::ReconcileArgs) -> Result<reconcile::Report, CliEr
 
 fn savings(args: &savings::SavingsArgs, store: &dyn Store) -> Result<savings::Report, CliError> {
     // Labels stand in the catalogue, not in the ledger.
-    let catalogue = match &args.by {
-        GroupBy::Label(key) => {
+    let label = args.by.iter().find_map(|by| match by {
+        GroupBy::Label(key) => Some(key),
+        _ => None,
+    });
+    let catalogue = match label {
+        Some(key) => {
             let catalogue = open::settings(args.source.config.as_deref())
                 .and_then(|settings| open::catalogue(&settings));
             let catalogue = catalogue.map_err(|error| savings::needs_catalogue(key, error))?;
             wait(open::belongs_to(&catalogue, store, &args.source))??;
             Some(catalogue)
         }
-        _ => None,
+        None => None,
     };
     let now = wait(open::time_of(&args.source, store))??;
     wait(savings::run(args, store, catalogue.as_ref(), now))?

@@ -20,7 +20,8 @@ use crate::ports::Store;
 const HELP: &str = "\
 Examples:
   spotcron savings                                    by class, everything in the ledger
-  spotcron savings --by label:team --since 30d        what each team saved in a month
+  spotcron savings --by label:team --since 30d        what each team saved in thirty days
+  spotcron savings --by month,label:team              and month by month
   spotcron savings --by job --since 2026-11-01 --until 2026-12-01 --format json";
 
 /// What the figures mean; printed with them, because they are estimates.
@@ -36,9 +37,9 @@ as waste only. Saved is on demand less cost, provisional lines included; it can 
 pub struct SavingsArgs {
     #[command(flatten)]
     pub source: Source,
-    /// One line for each: job, class, environment, capacity, or label:KEY
-    #[arg(long, value_name = "WHAT", default_value = "class")]
-    pub by: GroupBy,
+    /// One line for each: job, class, environment, capacity, day, month, label:KEY, or several of these
+    #[arg(long, value_name = "WHAT", default_value = "class", value_delimiter = ',')]
+    pub by: Vec<GroupBy>,
     /// Only attempts that ended since: a time, a date, or a distance back
     #[arg(long, value_name = "TIME", value_parser = when)]
     pub since: Option<When>,
@@ -55,6 +56,8 @@ fn title(by: &GroupBy) -> &'static str {
         GroupBy::Class => "CLASS",
         GroupBy::Environment => "ENVIRONMENT",
         GroupBy::Capacity => "CAPACITY",
+        GroupBy::Day => "DAY",
+        GroupBy::Month => "MONTH",
         GroupBy::Label(_) => "LABEL",
     }
 }
@@ -77,13 +80,17 @@ pub struct Report {
     pub total: Group,
     pub assumptions: &'static str,
     #[serde(skip)]
-    title: &'static str,
+    titles: Vec<&'static str>,
 }
 
 /// One line of the table.
 #[derive(Debug, Default, Serialize)]
 pub struct Group {
+    /// By one thing what it is called, by several all of it.
     pub group: String,
+    /// By several things, each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
     pub runs: usize,
     pub attempts: u64,
     pub interruptions: u64,
@@ -147,28 +154,39 @@ pub async fn run(
         return Err(CliError::input("--until is not after --since"));
     }
     let entries = store.entries_between(window).await?;
-    let mut grouped: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    let mut grouped: BTreeMap<Vec<String>, Vec<&Entry>> = BTreeMap::new();
     let empty = Catalogue::default();
-    if let (GroupBy::Label(key), Some(catalogue)) = (&args.by, catalogue) {
-        check_label(key, catalogue)?;
+    for by in &args.by {
+        if let (GroupBy::Label(key), Some(catalogue)) = (by, catalogue) {
+            check_label(key, catalogue)?;
+        }
     }
     let catalogue = catalogue.unwrap_or(&empty);
     for entry in &entries {
-        let group = args.by.key(entry, catalogue).unwrap_or("(none)");
-        grouped.entry(group.to_owned()).or_default().push(entry);
+        let key = |by: &GroupBy| match by.key(entry, catalogue) {
+            Some(key) => key.into_owned(),
+            None => "(none)".to_owned(),
+        };
+        grouped.entry(args.by.iter().map(key).collect()).or_default().push(entry);
     }
+    let names: Vec<String> = args.by.iter().map(name).collect();
     Ok(Report {
-        by: name(&args.by),
+        by: names.join(","),
         since,
         until,
-        groups: grouped.iter().map(|(name, entries)| Group::of(name, entries)).collect(),
+        groups: grouped.into_iter().map(|(keys, entries)| Group::by(keys, &entries)).collect(),
         total: Group::of("total", &entries.iter().collect::<Vec<_>>()),
         assumptions: ASSUMPTIONS,
-        title: title(&args.by),
+        titles: args.by.iter().map(title).collect(),
     })
 }
 
 impl Group {
+    fn by(keys: Vec<String>, entries: &[&Entry]) -> Self {
+        let group = Group::of(&keys.join(", "), entries);
+        Group { keys: if keys.len() > 1 { keys } else { Vec::new() }, ..group }
+    }
+
     /// The sums over some lines of the ledger.
     pub fn of(group: &str, entries: &[&Entry]) -> Self {
         let summary = Summary::of(entries.iter().copied());
@@ -176,6 +194,7 @@ impl Group {
         let provisional = entries.iter().filter(|entry| entry.is_provisional());
         Group {
             group: group.to_owned(),
+            keys: Vec::new(),
             runs: runs.len(),
             attempts: summary.attempts,
             interruptions: summary.interrupted,
@@ -193,11 +212,21 @@ impl Group {
         }
     }
 
-    fn cells(&self, name: Tone) -> [Text; 10] {
+    /// A cell for each of so many names, and those of the figures.
+    fn cells(&self, names: usize, name: Tone) -> Vec<Text> {
+        let mut cells: Vec<Text> = match self.keys.is_empty() {
+            true => vec![toned(name, &self.group)],
+            false => self.keys.iter().map(|key| toned(name, key)).collect(),
+        };
+        cells.resize_with(names, || plain(""));
+        cells.extend(self.figures());
+        cells
+    }
+
+    fn figures(&self) -> [Text; 9] {
         let saved = if self.saved_usd.is_negative() { Tone::Bad } else { Tone::Good };
         let unpriced = if self.unpriced_attempts > 0 { Tone::Warn } else { Tone::Plain };
         [
-            toned(name, &self.group),
             plain(self.runs),
             plain(self.attempts),
             plain(value::usd(self.cost_usd)),
@@ -229,8 +258,8 @@ impl render::Report for Report {
             return;
         }
         page.gap();
-        let mut grid = Grid::new()
-            .name(self.title)
+        let names = self.titles.iter().fold(Grid::new(), |grid, title| grid.name(title));
+        let mut grid = names
             .number("RUNS")
             .number("ATTEMPTS")
             .number("COST")
@@ -241,9 +270,9 @@ impl render::Report for Report {
             .number("UNPRICED")
             .number("PROVISIONAL");
         for group in &self.groups {
-            grid.row(group.cells(Tone::Plain));
+            grid.row(group.cells(self.titles.len(), Tone::Plain));
         }
-        grid.row(self.total.cells(Tone::Strong));
+        grid.row(self.total.cells(self.titles.len(), Tone::Strong));
         page.table(0, &grid);
         page.gap();
         if self.total.unpriced_attempts > 0 {

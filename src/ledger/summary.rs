@@ -1,5 +1,6 @@
 //! Sums of lines: of a run, of a job, of a team.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -81,6 +82,10 @@ pub enum GroupBy {
     Class,
     Environment,
     Capacity,
+    /// The day of the attempt's end, in UTC.
+    Day,
+    /// The month of the attempt's end, in UTC.
+    Month,
     /// A free label of the class, such as `team`.
     Label(String),
 }
@@ -88,8 +93,8 @@ pub enum GroupBy {
 /// A text that names no grouping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is nothing to group by; use job, class, environment, capacity or label:NAME (a label of \
-     the classes, as in label:team)"
+    "`{0}` is nothing to group by; use job, class, environment, capacity, day, month or label:NAME (a \
+     label of the classes, as in label:team)"
 )]
 pub struct UnknownGroup(String);
 
@@ -102,6 +107,8 @@ impl FromStr for GroupBy {
             "class" => GroupBy::Class,
             "environment" => GroupBy::Environment,
             "capacity" => GroupBy::Capacity,
+            "day" => GroupBy::Day,
+            "month" => GroupBy::Month,
             other => match other.strip_prefix("label:").filter(|name| !name.is_empty()) {
                 Some(name) => GroupBy::Label(name.to_owned()),
                 None => return Err(UnknownGroup(text.to_owned())),
@@ -113,16 +120,19 @@ impl FromStr for GroupBy {
 impl GroupBy {
     /// The group that `entry` belongs to; `None` where its class does not carry the label (any
     /// more).
-    pub fn key<'a>(&self, entry: &'a Entry, catalogue: &'a Catalogue) -> Option<&'a str> {
-        match self {
-            GroupBy::Job => Some(entry.job.as_str()),
-            GroupBy::Class => Some(entry.class.as_str()),
-            GroupBy::Environment => Some(entry.environment.as_str()),
-            GroupBy::Capacity => Some(entry.capacity.label()),
+    pub fn key<'a>(&self, entry: &'a Entry, catalogue: &'a Catalogue) -> Option<Cow<'a, str>> {
+        let part_of_date = |format| Cow::Owned(entry.ended_at.strftime(format).to_string());
+        Some(match self {
+            GroupBy::Job => entry.job.as_str().into(),
+            GroupBy::Class => entry.class.as_str().into(),
+            GroupBy::Environment => entry.environment.as_str().into(),
+            GroupBy::Capacity => entry.capacity.label().into(),
+            GroupBy::Day => part_of_date("%Y-%m-%d"),
+            GroupBy::Month => part_of_date("%Y-%m"),
             GroupBy::Label(name) => {
-                catalogue.classes.get(&entry.class)?.labels.get(name).map(String::as_str)
+                catalogue.classes.get(&entry.class)?.labels.get(name)?.as_str().into()
             }
-        }
+        })
     }
 }
 

@@ -171,6 +171,23 @@ fn savings_add_up_and_show_losses_as_such() {
     assert_eq!(attempts, report.total.attempts);
 }
 
+/// In parts, and the parts of parts, it is the same money.
+#[test]
+fn savings_by_several_things_add_up_to_those_by_one() {
+    golden("savings-month-label", &saved("savings --by month,label:team").unwrap());
+    let by_team = saved("savings --by label:team").unwrap();
+    let by_both = saved("savings --by label:team,day,job").unwrap();
+    assert_eq!(by_both.by, "label:team,day,job");
+    assert!(by_both.groups.len() > by_team.groups.len());
+    for team in &by_team.groups {
+        let parts = by_both.groups.iter().filter(|group| group.keys[0] == team.group);
+        let cost: spotcron::domain::Usd = parts.map(|group| group.cost_usd).sum();
+        assert_eq!(cost, team.cost_usd, "{}", team.group);
+    }
+    let days = by_both.groups.iter().map(|group| group.keys[1].as_str());
+    assert!(days.into_iter().all(|day| day.parse::<jiff::civil::Date>().is_ok()));
+}
+
 #[test]
 fn savings_of_the_published_example_are_exact() {
     let report = saved("savings --by job").unwrap();
