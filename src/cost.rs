@@ -15,4 +15,4 @@ pub use billing::{
 };
 pub use exact::Exact;
 pub use fargate::{fargate_cost, fargate_hourly};
-pub use spot::{PriceMode, spot_accrual};
+pub use spot::{PriceMode, spot_accrual, spot_pieces};

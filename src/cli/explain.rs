@@ -3,6 +3,7 @@
 mod asked;
 mod ledger_line;
 mod page;
+mod spot_prices;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::ports::{RunQuery, Store};
 use crate::run::{AttemptRecord, Indices, Run, RunEvent, RunEventKind, RunState};
 pub use asked::{Asked, AskedNow, Ground, LastChoice, Refused, SecondBest};
 pub use ledger_line::LedgerLine;
+pub use spot_prices::PricePiece;
 
 const HELP: &str = "\
 A run's id is its job's name and its scheduled time in UTC; `spotcron runs` lists them. The
@@ -123,6 +125,12 @@ pub async fn run(
     let attempts = store.attempts(&run.id).await?;
     let entries = store.entries(&run.id).await?;
     let mut report = Report::of(&run, &events, &attempts, &entries);
+    for (attempt, detail) in attempts.iter().zip(&mut report.attempts) {
+        let entry = entries.iter().find(|entry| entry.key == attempt.key);
+        if let (Some(entry), Some(line)) = (entry, &mut detail.ledger) {
+            line.spot_prices = spot_prices::of(store, attempt, entry).await?;
+        }
+    }
     if run.state.is_open() {
         let asked = AskedNow::of(&run, &attempts, &entries, store, ground).await?;
         report.asked_now = Some(asked);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Accrual, Window};
+use crate::domain::{Accrual, UsdPerHour, Window};
 use crate::market::PriceSeries;
 
 /// Which spot price holds for a second. AWS documents both: "the Spot price that's in effect, billed
@@ -40,4 +40,24 @@ pub fn spot_accrual(
         PriceMode::Continuous => series.accrue(window),
         PriceMode::InstanceHour => series.accrue_by_hour(window, launched_at),
     }
+}
+
+/// What [`spot_accrual`] adds up: the parts of `window` and the price that holds in each, those of one price
+/// that touch together.
+pub fn spot_pieces(
+    series: &PriceSeries,
+    mode: PriceMode,
+    window: Window,
+    launched_at: Timestamp,
+) -> Option<Vec<(Window, UsdPerHour)>> {
+    let mut pieces: Vec<(Window, UsdPerHour)> = Vec::new();
+    let add = |piece: Window, price| match pieces.last_mut() {
+        Some((last, same)) if *same == price && last.end == piece.start => last.end = piece.end,
+        _ => pieces.push((piece, price)),
+    };
+    match mode {
+        PriceMode::Continuous => series.pieces(window, add)?,
+        PriceMode::InstanceHour => series.pieces_by_hour(window, launched_at, add)?,
+    }
+    Some(pieces)
 }

@@ -42,36 +42,55 @@ impl PriceSeries {
 
     /// Price × time over `window`; `None` when the price at its start is unknown.
     pub fn accrue(&self, window: Window) -> Option<Accrual> {
-        if window.is_empty() {
-            return Some(Accrual::ZERO);
-        }
-        let mut price = self.at(window.start)?;
-        let mut from = window.start;
         let mut total = Accrual::ZERO;
-        let next = self.points.partition_point(|(at, _)| *at <= window.start);
-        for (at, next_price) in self.points[next..].iter().take_while(|(at, _)| *at < window.end) {
-            total += Accrual::of(price, Window::new(from, *at).millis());
-            (from, price) = (*at, *next_price);
-        }
-        Some(total + Accrual::of(price, Window::new(from, window.end).millis()))
+        self.pieces(window, |piece, price| total += Accrual::of(price, piece.millis()))?;
+        Some(total)
     }
 
     /// As [`PriceSeries::accrue`], but the price in effect when an hour of the instance begins
     /// (`launched_at` + k·3600 s) holds for that whole hour: how AWS's spot data feed writes its
     /// lines. `None` when the price at the start of any hour that `window` touches is unknown.
     pub fn accrue_by_hour(&self, window: Window, launched_at: Timestamp) -> Option<Accrual> {
+        let mut total = Accrual::ZERO;
+        let add = |piece: Window, price| total += Accrual::of(price, piece.millis());
+        self.pieces_by_hour(window, launched_at, add)?;
+        Some(total)
+    }
+
+    /// Each part of `window` with the price that holds in it, for [`PriceSeries::accrue`].
+    pub fn pieces(&self, window: Window, mut each: impl FnMut(Window, UsdPerHour)) -> Option<()> {
+        if window.is_empty() {
+            return Some(());
+        }
+        let mut price = self.at(window.start)?;
+        let mut from = window.start;
+        let next = self.points.partition_point(|(at, _)| *at <= window.start);
+        for (at, next_price) in self.points[next..].iter().take_while(|(at, _)| *at < window.end) {
+            each(Window::new(from, *at), price);
+            (from, price) = (*at, *next_price);
+        }
+        each(Window::new(from, window.end), price);
+        Some(())
+    }
+
+    /// Each part of `window` with the price that holds in it, for [`PriceSeries::accrue_by_hour`].
+    pub fn pieces_by_hour(
+        &self,
+        window: Window,
+        launched_at: Timestamp,
+        mut each: impl FnMut(Window, UsdPerHour),
+    ) -> Option<()> {
         let launch = launched_at.as_millisecond();
         let (mut from, end) = (window.start.as_millisecond(), window.end.as_millisecond());
-        let mut total = Accrual::ZERO;
         while from < end {
             let hour = (from - launch).div_euclid(HOUR_MILLIS);
             let begins = launch + hour * HOUR_MILLIS;
             let until = end.min(begins + HOUR_MILLIS);
-            let price = self.at(Timestamp::from_millisecond(begins).ok()?)?;
-            total += Accrual::of(price, until - from);
+            let at = |millis| Timestamp::from_millisecond(millis).ok();
+            each(Window::new(at(from)?, at(until)?), self.at(at(begins)?)?);
             from = until;
         }
-        Some(total)
+        Some(())
     }
 }
 

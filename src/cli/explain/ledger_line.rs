@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::PricePiece;
 use crate::cli::render::{sentence, value};
 use crate::domain::amount::div_half_even;
 use crate::domain::{Ppm, Share, Usd};
@@ -23,6 +24,9 @@ pub struct LedgerLine {
     pub charged_millis: Option<i64>,
     /// The part of the instance that the job reserved, exactly: `11/26`.
     pub share: Option<String>,
+    /// The spot prices that make up the cost, of the whole instance.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spot_prices: Vec<PricePiece>,
     /// Reclaimed in the instance's first hour: AWS does not charge it.
     pub first_hour_credit: bool,
     /// A stable label of why there is no price.
@@ -49,6 +53,7 @@ impl LedgerLine {
             charged_until: priced.map(|priced| priced.charged.end),
             charged_millis: priced.map(|priced| priced.charged.millis()),
             share: priced.map(|priced| fraction(priced.share)),
+            spot_prices: Vec::new(),
             first_hour_credit: priced.is_some_and(|priced| priced.first_hour_credit),
             unpriced_because: why.map(|why| why.label()),
             text: match (priced, why) {
@@ -69,7 +74,11 @@ fn arithmetic(entry: &Entry, priced: &Priced) -> Vec<String> {
     text.extend(partly.map(|kept| {
         let lost = charged - kept;
         let ran = if entry.end.ended_by_itself() { "restored" } else { "repeated or restored" };
-        format!("Of that time {} brought the work forward; {} were {ran}.", secs(kept), secs(lost))
+        format!(
+            "Of that time {} brought the work forward; {} were {ran}.",
+            value::secs(kept),
+            value::secs(lost)
+        )
     }));
     let time = if partly.is_some() { "that work" } else { "the same time" };
     if priced.on_demand != Usd::ZERO && saved == Usd::ZERO {
@@ -127,14 +136,7 @@ fn cost(entry: &Entry, priced: &Priced) -> String {
 
 /// The charged time in seconds, to the millisecond where it is not whole.
 fn ran(priced: &Priced) -> String {
-    secs(priced.charged.millis())
-}
-
-fn secs(millis: i64) -> String {
-    match millis % 1000 {
-        0 => format!("{} s", millis / 1000),
-        rest => format!("{}.{rest:03} s", millis / 1000),
-    }
+    value::secs(priced.charged.millis())
 }
 
 /// The mean price of the whole instance that `amount` for the share of so much time amounts to.

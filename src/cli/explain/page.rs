@@ -155,5 +155,10 @@ fn ledger(page: &mut Page, detail: &AttemptDetail) {
         return;
     };
     page.line(format!("  {name} on {environment} ({}):", line.state));
-    line.text.iter().for_each(|text| page.line(format!("    {text}")));
+    for (index, text) in line.text.iter().enumerate() {
+        page.line(format!("    {text}"));
+        if index == 0 {
+            line.spot_prices.iter().for_each(|piece| page.line(format!("      {}", piece.text())));
+        }
+    }
 }

@@ -50,6 +50,14 @@ pub fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%SZ").to_string()
 }
 
+/// Exactly so many seconds: `915 s`, `5125.622 s`.
+pub fn secs(millis: i64) -> String {
+    match millis % 1000 {
+        0 => format!("{} s", millis / 1000),
+        rest => format!("{}.{rest:03} s", millis / 1000),
+    }
+}
+
 /// The two largest units: `45s`, `12m 05s`, `1h 02m`, `3d 04h`.
 pub fn duration(duration: SignedDuration) -> String {
     let secs = duration.as_secs();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use spotcron::cost::PriceMode;
 use spotcron::domain::{
-    AttemptEnd, InstanceEnd, InstanceFacts, Lifecycle, Resources, UsdPerHour, Window,
+    Accrual, AttemptEnd, InstanceEnd, InstanceFacts, Lifecycle, Resources, UsdPerHour, Window,
 };
 use spotcron::ledger::{EntryState, Priced};
 use spotcron::market::PriceSeries;
@@ -168,6 +168,12 @@ proptest! {
             let pieces: Option<Vec<_>> =
                 cuts.windows(2).map(|pair| accrue(Window::new(at(&pair[0]), at(&pair[1])))).collect();
             prop_assert_eq!(accrue(whole), Some(pieces.unwrap().into_iter().sum()));
+            // And so do those that a person is shown, which leave nothing out and say nothing twice.
+            let shown = spotcron::cost::spot_pieces(&series, mode, whole, launch()).unwrap();
+            let sum = shown.iter().map(|(piece, price)| Accrual::of(*price, piece.millis())).sum();
+            prop_assert_eq!(accrue(whole), Some(sum));
+            let ends = shown.windows(2).all(|two| two[0].0.end == two[1].0.start && two[0].1 != two[1].1);
+            prop_assert!(ends, "{:?}", shown);
         }
     }
 }
