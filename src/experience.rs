@@ -157,10 +157,12 @@ impl EnvironmentExperience {
         self.trips.note_trouble(sent, at, true);
     }
 
-    /// Losses in a row, where those of one pool are one.
+    /// Losses in a row, where those of one pool are one. After a restart nobody knows of how many pools they
+    /// were: of one at least.
     pub fn losses_in_a_row(&self) -> u32 {
         match self.lost.len() {
-            0 => self.troubles_in_a_row,
+            0 if self.placements.is_empty() => self.troubles_in_a_row,
+            0 => self.troubles_in_a_row.min(1),
             pools => pools as u32,
         }
     }

@@ -212,8 +212,11 @@ fn least_bad_spot(
     // What cannot take it now, a queue that is disabled say, may at any moment; a cooldown of two hours is
     // not waited out for that.
     let may_take_over = candidates.iter().any(|candidate| {
-        let fits = !candidate.guards.iter().any(|guard| matches!(guard, Guard::DoesNotFit));
-        !candidate.capacity.is_interruptible() && fits
+        let has = |kind: fn(&Guard) -> bool| candidate.guards.iter().any(kind);
+        let passes =
+            |guard: &Guard| matches!(guard, Guard::Unusable { .. } | Guard::AboveMaxPrice { .. });
+        let steady = !candidate.capacity.is_interruptible();
+        !has(|guard| matches!(guard, Guard::DoesNotFit)) && (steady || has(passes))
     });
     let (held, reasons) = hold(question.now);
     match cooled.flatten().min() {

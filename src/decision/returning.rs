@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effective::{cost_of, covered_millis};
 use super::{Question, decide, pace};
-use crate::catalogue::{Class, Environment, Policy, Restart};
+use crate::catalogue::{Class, Environment, Policy, Restart, RetryOwner};
 use crate::domain::{EnvironmentName, Ppm, Usd};
 
 /// What runs now, on capacity that is not taken back.
@@ -31,10 +31,19 @@ pub struct Return {
     pub probes: bool,
 }
 
-/// Whether runs of the class can go back at all.
+/// Whether runs of the class can go back at all. Batch would repeat an interrupted leg where it is and never
+/// take it on demand again; and of a run with a budget it is not known what the leg that runs has cost.
 pub const fn may_return(class: &Class) -> bool {
     matches!(class.policy, Policy::Model | Policy::UniformProgress)
         && matches!(class.restart, Restart::Checkpoint { .. })
+        && matches!(class.retry_owner, RetryOwner::Spotcron)
+        && class.max_cost.is_none()
+}
+
+/// Whether `max_legs` leaves one to go there with, one to come back with, and those that failures need.
+fn has_legs_left(question: &Question<'_>) -> bool {
+    let needed = u32::from(question.legs) + 2 + u32::from(question.class.failure_retries);
+    needed <= u32::from(question.class.max_legs)
 }
 
 /// Where `running` goes if it is stopped now and `question`, about its next leg, is asked. `None` where it
@@ -42,14 +51,15 @@ pub const fn may_return(class: &Class) -> bool {
 ///
 /// - until it has been there for the class's `min_time_between_switches`,
 /// - unless the next leg would go to interruptible capacity that nothing speaks against (so that an
-///   interruption at any moment leaves room for the deadline, and a leg to go back on demand with), and
+///   interruption at any moment leaves room for the deadline), with legs left to come back and to fail, and
 /// - under the model, unless that is expected to save `min_saving_percent` of the rest, and no less than a
 ///   changeover costs here, should it come to nothing;
 /// - under Uniform Progress, unless it is two changeovers ahead of its pace.
 pub fn better_elsewhere(question: &Question<'_>, running: Running<'_>) -> Option<Return> {
     let class = question.class;
     let stayed = question.now.duration_since(running.started_at);
-    if !may_return(class) || stayed < class.min_time_between_switches {
+    let may = may_return(class) && has_legs_left(question);
+    if !may || stayed < class.min_time_between_switches {
         return None;
     }
     if class.policy == Policy::UniformProgress && !pace::is_well_ahead(question) {

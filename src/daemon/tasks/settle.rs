@@ -416,6 +416,7 @@ impl Settle {
             Err(error) => {
                 self.unwritten = sightings;
                 self.durations.distrust();
+                self.experience_written = None;
                 return Err(error);
             }
         }

@@ -213,7 +213,7 @@ impl Watch {
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<(), TaskError> {
-        findings.known = self.known(runs).await?;
+        (findings.known, findings.a_probe_goes) = self.known(runs, now).await?;
         for run in runs {
             self.advance(run, jobs, now, findings).await?;
         }

@@ -234,7 +234,9 @@ fn check_hold(question: &Question<'_>, decision: &Decision, found: &mut Findings
     );
     let comes_back = |candidate: &&Candidate| {
         let is_too_small = candidate.guards.iter().any(|guard| guard.label() == "does-not-fit");
-        !candidate.capacity.is_interruptible() && !is_too_small
+        let labels = candidate.guards.iter().map(Guard::label);
+        let passes = labels.into_iter().any(|it| matches!(it, "unusable" | "above-max-price"));
+        (passes || !candidate.capacity.is_interruptible()) && !is_too_small
     };
     found.rule(
         for_a_price
@@ -243,7 +245,7 @@ fn check_hold(question: &Question<'_>, decision: &Decision, found: &mut Findings
                 .iter()
                 .find(comes_back)
                 .is_none_or(|_| until <= question.now + SHORT),
-        "what cannot take the run now, and is not taken back, is asked for again soon",
+        "what cannot take the run now, and may soon, is asked for again soon",
     );
 }
 

@@ -76,11 +76,11 @@ pub(super) fn reason_to_stop(
             Then::MoveOnDemand => LegCause::Moved,
         });
     }
+    let legs_left = run.counted_legs().len() < usize::from(context.class.max_legs);
     if !leg.capacity.is_interruptible() {
-        let returns = context.returns.is_some() && status == BatchStatus::Running;
+        let returns = context.returns.is_some() && legs_left && status == BatchStatus::Running;
         return returns.then_some(LegCause::Returned);
     }
-    let legs_left = run.counted_legs().len() < usize::from(context.class.max_legs);
     if !context.has_steady_capacity || !legs_left {
         return None;
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use spotcron::decision::{Guard, Reason, verify};
+use spotcron::domain::Capacity;
 use spotcron::experience::{Breaker, EnvironmentExperience, Sent};
 
 use super::{Case, NOW, chosen};
-use crate::samples::{at, mins, ran};
+use crate::samples::{self, at, mins, ran};
 
 const COOLDOWN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -173,6 +174,14 @@ fn a_cooldown_is_not_waited_out_where_something_else_may_take_the_run_before() {
     let mut alone = case.clone();
     alone.environments.pop();
     assert_eq!(held(&alone), mins(119));
+    // Nor where that is other spot, whose queue is disabled.
+    let mut other = alone.clone();
+    other.environments.push(samples::environment("other", Capacity::Spot));
+    let mut quotes =
+        samples::quotes("other", Capacity::Spot, &[Some("0.07")], Some("0.192"), case.now);
+    quotes.unusable = Some("the queue is disabled".to_owned());
+    other.market.environments.insert("other".into(), quotes.into());
+    assert_eq!(held(&other), mins(5));
     let mut later = case.decide();
     later.reasons = vec![Reason::Hold { until: case.now + mins(119) }];
     let found = verify(&case.question(), &later);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use spotcron::catalogue::{Policy, Restart};
+use spotcron::catalogue::{Policy, Restart, RetryOwner};
 use spotcron::decision::{Return, Running, better_elsewhere, decide};
 use spotcron::domain::{Capacity, EnvironmentName, LegCause, Ppm, Usd};
 use spotcron::experience::EnvironmentExperience;
@@ -77,9 +77,20 @@ fn it_stays_where_something_speaks_against_spot() {
     seen.record_starvation(starved.now - mins(5), mins(10));
     starved.experience.environments.insert("spot".into(), seen);
     assert_eq!(back_after(&starved, 60), None, "its breaker is open");
-    let mut last = usual();
-    last.legs = last.class.max_legs - 1;
-    assert_eq!(back_after(&last, 60), None, "no leg would be left for on demand");
+    let with_legs = |max_legs, failure_retries| {
+        let mut case = usual();
+        (case.class.max_legs, case.class.failure_retries) = (max_legs, failure_retries);
+        back_after(&case, 60).is_some()
+    };
+    assert!(with_legs(4, 0), "one to go there, one to come back");
+    assert!(!with_legs(3, 0) && !with_legs(1, 0));
+    assert!(with_legs(6, 2) && !with_legs(5, 2), "and those that failures may need");
+    let mut budget = usual();
+    budget.class.max_cost = Some(Usd::from_nanos(1 << 60));
+    assert_eq!(back_after(&budget, 60), None, "nobody knows what the leg has cost");
+    let mut batch = usual();
+    batch.class.retry_owner = RetryOwner::Batch;
+    assert_eq!(back_after(&batch, 60), None, "Batch would not bring it back");
     let mut late = usual();
     late.deadline = Some(mins(360 + 2 + 2 * 5 + 10) - SignedDuration::from_secs(1));
     assert_eq!(back_after(&late, 60), None, "an interruption would lose the deadline");
@@ -154,7 +165,7 @@ proptest! {
             let next = decision.candidates.iter().find(|c| c.environment == back.environment).unwrap();
             prop_assert_eq!(next.capacity, Capacity::Spot);
             prop_assert_eq!(&next.guards, &vec![]);
-            prop_assert!(case.legs + 1 < case.class.max_legs || case.class.max_legs == 1);
+            prop_assert!(case.legs + 2 + case.class.failure_retries <= case.class.max_legs);
             prop_assert!(case.class.policy == Policy::UniformProgress || back.going < back.staying);
             prop_assert!(mins(ran_mins) >= case.class.min_time_between_switches);
         }

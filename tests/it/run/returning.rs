@@ -8,7 +8,18 @@ use super::{job, run};
 use crate::samples::{self, at, mins};
 
 fn told(run: &Run, status: BatchStatus, end: Option<AttemptEnd>, back: Option<&Return>) -> Step {
+    told_of(6, run, status, end, back)
+}
+
+fn told_of(
+    max_legs: u16,
+    run: &Run,
+    status: BatchStatus,
+    end: Option<AttemptEnd>,
+    back: Option<&Return>,
+) -> Step {
     let mut class = samples::class("c", &["spot", "steady"]);
+    class.max_legs = max_legs;
     class.restart =
         spotcron::catalogue::Restart::Checkpoint { interval: mins(10), restore: mins(1) };
     let seen = job(status, Some("2026-11-21T02:05:00Z"), None);
@@ -52,6 +63,8 @@ fn it_stays_unless_it_is_told_to_and_runs() {
     let before = run(Capacity::OnDemand);
     assert_eq!(told(&before, BatchStatus::Running, None, None).action, None);
     assert_eq!(told(&before, BatchStatus::Starting, None, Some(&back())).action, None);
+    let last = told_of(1, &before, BatchStatus::Running, None, Some(&back()));
+    assert_eq!(last.action, None, "no leg would follow");
     let done = told(&before, BatchStatus::Succeeded, Some(AttemptEnd::Succeeded), Some(&back()));
     assert!(matches!(done.run.unwrap().state, RunState::Ended { .. }));
 }
