@@ -12,6 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Number;
 
@@ -61,7 +62,8 @@ pub struct ReconcileArgs {
     pub all: bool,
     /// Keep the result in the store: the daemon's metrics show the newest day's drift from its next start
     ///
-    /// The daemon must not run meanwhile. Where it does, the report is printed and not kept.
+    /// The daemon must not run meanwhile. Where it does, the report is printed and not kept. Days that --since
+    /// or --until cuts are not kept either.
     #[arg(long)]
     pub keep: bool,
     #[command(flatten)]
@@ -118,6 +120,9 @@ pub struct Report {
     by: By,
     #[serde(skip)]
     days: Vec<DayDrift>,
+    /// Of what was asked.
+    #[serde(skip)]
+    window: Window,
 }
 
 /// One line of the report.
@@ -198,7 +203,7 @@ pub async fn run(
     let bill = files::read(&args.files, window)?;
     let facts = gather::gather(store, &bill, inputs).await?;
     let comparison = billing::compare(&bill, &facts.instances(), &facts.tasks());
-    Ok(Report::of(args, bill.kind, bill.counts, comparison))
+    Ok(Report { window, ..Report::of(args, bill.kind, bill.counts, comparison) })
 }
 
 impl Report {
@@ -228,11 +233,22 @@ impl Report {
             not_kept: None,
             by: args.by,
             days: found.days,
+            window: Window::new(Timestamp::MIN, Timestamp::MAX),
         }
     }
 
-    /// Keeps the result of each day and environment in `store`, in the place of what was known of it; or
-    /// notes why that cannot be.
+    /// The days that neither `--since` nor `--until` cuts: a part of one must not stand for all of it.
+    fn whole_days(&self) -> Vec<DayDrift> {
+        let is_whole = |it: &&DayDrift| {
+            let day = [Ok(it.day), it.day.tomorrow()].map(|day| day?.to_zoned(TimeZone::UTC));
+            let [Ok(from), Ok(until)] = day else { return false };
+            self.window.start <= from.timestamp() && until.timestamp() <= self.window.end
+        };
+        self.days.iter().filter(is_whole).cloned().collect()
+    }
+
+    /// Keeps the result of each whole day and environment in `store`, in the place of what was known of it;
+    /// or notes why that cannot be.
     pub async fn keep(
         &mut self,
         store: Result<Arc<dyn Store>, StoreError>,
@@ -246,7 +262,7 @@ impl Report {
             }
             Err(other) => return Err(other.into()),
         };
-        let write = Write::Reconciled(now, self.days.clone());
+        let write = Write::Reconciled(now, self.whole_days());
         store
             .commit(vec![write])
             .await

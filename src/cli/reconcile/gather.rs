@@ -185,7 +185,10 @@ async fn attempts(
 ) -> Result<BTreeMap<AttemptKey, AttemptRecord>, StoreError> {
     let has_splits = bill.lines.iter().any(|line| matches!(line.part, Part::Split { .. }));
     let mut attempts = BTreeMap::new();
-    for entry in &facts.entries {
+    let until = bill.covered.map_or(Timestamp::MAX, |covered| covered.end);
+    let began = |entry: &Entry| entry.priced().map(|priced| priced.charged.start);
+    // Of an old month most lines are younger than all that the files tell of.
+    for entry in facts.entries.iter().filter(|entry| began(entry).is_none_or(|at| at < until)) {
         if !has_splits && entry.capacity == Capacity::Spot {
             continue;
         }

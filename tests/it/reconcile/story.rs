@@ -246,6 +246,19 @@ async fn what_is_kept_is_in_the_metrics_of_the_daemons_next_life() {
         format!("spotcron_billing_drift_ratio{{environment=\"spot\"}} {}", ratio.to_ratio()),
     ];
     assert_eq!(shown(&world), expected);
+    // A part of that day, undoubled, does not stand for all of it.
+    let honest = file(&folder, "2", feed.as_bytes());
+    let cut = |since: &str| {
+        let mut args = args(std::slice::from_ref(&honest));
+        args.since = Some(spotcron::cli::args::when(since).unwrap());
+        args
+    };
+    for (since, stays) in [("2026-06-03T06:00Z", true), ("2026-06-03", false)] {
+        let mut report = reconciled(&world, &cut(since)).await;
+        report.keep(Ok(world.store.clone()), now).await.unwrap();
+        let kept = world.store.reconciled().await.unwrap();
+        assert_eq!(kept == found, stays, "{since}: {kept:?}");
+    }
 }
 
 #[tokio::test]
