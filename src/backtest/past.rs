@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::experience::Experience;
 use crate::ledger::Entry;
-use crate::run::{Run, RunState, saved};
+use crate::run::{Run, RunState, saved, useful};
 
 /// Runs that cannot be played again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -142,8 +142,7 @@ fn worked(class: &Class, entries: &[&Entry], copies: u32) -> SignedDuration {
     }
     let lost = entries.iter().filter(|entry| !entry.end.ended_by_itself());
     let kept = lost.fold(0, |kept, entry| kept + saved(ran(entry), interval, restore, kept > 0));
-    let restored = if kept > 0 { restore } else { SignedDuration::ZERO };
-    SignedDuration::from_millis(kept) + (done - restored).max(SignedDuration::ZERO)
+    SignedDuration::from_millis(kept) + useful(done, restore, kept > 0)
 }
 
 fn what_was_done(run: &Run, entries: &[&Entry]) -> Outcome {

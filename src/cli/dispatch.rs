@@ -93,7 +93,7 @@ fn plan(show: &Shower, args: &plan::PlanArgs) -> Result<u8, CliError> {
     let inputs = plan::Inputs {
         catalogue: &catalogue,
         cooldown: settings.decision.cooldown,
-        advice: open::spot_advisor(&settings)?,
+        spot_advisor: open::spot_advisor(&settings)?,
         now,
         decide: decision::decide,
     };
@@ -119,8 +119,8 @@ fn explain(show: &Shower, args: &explain::ExplainArgs) -> Result<u8, CliError> {
     });
     let now = wait(open::time_of(&args.source, &*store))??;
     let ground = catalogue.as_ref().map_err(String::clone).map(|(catalogue, cooldown, advisor)| {
-        let advice = advisor.clone();
-        plan::Inputs { catalogue, cooldown: *cooldown, advice, now, decide: decision::decide }
+        let (cooldown, spot_advisor) = (*cooldown, advisor.clone());
+        plan::Inputs { catalogue, cooldown, spot_advisor, now, decide: decision::decide }
     });
     show.report(&wait(explain::run(args, &*store, &ground))??, args.format.format)
 }

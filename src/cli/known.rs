@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::error::CliError;
 use crate::catalogue::{Catalogue, Environment};
 use crate::control::Controls;
 use crate::decision::advice::{Seen, Work, advise};
 use crate::doctor::Advised;
-use crate::domain::EnvironmentName;
-use crate::experience::durations::Durations;
+use crate::domain::{EnvironmentName, Usd};
+use crate::experience::durations::{Durations, Lengths};
 use crate::experience::{Experience, InFlight, SpotAdvisor};
 use crate::market::{EnvironmentMarket, Market};
 use crate::ports::Store;
-use crate::run::{InUse, Run, in_flight};
+use crate::run::{Around, InUse, Run, in_flight};
 
 /// What the store knows.
 #[derive(Default)]
@@ -39,10 +39,30 @@ impl Known {
         })
     }
 
-    /// Takes Spot Advisor's table into account.
-    pub fn advise(&mut self, advisor: Option<&SpotAdvisor>) {
+    pub fn set_spot_advisor(&mut self, advisor: Option<&SpotAdvisor>) {
         if let Some(advisor) = advisor {
             Arc::make_mut(&mut self.experience.hazards).advise(Arc::new(advisor.clone()));
+        }
+    }
+
+    /// What a question about one run is asked with, besides what it has cost and what somebody asked for.
+    pub fn around<'a>(
+        &'a self,
+        all: &'a AllRuns,
+        lengths: Lengths,
+        cooldown: SignedDuration,
+        now: Timestamp,
+    ) -> Around<'a> {
+        Around {
+            market: &self.market,
+            experience: &self.experience,
+            in_flight: &all.in_flight,
+            in_use: Some(&all.in_use),
+            forced: None,
+            spent: Usd::ZERO,
+            lengths,
+            cooldown,
+            now,
         }
     }
 

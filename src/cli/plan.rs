@@ -17,7 +17,7 @@ use crate::catalogue::{Catalogue, Job, Portion};
 use crate::control::Pause;
 use crate::decision::advice::Work;
 use crate::decision::{Decision, Question, TurningPoint, turning_points};
-use crate::domain::{ClassName, JobName, LegCause, RunId, Usd};
+use crate::domain::{ClassName, JobName, LegCause, RunId};
 use crate::experience::SpotAdvisor;
 use crate::experience::durations::RunSize;
 use crate::ports::Store;
@@ -90,7 +90,7 @@ pub struct Inputs<'a> {
     /// How long trouble keeps an environment out.
     pub cooldown: SignedDuration,
     /// Spot Advisor's table, where the settings name one.
-    pub advice: Option<SpotAdvisor>,
+    pub spot_advisor: Option<SpotAdvisor>,
     pub now: Timestamp,
     /// [`crate::decision::decide`], or a test's.
     pub decide: fn(&Question<'_>) -> Decision,
@@ -144,7 +144,7 @@ pub async fn run(
         Some(store) => Known::read(store).await?,
         None => Known::default(),
     };
-    known.advise(inputs.advice.as_ref());
+    known.set_spot_advisor(inputs.spot_advisor.as_ref());
     let jobs = selected(args, inputs.catalogue)?;
     let enabled = jobs.len();
     let from = args.from.map_or(inputs.now, |from| from.after(inputs.now));
@@ -221,17 +221,9 @@ fn planned(
         containers: job.containers(),
     };
     let forced = known.controls.forced(&class.name, inputs.now);
-    let question = leg.question(Around {
-        market: &known.market,
-        experience: &known.experience,
-        in_flight: &all.in_flight,
-        in_use: Some(&all.in_use),
-        forced: forced.as_ref(),
-        spent: Usd::ZERO,
-        lengths: run.lengths_of(class, first_size(job, scheduled_for), &known.durations),
-        cooldown: inputs.cooldown,
-        now: inputs.now,
-    });
+    let lengths = run.lengths_of(class, first_size(job, scheduled_for), &known.durations);
+    let around = known.around(all, lengths, inputs.cooldown, inputs.now);
+    let question = leg.question(Around { forced: forced.as_ref(), ..around });
     let decision = (inputs.decide)(&question);
     let turning_points =
         what_would_change.then(|| turning_points(&question, &decision, inputs.decide));

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::step::saved;
+use super::step::{saved, useful};
 use super::{AttemptRecord, Leg, Run, RunState};
 use crate::catalogue::Restart;
 use crate::domain::{AttemptEnd, RunOutcome};
@@ -56,8 +56,7 @@ pub fn worked_by_run(
         for ran in earlier {
             done += saved(*ran, interval, restore, done > 0);
         }
-        let useful = if done > 0 { *last - restore } else { *last };
-        done += (useful.as_millis() as i64).max(0);
+        done += useful(*last, restore, done > 0).as_millis() as i64;
     }
     let length = SignedDuration::from_millis(done);
     match outcome {

@@ -116,7 +116,7 @@ fn ask(
     inputs: &plan::Inputs<'_>,
 ) -> Result<Asked, NotAsked> {
     let (catalogue, now) = (inputs.catalogue, inputs.now);
-    known.advise(inputs.advice.as_ref());
+    known.set_spot_advisor(inputs.spot_advisor.as_ref());
     let asked = asked_now(run, catalogue, &known.durations, now)?;
     // The run stands among the others as it is supposed to.
     known.open.iter_mut().filter(|open| open.id == run.id).for_each(|open| {
@@ -136,17 +136,9 @@ fn ask(
         cause: asked.cause,
         containers: asked.containers,
     };
-    let question = leg.question(Around {
-        market: &known.market,
-        experience: &known.experience,
-        in_flight: &all.in_flight,
-        in_use: Some(&all.in_use),
-        forced: forced.as_ref(),
-        spent,
-        lengths: asked.run.lengths(asked.class, Some(asked.job), &known.durations),
-        cooldown: inputs.cooldown,
-        now,
-    });
+    let lengths = asked.run.lengths(asked.class, Some(asked.job), &known.durations);
+    let around = known.around(&all, lengths, inputs.cooldown, now);
+    let question = leg.question(Around { forced: forced.as_ref(), spent, ..around });
     let decision = (inputs.decide)(&question);
     let is_priced = decision.candidates.iter().any(|candidate| candidate.price.is_some());
     let turning_points = is_priced.then(|| turning_points(&question, &decision, inputs.decide));

@@ -44,15 +44,7 @@ fn waits() -> MemoryStore {
 fn runs() -> MemoryStore {
     let mut teller = decided();
     teller.start("04:03:00", 0, "m6i.xlarge", "eu-west-1b");
-    let attempt = AttemptPart {
-        leg: 0,
-        started: Some("04:03:00"),
-        stopped: None,
-        end: None,
-        exit_code: None,
-        reason: None,
-        host: Some(("i-0b0b0b0b", "m6i.xlarge", "eu-west-1b")),
-    };
+    let attempt = AttemptPart::running("04:03:00", ("i-0b0b0b0b", "m6i.xlarge", "eu-west-1b"));
     teller.attempt("spot-a", Capacity::Spot, attempt, None);
     let mut store = teller.store;
     let leg = store.runs[0].legs.last_mut().unwrap();

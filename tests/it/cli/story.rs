@@ -212,15 +212,7 @@ fn going_on(teller: &mut Teller) {
     teller.decide("04:00:00", 0, LegCause::Scheduled, spot_chosen("04:00:00"));
     teller.submit("04:00:01", 0, LegCause::Scheduled, "spot-a", Capacity::Spot);
     teller.start("04:02:30", 0, "m6i.xlarge", "eu-west-1b");
-    let attempt = AttemptPart {
-        leg: 0,
-        started: Some("04:02:30"),
-        stopped: None,
-        end: None,
-        exit_code: None,
-        reason: None,
-        host: Some(("i-0b0b0b0b", "m6i.xlarge", "eu-west-1b")),
-    };
+    let attempt = AttemptPart::running("04:02:30", ("i-0b0b0b0b", "m6i.xlarge", "eu-west-1b"));
     teller.attempt("spot-a", Capacity::Spot, attempt, None);
 }
 

@@ -44,7 +44,7 @@ fn planned_by(line: &str, store: Option<&MemoryStore>) -> Result<plan::Report, C
     let Verb::Plan(args) = verb(line) else { panic!("{line}") };
     let catalogue = story::catalogue();
     let inputs = plan::Inputs {
-        advice: None,
+        spot_advisor: None,
         catalogue: &catalogue,
         cooldown: jiff::SignedDuration::from_mins(15),
         now: story::now(),
@@ -78,7 +78,7 @@ pub fn explained(
 ) -> Result<explain::Report, CliError> {
     let Verb::Explain(args) = verb(&format!("explain {run}")) else { panic!("{run}") };
     let ground = catalogue.map(|catalogue| plan::Inputs {
-        advice: None,
+        spot_advisor: None,
         catalogue,
         cooldown: jiff::SignedDuration::from_mins(15),
         now: story::now(),

@@ -27,6 +27,21 @@ pub struct AttemptPart {
     pub host: Option<(&'static str, &'static str, &'static str)>,
 }
 
+impl AttemptPart {
+    /// Of leg 0, which runs.
+    pub fn running(since: &'static str, host: (&'static str, &'static str, &'static str)) -> Self {
+        AttemptPart {
+            leg: 0,
+            started: Some(since),
+            stopped: None,
+            end: None,
+            exit_code: None,
+            reason: None,
+            host: Some(host),
+        }
+    }
+}
+
 /// Tells one run after another.
 #[derive(Default)]
 pub struct Teller {
