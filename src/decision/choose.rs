@@ -218,14 +218,13 @@ fn least_bad_spot(
         let steady = !candidate.capacity.is_interruptible();
         !has(|guard| matches!(guard, Guard::DoesNotFit)) && (steady || has(passes))
     });
-    let (held, reasons) = hold(question.now);
-    match cooled.flatten().min() {
-        Some(until) if !may_take_over => (None, vec![Reason::Hold { until }]),
-        Some(until) if until < question.now.checked_add(HOLD).unwrap_or(until) => {
-            (None, vec![Reason::Hold { until }])
-        }
-        _ => (held, reasons),
-    }
+    let soon = question.now.checked_add(HOLD).unwrap_or(Timestamp::MAX);
+    let until = match cooled.flatten().min() {
+        Some(cooled) if may_take_over => cooled.min(soon),
+        Some(cooled) => cooled,
+        None => soon,
+    };
+    (None, vec![Reason::Hold { until }])
 }
 
 fn may_hold(question: &Question<'_>) -> bool {
