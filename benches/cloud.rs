@@ -2,9 +2,10 @@
 //! hundreds of pools, for days of virtual time. Prices and reclaims of a seed are the same under every
 //! policy; what Batch places where is not, as it depends on what was sent before.
 //!
-//! `cargo bench --no-default-features --bench cloud`; `DAYS` (4) and `SEEDS` (2) make it longer.
+//! `cargo bench --no-default-features --bench cloud`; `DAYS` (4) and `SEEDS` (2) make it longer,
+//! `ONLY` takes the market whose name begins so.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -130,8 +131,6 @@ fn catalogue(policies: Option<[&str; 2]>) -> Catalogue {
 
 struct Outcome {
     summary: Summary,
-    by_kind: BTreeMap<String, Summary>,
-    legs: BTreeMap<String, usize>,
     runs: usize,
     missed: usize,
     failed: usize,
@@ -175,20 +174,11 @@ async fn play(market: (f64, f64), policies: Option<[&str; 2]>, seed: u64, days: 
     let all = store.runs(&RunQuery::default()).await.expect("a store");
     let runs: Vec<_> =
         all.iter().filter(|run| run.deadline_at.is_some_and(|at| at <= until)).collect();
-    let ids: std::collections::BTreeSet<_> = runs.iter().map(|run| &run.id).collect();
+    let ids: BTreeSet<_> = runs.iter().map(|run| &run.id).collect();
     let succeeded = |state| matches!(state, RunState::Ended { outcome: RunOutcome::Succeeded, .. });
-    let mut legs = BTreeMap::new();
-    for run in &runs {
-        for leg in &run.legs {
-            let what = format!("{} {:?} {}", run.class, leg.cause, leg.capacity.label());
-            *legs.entry(what).or_default() += 1;
-        }
-    }
     let of_runs = entries.iter().filter(|entry| ids.contains(&entry.key.run));
     Outcome {
-        by_kind: spotcron::ledger::summarise(of_runs, |entry| entry.class.to_string()),
-        legs,
-        summary: Summary::of(entries.iter().filter(|entry| ids.contains(&entry.key.run))),
+        summary: Summary::of(of_runs),
         runs: runs.len(),
         missed: runs.iter().filter(|run| run.deadline_missed).count(),
         failed: runs.iter().filter(|run| !succeeded(run.state)).count(),
@@ -219,18 +209,6 @@ fn main() {
                 let played = play((reclaim, recovery), policies, seed as u64, days);
                 let outcome = runtime.block_on(played);
                 summary.absorb(&outcome.summary);
-                if std::env::var("DETAIL").is_ok() {
-                    for (kind, sum) in &outcome.by_kind {
-                        println!(
-                            "   {kind} {:.3} {}",
-                            sum.cost.ratio_to(sum.on_demand).unwrap_or_default().to_ratio(),
-                            sum.on_demand
-                        );
-                    }
-                    for (what, count) in &outcome.legs {
-                        println!("     {what} {count}");
-                    }
-                }
                 let all = [outcome.runs, outcome.missed, outcome.failed];
                 (0..3).for_each(|index| counts[index] += all[index]);
                 seconds += outcome.seconds;
